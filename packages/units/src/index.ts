@@ -1,0 +1,2 @@
+export { createIdSource, isUuid } from './id.ts'
+export type { EventId } from './id.ts'

@@ -1,0 +1,2 @@
+export { unknownSettlement } from './record.ts'
+export type { Api, Intent, Meters, Outcome, Provenance, Settlement, UsageRecord } from './record.ts'
