@@ -1,0 +1,23 @@
+/** What a key may do: `inference` spends, `billing:read` reads its organization's usage and statements. */
+export type Scope = 'inference' | 'billing:read'
+
+export const SCOPES: readonly Scope[] = ['inference', 'billing:read']
+
+/** What a gateway must know of one API key. Holds no secret: the HMAC cannot be turned back. */
+export type PolicyKey = {
+  /** The key's identity; what usage is attributed to. */
+  readonly authId: string
+  /** The public part of the key, by which it is found. */
+  readonly publicId: string
+  /** HMAC-SHA-256 of the whole key under the server secret, base64url. */
+  readonly hmac: string
+  /** The organization that the credential belongs to now. */
+  readonly organizationId: string
+  readonly scopes: readonly Scope[]
+}
+
+/** All that travels from the ledger to the gateways. Revoked keys are not in it. A higher `version` is newer. */
+export type PolicySnapshot = {
+  readonly version: number
+  readonly keys: readonly PolicyKey[]
+}
