@@ -1,0 +1,11 @@
+import { AscribeError, InputError } from '@ascribe/kit'
+
+/** A lock file can neither be taken nor be told to be held: its folder is missing, it may not be written, it is something else. */
+export class LockError extends AscribeError {
+  override readonly code = 'LOCK_UNUSABLE'
+}
+
+/** The configuration cannot be used. The message names every problem, one a line, each with its place. */
+export class ConfigError extends InputError {
+  override readonly code = 'CONFIG_INVALID'
+}
