@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createGate } from './gate.ts'
+import type { GateOutcome } from './gate.ts'
+import { createPeerTrust } from './peer-trust.ts'
+import type { PolicyKey } from './policy.ts'
+
+const KEY: PolicyKey = { authId: 'auth-of-key', publicId: 'p', hmac: 'h', organizationId: 'org', scopes: ['inference'] }
+const EDGE = '10.1.2.3'
+const STRANGER = '192.0.2.1'
+
+const gate = createGate({
+  trust: createPeerTrust({ networks: ['10.0.0.0/8', 'fd00::/8'], secretHeader: { name: 'X-Edge-Secret', value: 'a-long-shared-secret' } }),
+  findKey: (token) => (token === 'good' ? KEY : undefined),
+})
+const ask = (headers: readonly string[], peer: string = EDGE): GateOutcome => gate({ headers, peer })
+const BOTH = ['X-Saturn-Auth-Id', 'tok-1', 'X-Saturn-Resource-Id', 'res-1'] as const
+
+test('gate captures every identity header verbatim', () => {
+  const outcome = ask([
+    ...BOTH,
+    'x-saturn-USER-id',
+    'u',
+    'X-Saturn-Group-Id',
+    'g',
+    'X-Saturn-Resource-Type',
+    'Deployment',
+    'X-Saturn-Base-Model',
+    'b',
+  ])
+  assert.equal(outcome.kind, 'headers')
+  const { count, ...identity } = outcome.kind === 'headers' ? outcome.identity : { count: -1 }
+  assert.equal(count, 6)
+  assert.deepEqual(identity, {
+    authId: 'tok-1',
+    resourceId: 'res-1',
+    userId: 'u',
+    groupId: 'g',
+    resourceType: 'Deployment',
+    baseModel: 'b',
+  })
+})
+
+test('gate keeps headers it has no name for, and the claimed organization among them', () => {
+  const outcome = ask([...BOTH, 'X-Saturn-Org-Id', 'o', 'X-Saturn-Plan', 'Gold Plus'])
+  assert.deepEqual(outcome.kind === 'headers' && outcome.identity.others, { 'X-Saturn-Org-Id': 'o', 'X-Saturn-Plan': 'Gold Plus' })
+  assert.equal(outcome.kind === 'headers' && outcome.identity.claimedOrganizationId, 'o')
+})
+
+test('gate names both fields when a trusted peer sends nothing at all', () => {
+  const outcome = ask([])
+  assert.deepEqual(outcome, {
+    kind: 'missing',
+    missing: ['X-Saturn-Auth-Id', 'X-Saturn-Resource-Id'],
+    message: 'missing required billing identity: X-Saturn-Auth-Id, X-Saturn-Resource-Id',
+  })
+})
+
+for (const [present, missing] of [
+  ['X-Saturn-Auth-Id', 'X-Saturn-Resource-Id'],
+  ['X-Saturn-Resource-Id', 'X-Saturn-Auth-Id'],
+] as const) {
+  test(`gate names ${missing} when only ${present} is there, whatever key comes along`, () => {
+    const outcome = ask([present, 'x', 'Authorization', 'Bearer good'])
+    assert.equal(outcome.kind === 'missing' && outcome.message, `missing required billing identity: ${missing}`)
+  })
+}
+
+test('gate takes a blank header for an absent one', () => {
+  const outcome = ask(['X-Saturn-Auth-Id', '  ', 'X-Saturn-Resource-Id', 'r'])
+  assert.equal(outcome.kind === 'missing' && outcome.message, 'missing required billing identity: X-Saturn-Auth-Id')
+})
+
+test('gate refuses an identity header that comes twice, in whatever case, from a trusted peer', () => {
+  assert.equal(ask([...BOTH, 'x-saturn-auth-id', 'tok-1']).kind, 'repeated')
+  assert.equal(ask([...BOTH, 'X-Saturn-Plan', 'a', 'x-saturn-plan', 'a']).kind, 'repeated')
+})
+
+test('gate lets the headers of a trusted peer decide alone, also beside a key', () => {
+  const outcome = ask([...BOTH, 'Authorization', 'Bearer good'])
+  assert.equal(outcome.kind === 'headers' && outcome.identity.authId, 'tok-1')
+})
+
+test('gate lets the key decide when a trusted peer names no identity', () => {
+  const outcome = ask(['Authorization', 'bearer good', 'X-Saturn-User-Id', 'u'])
+  assert.equal(outcome.kind === 'key' && outcome.key.authId, 'auth-of-key')
+  assert.equal(outcome.kind === 'key' && outcome.identity.userId, 'u')
+})
+
+test('gate never reads an identity header of a stranger', () => {
+  assert.deepEqual(ask([...BOTH], STRANGER), { kind: 'unauthenticated', reason: 'no_key', stripped: 2 })
+  const outcome = ask([...BOTH, 'X-Saturn-Auth-Id', 'twice', 'Authorization', 'Bearer good'], STRANGER)
+  assert.deepEqual(outcome, { kind: 'key', key: KEY, identity: { count: 0 }, stripped: 3 })
+})
+
+test('gate refuses unknown, malformed and repeated credentials of a stranger', () => {
+  for (const headers of [
+    ['Authorization', 'Bearer bad'],
+    ['Authorization', 'Basic good'],
+    ['Authorization', 'Bearer good', 'Authorization', 'Bearer good'],
+  ]) {
+    assert.equal(ask(headers, STRANGER).kind, 'unauthenticated', headers.join(' '))
+  }
+})
+
+test('gate trusts a stranger who holds the shared secret, and nobody who nearly does', () => {
+  assert.equal(ask([...BOTH, 'x-edge-secret', 'a-long-shared-secret'], STRANGER).kind, 'headers')
+  assert.equal(ask([...BOTH, 'X-Edge-Secret', 'a-long-shared-secreT'], STRANGER).kind, 'unauthenticated')
+  assert.equal(ask([...BOTH, 'X-Edge-Secret', 'a-long-shared-secret', 'X-Edge-Secret', 'x'], STRANGER).kind, 'unauthenticated')
+})
+
+test('gate trusts networks of both families', () => {
+  assert.equal(ask([...BOTH], 'fd12::1').kind, 'headers')
+  assert.equal(ask([...BOTH], 'fe80::1').kind, 'unauthenticated')
+  assert.equal(ask([...BOTH], '').kind, 'unauthenticated')
+})
+
+test('gate never attributes a stranger to what his headers say, whatever they are', () => {
+  const headerName = fc.constantFrom(
+    'X-Saturn-Auth-Id',
+    'x-saturn-resource-id',
+    'X-SATURN-ORG-ID',
+    'Authorization',
+    'X-Forwarded-For',
+    'X-Saturn-',
+  )
+  const headers = fc.array(fc.tuple(headerName, fc.constantFrom('', ' ', 'v', '10.0.0.1', 'Bearer bad'))).map((pairs) => pairs.flat())
+  fc.assert(fc.property(headers, (list) => gate({ headers: list, peer: STRANGER }).kind === 'unauthenticated'))
+})
+
+test('createPeerTrust() refuses what is no network, and says what one looks like', () => {
+  for (const network of ['10.0.0.0/33', 'example.org', '10.0.0.0/8/8', '::/129', '10.0.0.0/', '']) {
+    assert.throws(() => createPeerTrust({ networks: [network] }), { code: 'INPUT_INVALID' }, network)
+  }
+})
