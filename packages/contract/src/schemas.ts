@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import type {
+  ApiError,
+  ApiErrorCode,
+  Held,
+  OrganizationParams,
+  Statement,
+  StatementLine,
+  StatementQuery,
+  UsageEvent,
+  UsageEventPage,
+  UsageRecordsQuery,
+} from './types.ts'
+
+/** The most records on a page. */
+export const PAGE_MAX = 1000
+
+const decimal = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .meta({ id: 'DecimalText', description: 'A decimal number as a string, so that no reader rounds it.', examples: ['0.0000025'] })
+const month = z
+  .string()
+  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, 'must be a month, YYYY-MM')
+  .meta({ id: 'Month', description: 'A calendar month, UTC.', examples: ['2026-11'] })
+const amount = z.int().min(0)
+const count = (description: string): z.ZodType<number | null> => amount.nullable().meta({ description: `${description} Null: unknown.` })
+
+export const StatementLineSchema: z.ZodType<StatementLine> = z
+  .strictObject({
+    model: z.string().meta({ description: 'As the engine named it; prices go by it.' }),
+    auth_id: z.string().meta({ description: 'The key or token that the usage is attributed to.' }),
+    meter: z.string().meta({ description: 'The class of quantity. Classes are disjoint.', examples: ['input_tokens'] }),
+    quantity: amount,
+    rate: decimal.meta({ description: 'Price of one unit.' }),
+    amount: decimal.meta({ description: 'Sum of the hourly charges behind the line, each rounded once to nano-units.' }),
+  })
+  .meta({ id: 'StatementLine' })
+
+const held: z.ZodType<Held> = z
+  .strictObject({
+    unpriced: amount.meta({ description: 'Records without a price for their model or one of their meters.' }),
+    unattributed: amount.meta({ description: 'Records that name this organization, but whose credential does not belong to it.' }),
+    unknown: amount.meta({ description: 'Records whose quantities nobody knows, for example because a process died.' }),
+  })
+  .meta({ id: 'Held' })
+
+export const StatementSchema: z.ZodType<Statement> = z
+  .strictObject({
+    organization_id: z.uuid(),
+    month,
+    currency: z.string().regex(/^[A-Z]{3}$/),
+    total: decimal.meta({ description: 'Exactly the sum of the amounts of all lines.' }),
+    lines: z.array(StatementLineSchema),
+    held,
+  })
+  .meta({ id: 'Statement' })
+
+export const UsageEventSchema: z.ZodType<UsageEvent> = z
+  .looseObject({
+    event_id: z.uuid(),
+    request_id: z.string().meta({ description: "The client's X-Request-Id, else the event id. Not unique." }),
+    auth_id: z.string(),
+    resource_id: z.string(),
+    organization_id: z.uuid().optional(),
+    model: z.string().optional(),
+    prompt_tokens: count("The engine's total, cached tokens inside."),
+    cached_tokens: count('Of the prompt.'),
+    completion_tokens: count("The engine's total, reasoning inside."),
+    outcome: z.enum(['completed', 'aborted', 'upstream_error', 'upstream_reset', 'interrupted', 'unknown']),
+    provenance: z.enum(['reported', 'continuous', 'estimated', 'unknown']),
+    meters: z.record(z.string(), amount).meta({ description: 'Disjoint classes; they add up to what was used.' }),
+    aborted: z.boolean(),
+    timestamp_unix_ms: z.int().meta({ description: 'When the request ended.' }),
+    started_unix_ms: z.int().meta({ description: 'When the request was admitted: the instant by which it is priced.' }),
+  })
+  .meta({ id: 'UsageEvent' })
+
+export const UsageEventPageSchema: z.ZodType<UsageEventPage> = z
+  .strictObject({
+    records: z.array(UsageEventSchema),
+    next: z.string().optional().meta({ description: 'Pass it as `after` for the next page; absent on the last.' }),
+  })
+  .meta({ id: 'UsageEventPage' })
+
+/** Every code that the API answers with, and its status. */
+export const ERROR_STATUS: Readonly<Record<ApiErrorCode, number>> = {
+  unauthenticated: 401,
+  insufficient_scope: 403,
+  organization_not_found: 404,
+  route_not_found: 404,
+  invalid_request: 400,
+  unavailable: 503,
+  internal: 500,
+}
+
+export const ApiErrorSchema: z.ZodType<ApiError> = z
+  .strictObject({ error: z.strictObject({ code: z.enum(Object.keys(ERROR_STATUS) as ApiErrorCode[]), message: z.string() }) })
+  .meta({ id: 'ApiError' })
+
+export const OrganizationParamsSchema: z.ZodType<OrganizationParams> = z.strictObject({
+  id: z.string().meta({ description: "The organization's id." }),
+})
+export const StatementQuerySchema: z.ZodType<StatementQuery, unknown> = z.strictObject({ month })
+export const UsageRecordsQuerySchema: z.ZodType<UsageRecordsQuery, unknown> = z.strictObject({
+  month,
+  model: z.string().optional().meta({ description: 'Only records of a statement line with this model.' }),
+  auth_id: z.string().optional().meta({ description: 'Only records of a statement line with this key.' }),
+  after: z.uuid().optional().meta({ description: '`next` of the page before.' }),
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(100),
+})

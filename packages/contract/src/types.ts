@@ -1,0 +1,89 @@
+/** A decimal number as a string, so that no reader rounds it: `12`, `0.0000025`, `-3.5`. */
+export type DecimalText = string
+
+/** One line of a statement. */
+export type StatementLine = {
+  /** As the engine named it; prices go by it. */
+  readonly model: string
+  /** The key or token that the usage is attributed to. */
+  readonly auth_id: string
+  /** The class of quantity, `input_tokens` for example. Classes are disjoint. */
+  readonly meter: string
+  readonly quantity: number
+  /** Price of one unit. */
+  readonly rate: DecimalText
+  /** Sum of the hourly charges behind the line, each rounded once to nano-units. */
+  readonly amount: DecimalText
+}
+
+/** Usage that is set aside: counted here, charged nowhere, never zero by silence. Numbers of records. */
+export type Held = { readonly unpriced: number; readonly unattributed: number; readonly unknown: number }
+
+/** What an organization is shown for a month. */
+export type Statement = {
+  readonly organization_id: string
+  /** `YYYY-MM`, UTC. */
+  readonly month: string
+  /** ISO 4217. */
+  readonly currency: string
+  /** Exactly the sum of the amounts of all lines. */
+  readonly total: DecimalText
+  readonly lines: readonly StatementLine[]
+  readonly held: Held
+}
+
+/** One usage record. Fields that are empty are omitted, an unknown count is null; further fields may come. */
+export type UsageEvent = {
+  readonly event_id: string
+  /** The client's `X-Request-Id`, else the event id. Not unique. */
+  readonly request_id: string
+  readonly auth_id: string
+  readonly resource_id: string
+  readonly organization_id?: string | undefined
+  readonly model?: string | undefined
+  /** The engine's total, cached tokens inside. */
+  readonly prompt_tokens: number | null
+  readonly cached_tokens: number | null
+  /** The engine's total, reasoning inside. */
+  readonly completion_tokens: number | null
+  readonly outcome: 'completed' | 'aborted' | 'upstream_error' | 'upstream_reset' | 'interrupted' | 'unknown'
+  readonly provenance: 'reported' | 'continuous' | 'estimated' | 'unknown'
+  /** Disjoint classes; they add up to what was used. */
+  readonly meters: Readonly<Record<string, number>>
+  readonly aborted: boolean
+  /** When the request ended. */
+  readonly timestamp_unix_ms: number
+  /** When the request was admitted: the instant by which it is priced. */
+  readonly started_unix_ms: number
+}
+
+/** A page of usage records, oldest first. */
+export type UsageEventPage = {
+  readonly records: readonly UsageEvent[]
+  /** Pass it as `after` for the next page; absent on the last. */
+  readonly next?: string | undefined
+}
+
+/** Every code that the API answers with. */
+export type ApiErrorCode =
+  | 'unauthenticated'
+  | 'insufficient_scope'
+  | 'organization_not_found'
+  | 'route_not_found'
+  | 'invalid_request'
+  | 'unavailable'
+  | 'internal'
+
+/** What the API answers when it does not answer. */
+export type ApiError = { readonly error: { readonly code: ApiErrorCode; readonly message: string } }
+
+export type OrganizationParams = { readonly id: string }
+export type StatementQuery = { readonly month: string }
+/** `model` and `auth_id` narrow to a line of the statement. */
+export type UsageRecordsQuery = {
+  readonly month: string
+  readonly model?: string | undefined
+  readonly auth_id?: string | undefined
+  readonly after?: string | undefined
+  readonly limit: number
+}
