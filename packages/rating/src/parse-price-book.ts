@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import { isMap, isScalar } from 'yaml'
+import { isCurrency } from '@ascribe/units'
+import type { Currency, Rate, RatePer } from '@ascribe/units'
+import { PriceBookError } from './errors.ts'
+import { present, readModelRates, readPer, readRate } from './parse-rates.ts'
+import { applyPremium, readPremium } from './premium.ts'
+import { FINE_TUNE_PREFIX } from './price-book.ts'
+import type { Premium, PriceBook, Rates } from './price-book.ts'
+import { nearest } from './nearest.ts'
+import { openYaml } from './yaml-reader.ts'
+import type { Entry, Value, YamlReader } from './yaml-reader.ts'
+
+/** `file` is what problems call the text: the path that a person knows it by. */
+export type ParsePriceBookOptions = { readonly file: string }
+
+const TOP_KEYS = ['version', 'currency', 'per', 'base_models', 'fine_tune_premium', 'fine_tunes', 'gpu_floor_rates'] as const
+const DEFAULT_CURRENCY = 'USD'
+
+/**
+ * Parses a price book: YAML of version 1 with base models, fine-tunes and the premium between them; a currency, prices for a
+ * thousand or a million units and rates of further meters are optional. Exact: every rate fits 18 places a unit, the premium included.
+ * @throws {PRICE_BOOK_INVALID} with every problem of the text.
+ */
+export function parsePriceBook(text: string, { file }: ParsePriceBookOptions): PriceBook {
+  const reader = openYaml(text)
+  const book = reader.root === undefined ? undefined : readBook(reader, reader.root, bookSha256(text))
+  const problems = reader.problems()
+  if (book === undefined || problems.length > 0) throw new PriceBookError(file, problems)
+  return book
+}
+
+/** SHA-256 of a book's bytes (UTF-8), lower-case hex. Two texts that mean the same but differ in a byte are two books. */
+export function bookSha256(text: string): string {
+  return createHash('sha256').update(text, 'utf8').digest('hex')
+}
+
+function readBook(reader: YamlReader, root: Value, sha256: string): PriceBook | undefined {
+  if (!isMap(root.node)) {
+    reader.report(0, 'the file is not a mapping', 'start it with "version: 1" and "base_models:"')
+    return undefined
+  }
+  const top = reader.entries(root, TOP_KEYS)
+  checkVersion(reader, top.get('version'))
+  const currency = readCurrency(reader, present(top.get('currency')))
+  const per = readPer(reader, present(top.get('per')), 1)
+  const baseModels = readBaseModels(reader, top.get('base_models'), per)
+  const models = new Map([...baseModels].map(([id, { rates }]) => [id, rates]))
+  const premiumSection = present(top.get('fine_tune_premium'))
+  const premium = readPremium(reader, premiumSection, per)
+  const derived = deriveAll({ reader, premium, section: premiumSection, baseModels })
+  const fineTunes = readFineTunes({ reader, section: present(top.get('fine_tunes')), per, derived })
+  const gpuFloorRates = readGpuFloorRates(reader, present(top.get('gpu_floor_rates')))
+  return { currency, sha256, premium, models, fineTunes, derived, gpuFloorRates }
+}
+
+function checkVersion(reader: YamlReader, entry: Entry | undefined): void {
+  if (entry === undefined) {
+    reader.report(0, 'version is missing', 'add the line "version: 1"')
+  } else if (!isScalar(entry.node) || entry.node.value !== 1) {
+    reader.report(entry.place, 'version is not the number 1', 'write "version: 1"; other versions are not known')
+  }
+}
+
+function readCurrency(reader: YamlReader, entry: Entry | undefined): Currency {
+  if (entry === undefined) return DEFAULT_CURRENCY
+  const word = isScalar(entry.node) ? entry.node.value : undefined
+  if (typeof word === 'string' && isCurrency(word)) return word
+  const mend = typeof word === 'string' && isCurrency(word.toUpperCase()) ? word.toUpperCase() : 'a code of three capitals, such as EUR'
+  reader.report(entry.place, `currency ${JSON.stringify(word ?? null)} is not an ISO 4217 code`, `write ${mend}`)
+  return DEFAULT_CURRENCY
+}
+
+type BaseModel = { readonly entry: Entry; readonly rates: Rates }
+
+function readBaseModels(reader: YamlReader, section: Entry | undefined, per: RatePer): ReadonlyMap<string, BaseModel> {
+  const models = new Map<string, BaseModel>()
+  const entries = section === undefined ? new Map<string, Entry>() : reader.entries(section)
+  for (const entry of entries.values()) {
+    if (entry.key.startsWith(FINE_TUNE_PREFIX)) {
+      const hint = `move it to fine_tunes, or drop the ${FINE_TUNE_PREFIX} prefix`
+      reader.report(entry.keyPlace, `${JSON.stringify(entry.key)} is the id of a fine-tune, not of a base model`, hint)
+      continue
+    }
+    models.set(entry.key, { entry, rates: readModelRates(reader, entry, per) })
+  }
+  if (section === undefined) reader.report(0, 'base_models is missing', 'add it, with at least one model and its rates')
+  else if (entries.size === 0 && (isMap(section.node) || present(section) === undefined)) {
+    reader.report(section.keyPlace, 'base_models is empty, which prices nothing', 'add at least one model and its rates')
+  }
+  return models
+}
+
+type DeriveAll = {
+  readonly reader: YamlReader
+  readonly premium: Premium
+  readonly section: Entry | undefined
+  readonly baseModels: ReadonlyMap<string, BaseModel>
+}
+
+/** What a fine-tune of each base model costs. */
+function deriveAll({ reader, premium, section, baseModels }: DeriveAll): ReadonlyMap<string, Rates> {
+  const derived = new Map<string, Rates>()
+  for (const [id, { entry, rates }] of baseModels) {
+    const { rates: withPremium, faults } = applyPremium(premium, rates)
+    derived.set(id, withPremium)
+    // Whatever is wrong with one rate of a model is mostly wrong with all: say it once.
+    for (const [meter, fault] of [...faults].slice(0, 1)) {
+      const rate = `the ${meter} rate of a fine-tune of ${JSON.stringify(id)} (line ${reader.lineOf(entry.keyPlace)})`
+      const place = section?.place ?? entry.keyPlace
+      if (fault === 'zeroed')
+        reader.report(place, `fine_tune_premium makes ${rate} 0`, 'write a factor above 0; a free model has a rate of "0"')
+      else
+        reader.report(
+          place,
+          `fine_tune_premium gives ${rate} more than 18 decimal places a unit`,
+          'write fewer places in the factor or the rate',
+        )
+    }
+  }
+  return derived
+}
+
+type ReadFineTunes = {
+  readonly reader: YamlReader
+  readonly section: Entry | undefined
+  readonly per: RatePer
+  readonly derived: ReadonlyMap<string, Rates>
+}
+
+function readFineTunes({ reader, section, per, derived }: ReadFineTunes): ReadonlyMap<string, Rates> {
+  const fineTunes = new Map<string, Rates>()
+  const listed = section === undefined ? new Map<string, Entry>() : reader.entries(section)
+  for (const entry of listed.values()) {
+    if (derived.has(entry.key)) {
+      reader.report(entry.keyPlace, `${JSON.stringify(entry.key)} is in base_models too`, 'keep one of the two')
+      continue
+    }
+    const fields = reader.entries(entry, ['derived_from', 'rate'])
+    const own = present(fields.get('rate'))
+    const base = present(fields.get('derived_from'))
+    if (own === undefined && base === undefined) {
+      reader.report(entry.keyPlace, `${entry.path} has no price`, 'add derived_from: with a base model, or rate: with rates of its own')
+    }
+    const inherited = base && baseRates({ reader, entry: base, derived, listed })
+    // A rate of its own wins, premium and all; the base model is checked in any case.
+    const rates = own === undefined ? inherited : readModelRates(reader, own, per)
+    if (rates !== undefined) fineTunes.set(entry.key, rates)
+  }
+  return fineTunes
+}
+
+type BaseRates = {
+  readonly reader: YamlReader
+  readonly entry: Entry
+  readonly derived: ReadonlyMap<string, Rates>
+  readonly listed: ReadonlyMap<string, Entry>
+}
+
+function baseRates({ reader, entry, derived, listed }: BaseRates): Rates | undefined {
+  const id = isScalar(entry.node) ? entry.node.value : undefined
+  const rates = typeof id === 'string' ? derived.get(id) : undefined
+  if (rates !== undefined) return rates
+  if (typeof id === 'string' && (listed.has(id) || id.startsWith(FINE_TUNE_PREFIX))) {
+    const hint = 'derive it from the base model itself'
+    reader.report(entry.place, `${entry.path} ${JSON.stringify(id)} is a fine-tune: only one hop is allowed`, hint)
+    return undefined
+  }
+  const hint = (): string => {
+    const near = typeof id === 'string' ? nearest(id, derived.keys()) : undefined
+    return near === undefined ? 'add that model to base_models' : `did you mean ${JSON.stringify(near)}?`
+  }
+  reader.report(entry.place, `${entry.path} ${JSON.stringify(id ?? null)} is not in base_models`, hint)
+  return undefined
+}
+
+function readGpuFloorRates(reader: YamlReader, section: Entry | undefined): ReadonlyMap<string, Rate> {
+  const rates = new Map<string, Rate>()
+  for (const entry of section === undefined ? [] : reader.entries(section).values()) {
+    const rate = readRate(reader, entry, 1)
+    if (rate !== undefined) rates.set(entry.key, rate)
+  }
+  return rates
+}
