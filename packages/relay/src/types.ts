@@ -135,6 +135,8 @@ export type RelayOptions = {
   readonly bodyTimeoutMs?: number
   /** Of a connection without a request. Default 10 min. */
   readonly keepAliveTimeoutMs?: number
+  /** A client that takes not one byte for this long, while there are bytes for it, is reset and counts as gone. Default 10 min. */
+  readonly clientStallTimeoutMs?: number
 }
 
 export type Relay = {

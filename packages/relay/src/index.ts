@@ -1,0 +1,20 @@
+export { endToEndHeaders } from './end-to-end-headers.ts'
+export { RelayListenError, RelayMisuseError } from './errors.ts'
+export { createRelay } from './relay.ts'
+export type { RelayDeps } from './relay.ts'
+export type {
+  Decision,
+  Drain,
+  Exchange,
+  Failure,
+  FailureKind,
+  RawHeaders,
+  Refusal,
+  Relay,
+  RelayOptions,
+  Reply,
+  RequestHead,
+  Sink,
+  Upstream,
+  Verdict,
+} from './types.ts'

@@ -1,0 +1,343 @@
+import type { Logger } from '@ascribe/kit'
+import type { BodyBudget } from './body-budget.ts'
+import { endToEndHeaders } from './end-to-end-headers.ts'
+import { RelayMisuseError } from './errors.ts'
+import type { PendingCount } from './pending-count.ts'
+import type { Client, ClientEvents, Refuse, Transport, UpstreamCall, UpstreamEvents } from './ports.ts'
+import { ReplySink } from './reply-sink.ts'
+import type { SinkOwner } from './reply-sink.ts'
+import type { RelayTally } from './tally.ts'
+import type { Decision, Drain, Exchange, Failure, FailureKind, RawHeaders, Refusal, RequestHead, Verdict } from './types.ts'
+
+/** What all sessions of one relay share. */
+export type SessionContext = {
+  readonly onRequest: (head: RequestHead) => Verdict
+  readonly refuse: Refuse
+  readonly transport: Transport
+  readonly budget: BodyBudget
+  readonly tally: RelayTally
+  readonly logger: Logger
+  /** Sessions with an exchange that has not ended. */
+  readonly open: Set<Session>
+  readonly openCount: PendingCount
+  readonly barriers: PendingCount
+  /** Flushes the head at the end of this turn of the event loop, if it still has not left. */
+  readonly flushSoon: (sink: ReplySink) => void
+  /** Set when the grace of `close` is over: nothing new is admitted. */
+  stopped: boolean
+}
+
+type Forward = Extract<Decision, { readonly kind: 'forward' }>
+type Phase =
+  /** Nobody has decided yet; the body may be coming. */
+  | 'body'
+  /** Forwarded, and the upstream has seen nothing. */
+  | 'ready'
+  /** The upstream has it. */
+  | 'sent'
+  /** `end` or `fail` was called, or there is nothing to call. */
+  | 'done'
+
+/** One request from its head to `end` or `fail`. Both ends of the relay report to it; it calls the {@link Exchange}. */
+export class Session implements ClientEvents, UpstreamEvents, SinkOwner {
+  readonly #context: SessionContext
+  readonly #client: Client
+  #phase: Phase = 'body'
+
+  #decide: ((body: Buffer) => Decision) | undefined
+  #bodyBytesMax = 0
+  #chunks: Buffer[] = []
+  #heldBytes = 0
+
+  #exchange: Exchange | undefined
+  #sink: ReplySink | undefined
+  #call: UpstreamCall | undefined
+
+  #clientClosed = false
+  #clientHalfClosed = false
+  /** The exchange has been told that its client left. */
+  #gone = false
+  #drainTimer: NodeJS.Timeout | undefined
+  #drainBytesLeft = 0
+
+  constructor(context: SessionContext, client: Client) {
+    this.#context = context
+    this.#client = client
+  }
+
+  /** Asks for the verdict and follows it. */
+  start(): void {
+    let verdict: Verdict
+    if (this.#context.stopped) {
+      this.#refuse('overloaded')
+      return
+    }
+    try {
+      verdict = this.#context.onRequest(this.#client.head)
+    } catch (error) {
+      this.#giveUp(error)
+      return
+    }
+    if (verdict.kind === 'reply') {
+      this.#phase = 'done'
+      this.#client.reply(verdict.reply, false)
+    } else if (this.#client.bodyBytes > verdict.bodyBytesMax) {
+      this.#refuse('body_too_large')
+    } else {
+      this.#decide = verdict.decide
+      this.#bodyBytesMax = verdict.bodyBytesMax
+      if (this.#client.bodyBytes === 0) this.bodyEnd()
+      else this.#client.readBody()
+    }
+  }
+
+  /** The grace is over: ends whatever has not ended. */
+  stop(): void {
+    this.#fail('shutdown', undefined)
+  }
+
+  bodyChunk(chunk: Buffer): void {
+    if (this.#phase !== 'body') return
+    if (this.#heldBytes + chunk.length > this.#bodyBytesMax) {
+      this.#refuse('body_too_large')
+    } else if (this.#context.budget.take(chunk.length)) {
+      this.#heldBytes += chunk.length
+      this.#chunks.push(chunk)
+    } else {
+      this.#refuse('overloaded')
+    }
+  }
+
+  bodyEnd(): void {
+    if (this.#phase !== 'body' || this.#decide === undefined) return
+    if (this.#context.stopped) {
+      this.#refuse('overloaded')
+      return
+    }
+    const [first] = this.#chunks
+    const body = first === undefined ? NO_BODY : this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#heldBytes)
+    this.#chunks = NO_CHUNKS
+    let decision: Decision
+    try {
+      decision = this.#decide(body)
+    } catch (error) {
+      this.#giveUp(error)
+      return
+    }
+    this.#decide = undefined
+    if (decision.kind === 'forward') {
+      this.#admit(decision)
+      return
+    }
+    this.#phase = 'done'
+    this.#release()
+    this.#client.reply(decision.reply, false)
+  }
+
+  drained(): void {
+    this.#sink?.drained()
+  }
+
+  left(closed: boolean): void {
+    if (closed) this.#clientClosed = true
+    else this.#clientHalfClosed = true
+    if (this.#phase === 'body') {
+      // A request that never became whole: there is nobody to tell.
+      if (closed) {
+        this.#phase = 'done'
+        this.#release()
+      }
+      return
+    }
+    // Before the upstream has it, #admitted finds out. A reply that is whole can still reach one who only ended its side.
+    const tell = this.#phase === 'sent' && !this.#gone && (closed || this.#sink?.ended !== true)
+    this.#sink?.left(closed)
+    if (tell) this.#clientGone()
+  }
+
+  sent(): void {
+    this.#release()
+  }
+
+  head(status: number, headers: RawHeaders): void {
+    const exchange = this.#exchange
+    const sink = this.#sink
+    if (exchange === undefined || sink === undefined) return
+    try {
+      const reply = exchange.head(status, endToEndHeaders(headers))
+      sink.setHead(reply.status, reply.headers)
+    } catch (error) {
+      this.#threw(error)
+      return
+    }
+    this.#context.flushSoon(sink)
+  }
+
+  data(chunk: Buffer): void {
+    const exchange = this.#exchange
+    const sink = this.#sink
+    if (exchange === undefined || sink === undefined) return
+    try {
+      exchange.data(chunk, sink)
+    } catch (error) {
+      this.#threw(error)
+      return
+    }
+    if (!this.#gone) return
+    this.#drainBytesLeft -= chunk.length
+    if (this.#drainBytesLeft < 0) this.#fail('drain_exceeded', undefined)
+  }
+
+  end(): void {
+    const exchange = this.#exchange
+    const sink = this.#sink
+    if (exchange === undefined || sink === undefined) return
+    this.#phase = 'done'
+    try {
+      exchange.end(sink)
+    } catch (error) {
+      this.#report('an exchange threw', error)
+    }
+    if (!sink.ended) {
+      this.misused('end() of an exchange did not end the sink')
+      sink.reset()
+    }
+    this.#closed()
+  }
+
+  failed(kind: FailureKind, cause: unknown): void {
+    this.#fail(this.#gone ? 'drain_exceeded' : kind, cause)
+  }
+
+  flow(open: boolean): void {
+    if (open) this.#call?.resume()
+    else this.#call?.pause()
+  }
+
+  barrier(pending: boolean): void {
+    if (pending) this.#context.barriers.add()
+    else this.#context.barriers.remove()
+  }
+
+  broken(cause: unknown): void {
+    this.#context.tally.barrierRejected()
+    this.#context.logger.error('a reply was reset: its barrier rejected', { error: cause })
+  }
+
+  misused(what: string): void {
+    this.#report('a reply was reset: the relay was misused', new RelayMisuseError(`Cannot go on with a reply: ${what}`))
+  }
+
+  #admit(decision: Forward): void {
+    this.#phase = 'ready'
+    this.#exchange = decision.exchange
+    this.#sink = new ReplySink(this.#client, this)
+    this.#context.open.add(this)
+    this.#context.openCount.add()
+    decision.ready.then(
+      () => this.#admitted(decision),
+      (cause: unknown) => this.#fail('not_admitted', cause),
+    )
+  }
+
+  #admitted(forward: Forward): void {
+    // Ended by `stop` meanwhile.
+    if (this.#phase !== 'ready') return
+    this.#phase = 'sent'
+    if (this.#clientClosed) {
+      // Whatever the drain's bounds say: nothing has been asked for yet, so there is no usage to wait for.
+      this.#tellGone()
+      this.#fail('drain_exceeded', undefined)
+      return
+    }
+    this.#call = this.#context.transport.send(forward, this)
+    if (this.#clientHalfClosed && this.#stillOpen()) this.#clientGone()
+  }
+
+  #clientGone(): void {
+    const drain = this.#tellGone()
+    if (drain === undefined || drain.ms <= 0 || drain.bytes <= 0) {
+      this.#fail('drain_exceeded', undefined)
+      return
+    }
+    this.#drainBytesLeft = drain.bytes
+    this.#drainTimer = setTimeout(() => this.#fail('drain_exceeded', undefined), drain.ms)
+  }
+
+  #tellGone(): Drain | undefined {
+    this.#gone = true
+    this.#context.tally.clientGone()
+    try {
+      return this.#exchange?.clientGone()
+    } catch (error) {
+      this.#report('an exchange threw', error)
+      return undefined
+    }
+  }
+
+  #fail(kind: FailureKind, cause: unknown): void {
+    if (!this.#stillOpen()) return
+    const exchange = this.#exchange
+    const sink = this.#sink
+    if (exchange === undefined || sink === undefined) return
+    this.#phase = 'done'
+    this.#context.tally.failed(kind)
+    this.#call?.abort()
+    const failure: Failure = { kind, cause }
+    try {
+      exchange.fail(failure, sink)
+    } catch (error) {
+      this.#report('an exchange threw', error)
+    }
+    if (!sink.ended) sink.reset()
+    this.#closed()
+  }
+
+  #threw(error: unknown): void {
+    this.#report('an exchange threw', error)
+    this.#sink?.reset()
+    this.#fail('reply_reset', error)
+  }
+
+  #closed(): void {
+    clearTimeout(this.#drainTimer)
+    this.#release()
+    this.#exchange = undefined
+    this.#context.open.delete(this)
+    this.#context.openCount.remove()
+  }
+
+  #stillOpen(): boolean {
+    return this.#phase === 'ready' || this.#phase === 'sent'
+  }
+
+  /** Gives the body's bytes back to the budget. */
+  #release(): void {
+    if (this.#heldBytes === 0) return
+    this.#context.budget.give(this.#heldBytes)
+    this.#heldBytes = 0
+    this.#chunks = NO_CHUNKS
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#phase = 'done'
+    this.#release()
+    this.#decide = undefined
+    this.#client.reply(this.#context.refuse(refusal), true)
+  }
+
+  #giveUp(error: unknown): void {
+    this.#report('deciding about a request threw', error)
+    this.#phase = 'done'
+    this.#release()
+    this.#client.reset()
+  }
+
+  #report(message: string, error: unknown): void {
+    this.#context.tally.fault()
+    this.#context.logger.error(message, { error })
+  }
+}
+
+const NO_BODY = Buffer.alloc(0)
+const NO_CHUNKS: Buffer[] = []
