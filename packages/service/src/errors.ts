@@ -5,6 +5,11 @@ export class LockError extends AscribeError {
   override readonly code = 'LOCK_UNUSABLE'
 }
 
+/** A server cannot listen where it was told to. */
+export class ListenError extends InputError {
+  override readonly code = 'LISTEN_FAILED'
+}
+
 /** The configuration cannot be used. The message names every problem, one a line, each with its place. */
 export class ConfigError extends InputError {
   override readonly code = 'CONFIG_INVALID'
