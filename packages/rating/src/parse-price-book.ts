@@ -5,8 +5,9 @@ import type { Currency, Rate, RatePer } from '@ascribe/units'
 import { PriceBookError } from './errors.ts'
 import { present, readModelRates, readPer, readRate } from './parse-rates.ts'
 import { applyPremium, readPremium } from './premium.ts'
+import type { PlacedPremium, PremiumFault } from './premium.ts'
 import { FINE_TUNE_PREFIX } from './price-book.ts'
-import type { Premium, PriceBook, Rates } from './price-book.ts'
+import type { PriceBook, Rates } from './price-book.ts'
 import { nearest } from './nearest.ts'
 import { openYaml } from './yaml-reader.ts'
 import type { Entry, Value, YamlReader } from './yaml-reader.ts'
@@ -16,6 +17,12 @@ export type ParsePriceBookOptions = { readonly file: string }
 
 const TOP_KEYS = ['version', 'currency', 'per', 'base_models', 'fine_tune_premium', 'fine_tunes', 'gpu_floor_rates'] as const
 const DEFAULT_CURRENCY = 'USD'
+
+const PREMIUM_FAULTS: Readonly<Record<PremiumFault, readonly [string, string]>> = {
+  zeroed: ['0', 'write a factor above 0; a model that is free on purpose has rates of "0"'],
+  too_precise: ['have more than 18 decimal places a unit', 'rates are never rounded, so write fewer places in the factor or the rate'],
+  too_large: ['larger than any price', 'write a smaller factor or markup'],
+}
 
 /**
  * Parses a price book: YAML of version 1 with base models, fine-tunes and the premium between them; a currency, prices for a
@@ -36,22 +43,21 @@ export function bookSha256(text: string): string {
 }
 
 function readBook(reader: YamlReader, root: Value, sha256: string): PriceBook | undefined {
-  if (!isMap(root.node)) {
+  const top = isMap(root.node) ? reader.entries(root, TOP_KEYS) : undefined
+  if (top === undefined) {
     reader.report(0, 'the file is not a mapping', 'start it with "version: 1" and "base_models:"')
     return undefined
   }
-  const top = reader.entries(root, TOP_KEYS)
   checkVersion(reader, top.get('version'))
   const currency = readCurrency(reader, present(top.get('currency')))
   const per = readPer(reader, present(top.get('per')), 1)
   const baseModels = readBaseModels(reader, top.get('base_models'), per)
   const models = new Map([...baseModels].map(([id, { rates }]) => [id, rates]))
-  const premiumSection = present(top.get('fine_tune_premium'))
-  const premium = readPremium(reader, premiumSection, per)
-  const derived = deriveAll({ reader, premium, section: premiumSection, baseModels })
+  const placed = readPremium(reader, present(top.get('fine_tune_premium')), per)
+  const derived = deriveAll(reader, placed, baseModels)
   const fineTunes = readFineTunes({ reader, section: present(top.get('fine_tunes')), per, derived })
   const gpuFloorRates = readGpuFloorRates(reader, present(top.get('gpu_floor_rates')))
-  return { currency, sha256, premium, models, fineTunes, derived, gpuFloorRates }
+  return { currency, sha256, premium: placed.premium, models, fineTunes, derived, gpuFloorRates }
 }
 
 function checkVersion(reader: YamlReader, entry: Entry | undefined): void {
@@ -75,8 +81,7 @@ type BaseModel = { readonly entry: Entry; readonly rates: Rates }
 
 function readBaseModels(reader: YamlReader, section: Entry | undefined, per: RatePer): ReadonlyMap<string, BaseModel> {
   const models = new Map<string, BaseModel>()
-  const entries = section === undefined ? new Map<string, Entry>() : reader.entries(section)
-  for (const entry of entries.values()) {
+  for (const entry of (section && reader.entries(section)?.values()) ?? []) {
     if (entry.key.startsWith(FINE_TUNE_PREFIX)) {
       const hint = `move it to fine_tunes, or drop the ${FINE_TUNE_PREFIX} prefix`
       reader.report(entry.keyPlace, `${JSON.stringify(entry.key)} is the id of a fine-tune, not of a base model`, hint)
@@ -85,37 +90,24 @@ function readBaseModels(reader: YamlReader, section: Entry | undefined, per: Rat
     models.set(entry.key, { entry, rates: readModelRates(reader, entry, per) })
   }
   if (section === undefined) reader.report(0, 'base_models is missing', 'add it, with at least one model and its rates')
-  else if (entries.size === 0 && (isMap(section.node) || present(section) === undefined)) {
+  else if (present(section) === undefined || (isMap(section.node) && section.node.items.length === 0)) {
     reader.report(section.keyPlace, 'base_models is empty, which prices nothing', 'add at least one model and its rates')
   }
   return models
 }
 
-type DeriveAll = {
-  readonly reader: YamlReader
-  readonly premium: Premium
-  readonly section: Entry | undefined
-  readonly baseModels: ReadonlyMap<string, BaseModel>
-}
-
 /** What a fine-tune of each base model costs. */
-function deriveAll({ reader, premium, section, baseModels }: DeriveAll): ReadonlyMap<string, Rates> {
+function deriveAll(reader: YamlReader, placed: PlacedPremium, baseModels: ReadonlyMap<string, BaseModel>): ReadonlyMap<string, Rates> {
+  const { premium, place } = placed
   const derived = new Map<string, Rates>()
   for (const [id, { entry, rates }] of baseModels) {
     const { rates: withPremium, faults } = applyPremium(premium, rates)
     derived.set(id, withPremium)
     // Whatever is wrong with one rate of a model is mostly wrong with all: say it once.
     for (const [meter, fault] of [...faults].slice(0, 1)) {
-      const rate = `the ${meter} rate of a fine-tune of ${JSON.stringify(id)} (line ${reader.lineOf(entry.keyPlace)})`
-      const place = section?.place ?? entry.keyPlace
-      if (fault === 'zeroed')
-        reader.report(place, `fine_tune_premium makes ${rate} 0`, 'write a factor above 0; a free model has a rate of "0"')
-      else
-        reader.report(
-          place,
-          `fine_tune_premium gives ${rate} more than 18 decimal places a unit`,
-          'write fewer places in the factor or the rate',
-        )
+      const [what, hint] = PREMIUM_FAULTS[fault]
+      const model = `${JSON.stringify(id)} (line ${reader.lineOf(entry.keyPlace)})`
+      reader.report(place, `fine_tune_premium makes the ${meter} rate of a fine-tune of ${model} ${what}`, hint)
     }
   }
   return derived
@@ -130,13 +122,14 @@ type ReadFineTunes = {
 
 function readFineTunes({ reader, section, per, derived }: ReadFineTunes): ReadonlyMap<string, Rates> {
   const fineTunes = new Map<string, Rates>()
-  const listed = section === undefined ? new Map<string, Entry>() : reader.entries(section)
+  const listed = (section && reader.entries(section)) ?? new Map<string, Entry>()
   for (const entry of listed.values()) {
     if (derived.has(entry.key)) {
       reader.report(entry.keyPlace, `${JSON.stringify(entry.key)} is in base_models too`, 'keep one of the two')
       continue
     }
     const fields = reader.entries(entry, ['derived_from', 'rate'])
+    if (fields === undefined) continue
     const own = present(fields.get('rate'))
     const base = present(fields.get('derived_from'))
     if (own === undefined && base === undefined) {
@@ -176,7 +169,7 @@ function baseRates({ reader, entry, derived, listed }: BaseRates): Rates | undef
 
 function readGpuFloorRates(reader: YamlReader, section: Entry | undefined): ReadonlyMap<string, Rate> {
   const rates = new Map<string, Rate>()
-  for (const entry of section === undefined ? [] : reader.entries(section).values()) {
+  for (const entry of (section && reader.entries(section)?.values()) ?? []) {
     const rate = readRate(reader, entry, 1)
     if (rate !== undefined) rates.set(entry.key, rate)
   }

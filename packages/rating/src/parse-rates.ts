@@ -32,7 +32,7 @@ const PER_WORDS: ReadonlyMap<unknown, RatePer> = new Map<unknown, RatePer>([
 const FAULTS: Readonly<Record<DecimalFault, readonly [string, string]>> = {
   malformed: ['is not a plain decimal', 'write digits with at most one point and no exponent, such as "0.0000002"'],
   too_precise: ['has too many decimal places', 'rates are never rounded, so write fewer'],
-  too_long: ['is longer than any rate', 'write fewer digits'],
+  too_large: ['is larger than any price', 'write a rate below 1000000000000 a unit'],
 }
 
 /** Reads how many units prices are for; `fallback` where the key is absent or wrong. */
@@ -50,7 +50,7 @@ export function readDecimalText(reader: YamlReader, value: Value): string | unde
   if (isScalar(value.node) && typeof value.node.value === 'number') {
     const source = value.node.source ?? String(value.node.value)
     reader.report(value.place, `${value.path} is the number ${source}, which a YAML reader may round`, `put it in quotes: "${source}"`)
-  } else {
+  } else if (value.node !== undefined) {
     reader.report(value.place, `${value.path} is not a quoted decimal`, 'write a decimal in quotes, such as "0.0000002"')
   }
   return undefined
@@ -102,13 +102,14 @@ function checkedDecimal({ reader, value, text, decimal }: CheckedDecimal): bigin
  * Reads the rates of one model. `prompt`, `cached` and `completion` are required. Reasoning costs what output costs unless
  * it has a rate of its own; any other meter without a rate stays without, so that its usage is held and not mispriced.
  */
-export function readModelRates(reader: YamlReader, value: Value, per: RatePer): Rates {
-  const entries = reader.entries(value, MODEL_KEYS, meterHint)
+export function readModelRates(reader: YamlReader, model: Entry, per: RatePer): Rates {
+  const entries = reader.entries(model, MODEL_KEYS, meterHint)
+  if (entries === undefined) return new Map()
   const modelPer = readPer(reader, entries.get('per'), per)
   const rates = new Map<string, Rate>()
   for (const key of REQUIRED_KEYS) {
     if (entries.has(key)) continue
-    reader.report(value.place, `${value.path} has no ${key} rate`, `add ${key}: with a decimal in quotes; "0" makes it free`)
+    reader.report(model.keyPlace, `${model.path} has no ${key} rate`, `add ${key}: with a decimal in quotes; "0" makes it free`)
   }
   for (const [key, meter] of METER_OF_KEY) {
     const entry = entries.get(key)
@@ -116,7 +117,7 @@ export function readModelRates(reader: YamlReader, value: Value, per: RatePer): 
     if (rate !== undefined) rates.set(meter, rate)
   }
   const meters = entries.get('meters')
-  for (const entry of meters === undefined ? [] : reader.entries(meters).values()) {
+  for (const entry of (meters && reader.entries(meters)?.values()) ?? []) {
     if (!isMeterName(reader, entry, entries)) continue
     const rate = readRate(reader, entry, modelPer)
     if (rate !== undefined) rates.set(entry.key, rate)

@@ -1,22 +1,27 @@
-import { RATE_PLACES, divideExact } from '@ascribe/units'
+import { RATE_LIMIT, RATE_PLACES, divideExact } from '@ascribe/units'
 import type { Rate, RatePer } from '@ascribe/units'
 import { isScalar } from 'yaml'
 import { present, readFactor, readRate } from './parse-rates.ts'
 import type { Premium, Rates } from './price-book.ts'
 import { suggest } from './yaml-reader.ts'
-import type { Entry, YamlReader } from './yaml-reader.ts'
+import type { Entry, Place, YamlReader } from './yaml-reader.ts'
 
 const POLICIES = ['identity', 'multiplier', 'markup'] as const
 const PARAMETER_OF_POLICY = { identity: undefined, multiplier: 'factor', markup: 'markup' } as const
 const FACTOR_ONE = 10n ** BigInt(RATE_PLACES)
-const IDENTITY: Premium = { policy: 'identity' }
+
+/** A premium, and where its parameter stands. */
+export type PlacedPremium = { readonly premium: Premium; readonly place: Place }
+
+const NONE: PlacedPremium = { premium: { policy: 'identity' }, place: 0 }
 
 /** Reads the one rule that turns a base model's rates into a fine-tune's; without one, they are the same. */
-export function readPremium(reader: YamlReader, section: Entry | undefined, per: RatePer): Premium {
-  if (section === undefined) return IDENTITY
+export function readPremium(reader: YamlReader, section: Entry | undefined, per: RatePer): PlacedPremium {
+  if (section === undefined) return NONE
   const entries = reader.entries(section, ['policy', 'factor', 'markup'])
+  if (entries === undefined) return NONE
   const policy = readPolicy(reader, entries.get('policy'))
-  if (policy === undefined) return IDENTITY
+  if (policy === undefined) return NONE
   const parameter = PARAMETER_OF_POLICY[policy]
   for (const key of ['factor', 'markup'] as const) {
     const entry = entries.get(key)
@@ -25,7 +30,7 @@ export function readPremium(reader: YamlReader, section: Entry | undefined, per:
       reader.report(entry.keyPlace, `${entry.path} does not go with policy ${policy}: ${other}`, `remove ${key}, or change the policy`)
     }
   }
-  if (parameter === undefined) return IDENTITY
+  if (parameter === undefined) return NONE
   const entry = present(entries.get(parameter))
   if (entry === undefined) {
     reader.report(
@@ -33,14 +38,14 @@ export function readPremium(reader: YamlReader, section: Entry | undefined, per:
       `${section.path} has policy ${policy} but no ${parameter}`,
       `add ${parameter}: with a decimal in quotes`,
     )
-    return IDENTITY
+    return NONE
   }
   if (parameter === 'factor') {
     const factor = readFactor(reader, entry)
-    return factor === undefined ? IDENTITY : { policy: 'multiplier', factor }
+    return factor === undefined ? NONE : { premium: { policy: 'multiplier', factor }, place: entry.place }
   }
   const markup = readRate(reader, entry, per)
-  return markup === undefined ? IDENTITY : { policy: 'markup', markup }
+  return markup === undefined ? NONE : { premium: { policy: 'markup', markup }, place: entry.place }
 }
 
 function readPolicy(reader: YamlReader, entry: Entry | undefined): (typeof POLICIES)[number] | undefined {
@@ -54,8 +59,11 @@ function readPolicy(reader: YamlReader, entry: Entry | undefined): (typeof POLIC
   return policy
 }
 
-/** The rates with the premium, and for each meter that cannot have it, why. */
-export type Derived = { readonly rates: Rates; readonly faults: ReadonlyMap<string, 'zeroed' | 'too_precise'> }
+/** Why a rate cannot have the premium: it would be free, be rounded, or be larger than a rate may be. */
+export type PremiumFault = 'zeroed' | 'too_precise' | 'too_large'
+
+/** The rates with the premium, and the fault of each meter that cannot have it. */
+export type Derived = { readonly rates: Rates; readonly faults: ReadonlyMap<string, PremiumFault> }
 
 /**
  * Applies a premium, exactly. A multiplier goes on every rate; a markup, which is money for a token, on those of tokens.
@@ -63,11 +71,12 @@ export type Derived = { readonly rates: Rates; readonly faults: ReadonlyMap<stri
  */
 export function applyPremium(premium: Premium, base: Rates): Derived {
   const rates = new Map<string, Rate>()
-  const faults = new Map<string, 'zeroed' | 'too_precise'>()
+  const faults = new Map<string, PremiumFault>()
   for (const [meter, rate] of base) {
     const derived = premiumRate(premium, meter, rate)
     if (derived === undefined) faults.set(meter, 'too_precise')
     else if (derived === 0n && rate !== 0n) faults.set(meter, 'zeroed')
+    else if (derived >= RATE_LIMIT) faults.set(meter, 'too_large')
     else rates.set(meter, derived)
   }
   return { rates, faults }

@@ -8,7 +8,8 @@ export type Place = number
 
 /** A value of the file, aliases resolved, and the place (where an alias stands, not its anchor) and path that problems name. */
 export type Value = {
-  readonly node: Node | null
+  /** `undefined`: an alias of nothing, which is reported already. */
+  readonly node: Node | null | undefined
   readonly place: Place
   /** For messages: `base_models."org/model".prompt`. */
   readonly path: string
@@ -27,10 +28,10 @@ export type YamlReader = {
   problems(): readonly PriceProblem[]
   lineOf(place: Place): number
   /**
-   * The entries of a mapping. Reports what is no mapping, a key twice, a key that is no string and, where `known` is given,
+   * The entries of a mapping; `undefined` when it is none. Reports that, a key twice, a key that is no string and, where `known` is given,
    * a key that is not in it, with the mend that `hint` has for it, if any. An empty value counts as an empty mapping.
    */
-  entries(value: Value, known?: readonly string[], hint?: (key: string) => string | undefined): ReadonlyMap<string, Entry>
+  entries(value: Value, known?: readonly string[], hint?: (key: string) => string | undefined): ReadonlyMap<string, Entry> | undefined
 }
 
 /** As much as may be fetched from a central manager: larger is no price book. */
@@ -70,15 +71,25 @@ export function openYaml(text: string): YamlReader {
 }
 
 type Report = YamlReader['report']
-type Resolve = (node: Node | null, place: Place) => Node | null
+type Resolve = (node: Node | null, place: Place) => Node | null | undefined
 
 function parse(text: string, lineCounter: LineCounter, report: Report): Document.Parsed<ParsedNode> | undefined {
   // Keys are checked for being unique here, in one pass; the library compares each with each.
   const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, version: '1.2' })
+  let reported: Place | undefined
   for (const { pos, message } of [...document.errors, ...document.warnings]) {
-    report(pos[0], `not YAML: ${message}`, 'check quotes, brackets and indentation here and on the line before')
+    // What follows at the same place is a consequence of the first.
+    if (pos[0] !== reported)
+      report(pos[0], `not YAML: ${plain(message)}`, 'check quotes, brackets and indentation here and on the line before')
+    reported = pos[0]
   }
   return document.errors.length + document.warnings.length === 0 ? document : undefined
+}
+
+/** The library's message without its advice to programmers. */
+function plain(message: string): string {
+  if (message.startsWith('Maximum call stack')) return 'nested too deeply'
+  return message.split(/;| at line /)[0] ?? message
 }
 
 function aliasResolver(document: Document.Parsed | undefined, report: Report): Resolve {
@@ -88,12 +99,12 @@ function aliasResolver(document: Document.Parsed | undefined, report: Report): R
     count += 1
     if (count > ALIASES_MAX) {
       if (count === ALIASES_MAX + 1) report(place, `more than ${ALIASES_MAX} aliases`, 'write the values out')
-      return null
+      return undefined
     }
     const target = (node as Alias).resolve(document)
     if (target === undefined)
       report(place, `alias *${node.source} has no anchor before it`, `write &${node.source} before what it stands for`)
-    return target ?? null
+    return target
   }
 }
 
@@ -106,12 +117,12 @@ type ReadEntries = {
   readonly lineOf: (place: Place) => number
 }
 
-function readEntries({ value, known, hint, report, resolve, lineOf }: ReadEntries): ReadonlyMap<string, Entry> {
+function readEntries({ value, known, hint, report, resolve, lineOf }: ReadEntries): ReadonlyMap<string, Entry> | undefined {
   const entries = new Map<string, Entry>()
   if (isNothing(value.node)) return entries
   if (!isMap(value.node)) {
-    report(value.place, `${value.path} is not a mapping`, 'write "key: value" lines below it, indented')
-    return entries
+    if (value.node !== undefined) report(value.place, `${value.path} is not a mapping`, 'write "key: value" lines below it, indented')
+    return undefined
   }
   for (const pair of value.node.items) {
     const keyPlace = placeOf(pair.key) ?? value.place
@@ -140,7 +151,7 @@ function readEntries({ value, known, hint, report, resolve, lineOf }: ReadEntrie
 }
 
 /** Whether a key was left without a value. */
-export function isNothing(node: Node | null): boolean {
+export function isNothing(node: Node | null | undefined): boolean {
   return node === null || (isScalar(node) && node.value === null)
 }
 

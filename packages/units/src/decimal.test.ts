@@ -65,5 +65,5 @@ test('parseDecimal() refuses a place too many instead of rounding, but zeros at 
 
 test('parseDecimal() refuses a text over its bound before looking at it', () => {
   assert.equal(parseDecimal('9'.repeat(DECIMAL_LENGTH_MAX), 0), BigInt('9'.repeat(DECIMAL_LENGTH_MAX)))
-  assert.equal(parseDecimal('9'.repeat(DECIMAL_LENGTH_MAX + 1), 0), 'too_long')
+  assert.equal(parseDecimal('9'.repeat(DECIMAL_LENGTH_MAX + 1), 0), 'too_large')
 })

@@ -2,9 +2,9 @@
  * Why a text is not an exact decimal of so many places.
  * - `malformed`: not an optional sign, digits, and an optional point with digits; an exponent is malformed too.
  * - `too_precise`: it has more places than can be held. It is never rounded.
- * - `too_long`: over {@link DECIMAL_LENGTH_MAX} characters.
+ * - `too_large`: over {@link DECIMAL_LENGTH_MAX} characters, or over what the quantity may be.
  */
-export type DecimalFault = 'malformed' | 'too_precise' | 'too_long'
+export type DecimalFault = 'malformed' | 'too_precise' | 'too_large'
 
 /** Longer than any amount or rate that a numeric(38) could hold, short enough that parsing costs nothing. */
 export const DECIMAL_LENGTH_MAX = 80
@@ -16,7 +16,7 @@ const DECIMAL = /^([+-]?)([0-9]+)(?:\.([0-9]+))?$/
  * as places.
  */
 export function parseDecimal(text: string, places: number): bigint | DecimalFault {
-  if (text.length > DECIMAL_LENGTH_MAX) return 'too_long'
+  if (text.length > DECIMAL_LENGTH_MAX) return 'too_large'
   const match = DECIMAL.exec(text)
   if (match === null) return 'malformed'
   const [, sign = '', whole = '', padded = ''] = match

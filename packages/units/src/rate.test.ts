@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { formatRate, parseRate } from './rate.ts'
+import { RATE_LIMIT, formatRate, parseRate } from './rate.ts'
 
 test('parseRate() is the inverse of formatRate()', () => {
-  fc.assert(fc.property(fc.bigInt({ min: 0n, max: 10n ** 36n }), (rate) => parseRate(formatRate(rate), 1) === rate))
+  fc.assert(fc.property(fc.bigInt({ min: 0n, max: RATE_LIMIT - 1n }), (rate) => parseRate(formatRate(rate), 1) === rate))
 })
 
 test('parseRate() divides the price of many units into the rate of one', () => {
@@ -22,7 +22,13 @@ test('parseRate() refuses more than 18 places a unit, whatever the price is quot
   assert.equal(parseRate('0.0000000000011', 1_000_000), 'too_precise')
 })
 
+test('parseRate() refuses a rate that would overflow an amount', () => {
+  assert.equal(parseRate('999999999999.999999999999999999', 1), RATE_LIMIT - 1n)
+  assert.equal(parseRate('1000000000000', 1), 'too_large')
+  assert.equal(parseRate('1000000000000', 1000), 10n ** 27n)
+})
+
 test('parseRate() passes on what is wrong with the decimal', () => {
   assert.equal(parseRate('1.5e-7', 1), 'malformed')
-  assert.equal(parseRate('1'.repeat(100), 1), 'too_long')
+  assert.equal(parseRate('1'.repeat(100), 1), 'too_large')
 })
