@@ -45,7 +45,7 @@ export function readPer(reader: YamlReader, entry: Entry | undefined, fallback: 
 }
 
 /** Reads a quoted decimal; `undefined` when there is none, which is reported. */
-export function readDecimalText(reader: YamlReader, value: Value): string | undefined {
+function readDecimalText(reader: YamlReader, value: Value): string | undefined {
   if (isScalar(value.node) && typeof value.node.value === 'string') return value.node.value
   if (isScalar(value.node) && typeof value.node.value === 'number') {
     const source = value.node.source ?? String(value.node.value)
