@@ -75,6 +75,11 @@ export type Settlement = {
   readonly meters: Meters
   /** Milliseconds from admission to the first byte of the upstream's reply. */
   readonly firstByteMs?: number
+  /**
+   * The engine's usage was malformed or contradicted itself. With counts that are null it could not be read at all; otherwise
+   * they are those that give no credit.
+   */
+  readonly invalidUsage?: true
 }
 
 /** One immutable fact: who used what, how much, when, and how we know. The only thing that crosses to billing. */

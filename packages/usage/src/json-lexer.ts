@@ -1,0 +1,292 @@
+import { NESTING_MAX } from './json-cursor.ts'
+import { ENDS_ESCAPED, NativeSearch, unescapedQuote } from './json-search.ts'
+import type { Api } from './record.ts'
+import { isFields, readUsage } from './usage-block.ts'
+import type { UsageReading } from './usage-block.ts'
+
+/** Longest value that is kept: a usage object, a name. A longer usage object counts as malformed. */
+const CAPTURE_BYTES_MAX = 16 * 1024
+/** No key that matters is longer. */
+const KEY_BYTES_MAX = 20
+/** Numbers and commas up to this length are stepped over one by one; after it native searches are faster. */
+const RUN_BYTES = 64
+
+const QUOTE = 0x22
+const COLON = 0x3a
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
+/** A string of the body that was kept, not yet decoded. */
+type Slice = { readonly bytes: Buffer; readonly start: number; readonly end: number }
+type Kept = Slice | undefined
+
+/** What the value of the key read last is to us. */
+type Want = 'nothing' | 'usage' | 'model' | 'choices' | 'error' | 'finish_reason' | 'content'
+
+/**
+ * Reads one JSON body in chunks, in one pass, keeping no more of it than the few values it is after. It knows for every byte
+ * how deep it stands and whether inside a string: so only a member of the top-level object is taken for `usage` or `model`, and
+ * only `choices[].finish_reason` for a finish reason, wherever in the body they stand, and never what a model wrote.
+ */
+export class JsonLexer {
+  bytes = 0
+  usage: UsageReading = { kind: 'absent' }
+  /** Bytes of the strings that were generated, as escaped in JSON. */
+  contentBytes = 0
+  choices = 0
+  limited = 0
+  hasError = false
+  /** The top-level object has ended. */
+  closed = false
+  /** The body is no JSON object; nothing is read from here on. */
+  broken = false
+  readonly #api: Api
+  #model: Kept
+  #finishReason: Kept
+  #mode: 'structure' | 'string' | 'value' = 'structure'
+  #depth = 0
+  /** The bracket that opened each level. */
+  readonly #levels = new Uint8Array(NESTING_MAX + 1)
+  #inChoices = false
+  #want: Want = 'nothing'
+  /** The string at hand stands where a value stands; else it may be a key. */
+  #isValue = false
+  /** The last chunk ended in a backslash that escapes the first byte of the next one. */
+  #escaped = false
+  /** Where the string at hand starts in this chunk, and what of it lay in earlier ones. */
+  #stringStart = 0
+  #stringBefore: Buffer | undefined
+  /** The string read last, if it may be a key. */
+  #key: Kept
+  /** Where the usage object starts in this chunk, and what of it lay in earlier ones; -1 outside of it. */
+  #usageStart = -1
+  #usageBefore: Buffer[] = []
+  #usageBytes = 0
+
+  constructor(api: Api) {
+    this.#api = api
+  }
+
+  get model(): string | undefined {
+    return textOf(this.#model)
+  }
+
+  get finishReason(): string | undefined {
+    return textOf(this.#finishReason)
+  }
+
+  push(bytes: Buffer): void {
+    if (this.#depth > 0 || this.closed || bytes.some((byte) => byte > 0x20)) this.bytes += bytes.length
+    const search = new NativeSearch(bytes)
+    let at = 0
+    while (at < bytes.length && !this.broken) {
+      if (this.#mode === 'string') at = this.#string(bytes, at)
+      else if (this.#mode === 'value') at = this.#value(bytes, at)
+      else at = this.#structure(bytes, at, search)
+    }
+    if (this.#usageStart >= 0) this.#keepUsage(bytes, bytes.length)
+    if (this.#mode === 'string') this.#keepString(bytes)
+  }
+
+  /** Steps over what stands between strings, up to and with the next quote or colon. */
+  #structure(bytes: Buffer, start: number, search: NativeSearch): number {
+    const { length } = bytes
+    let at = start
+    while (at < length) {
+      const runEnd = Math.min(at + RUN_BYTES, length)
+      let byte = 0
+      while (at < runEnd) {
+        byte = bytes[at] as number
+        if (byte >= COLON || byte === QUOTE) break
+        at += 1
+      }
+      if (at === runEnd) {
+        if (this.#levels[this.#depth] === OPEN_BRACKET) at = search.structural(at)
+        continue
+      }
+      if (byte === QUOTE || byte === COLON) {
+        if (this.#depth === 0) this.broken = true
+        else if (byte === QUOTE) this.#openString(at + 1, false)
+        else {
+          this.#want = this.#wanted()
+          this.#mode = 'value'
+        }
+        return at + 1
+      }
+      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#open(byte)
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) this.#close(byte, bytes, at)
+      // Before and after the object only white space may stand, or a byte order mark before it.
+      else if (this.#depth === 0 && (byte < 0x80 || this.closed)) this.broken = true
+      if (this.broken) return at
+      at += 1
+    }
+    return at
+  }
+
+  #open(byte: number): void {
+    const depth = this.#depth + 1
+    if (depth > NESTING_MAX || this.closed || (depth === 1 && byte !== OPEN_BRACE)) {
+      this.broken = true
+      return
+    }
+    this.#depth = depth
+    this.#levels[depth] = byte
+    if (depth === 3 && this.#inChoices && byte === OPEN_BRACE) this.choices += 1
+  }
+
+  #close(byte: number, bytes: Buffer, at: number): void {
+    // In ASCII each closing bracket is two above its opening one.
+    if (this.#levels[this.#depth] !== byte - 2) {
+      this.broken = true
+      return
+    }
+    this.#depth -= 1
+    if (this.#depth === 1) {
+      this.#inChoices = false
+      if (this.#usageStart >= 0) this.#closeUsage(bytes, at + 1)
+    }
+    if (this.#depth === 0) this.closed = true
+  }
+
+  #openString(start: number, isValue: boolean): void {
+    this.#mode = 'string'
+    this.#isValue = isValue
+    this.#stringStart = start
+    this.#stringBefore = undefined
+    this.#key = undefined
+  }
+
+  /** Goes on in a string; gives the offset after its closing quote, or the end of the chunk. */
+  #string(bytes: Buffer, at: number): number {
+    const from = this.#escaped ? at + 1 : at
+    this.#escaped = false
+    const quote = unescapedQuote(bytes, from)
+    if (quote < 0) {
+      this.#escaped = quote === ENDS_ESCAPED
+      if (this.#isValue && this.#want === 'content') this.contentBytes += bytes.length - at
+      return bytes.length
+    }
+    this.#mode = 'structure'
+    if (this.#isValue) this.#takeString(bytes, at, quote)
+    else if (this.#stringBefore === undefined) this.#key = { bytes, start: this.#stringStart, end: quote }
+    else if (this.#stringBefore.length + quote <= KEY_BYTES_MAX) this.#key = joined(this.#stringBefore, bytes, quote)
+    return quote + 1
+  }
+
+  #takeString(bytes: Buffer, at: number, end: number): void {
+    if (this.#want === 'content') this.contentBytes += end - at
+    if (this.#want !== 'model' && this.#want !== 'finish_reason') return
+    const before = this.#stringBefore
+    const text = before === undefined ? { bytes, start: this.#stringStart, end } : joined(before, bytes, end)
+    if (text.end === text.start) return
+    if (this.#want === 'model') this.#model = text
+    else {
+      this.#finishReason = text
+      if (equals(text, LENGTH)) this.limited += 1
+    }
+  }
+
+  /** The chunk ends inside a string: what may matter of it is kept. */
+  #keepString(bytes: Buffer): void {
+    const isWanted = this.#isValue && (this.#want === 'model' || this.#want === 'finish_reason')
+    const room = (isWanted ? CAPTURE_BYTES_MAX : this.#isValue ? 0 : KEY_BYTES_MAX + 1) - (this.#stringBefore?.length ?? 0)
+    const piece = bytes.subarray(this.#stringStart, this.#stringStart + Math.max(room, 0))
+    this.#stringBefore = this.#stringBefore === undefined ? piece : Buffer.concat([this.#stringBefore, piece])
+    this.#stringStart = 0
+  }
+
+  /** After a colon: what kind of value comes. */
+  #value(bytes: Buffer, start: number): number {
+    let at = start
+    while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at += 1
+    const byte = bytes[at]
+    if (byte === undefined) return at
+    this.#mode = 'structure'
+    const isNull = byte === 0x6e
+    if (this.#want === 'error' && !isNull) this.hasError = true
+    if (this.#want === 'usage' && !isNull) {
+      this.usage = { kind: 'invalid' }
+      if (byte === OPEN_BRACE) {
+        this.#usageStart = at
+        this.#usageBefore = []
+        this.#usageBytes = 0
+      }
+    }
+    if (this.#want === 'choices' && byte === OPEN_BRACKET) this.#inChoices = true
+    if (byte !== QUOTE) return at
+    this.#openString(at + 1, true)
+    return at + 1
+  }
+
+  #keepUsage(bytes: Buffer, end: number): void {
+    this.#usageBytes += end - this.#usageStart
+    if (this.#usageBytes > CAPTURE_BYTES_MAX) this.#usageBefore = []
+    else this.#usageBefore.push(bytes.subarray(this.#usageStart, end))
+    this.#usageStart = 0
+  }
+
+  #closeUsage(bytes: Buffer, end: number): void {
+    this.#keepUsage(bytes, end)
+    this.#usageStart = -1
+    if (this.#usageBytes > CAPTURE_BYTES_MAX) return
+    const [first = bytes] = this.#usageBefore
+    const object = this.#usageBefore.length === 1 ? first : Buffer.concat(this.#usageBefore)
+    this.#usageBefore = []
+    this.usage = readUsage(parsedObject(object.toString()), this.#api)
+  }
+
+  /** What the key before a colon announces, by where it stands. */
+  #wanted(): Want {
+    const key = this.#key
+    const depth = this.#depth
+    if (key === undefined || (depth > 1 && !this.#inChoices)) return 'nothing'
+    if (depth === 1) return TOP_KEYS.find(({ name }) => equals(key, name))?.want ?? 'nothing'
+    if (depth === 3 && equals(key, FINISH_REASON)) return 'finish_reason'
+    return CONTENT_KEYS.some((name) => equals(key, name)) ? 'content' : 'nothing'
+  }
+}
+
+const LENGTH = Buffer.from('length')
+const FINISH_REASON = Buffer.from('finish_reason')
+const TOP_KEYS: readonly { readonly name: Buffer; readonly want: Want }[] = (['usage', 'model', 'choices', 'error'] as const).map(
+  (want) => ({ name: Buffer.from(want), want }),
+)
+const CONTENT_KEYS: readonly Buffer[] = ['content', 'text', 'reasoning_content', 'reasoning', 'refusal', 'arguments'].map((name) =>
+  Buffer.from(name),
+)
+
+function equals(text: Slice, name: Buffer): boolean {
+  const { bytes, start } = text
+  if (text.end - start !== name.length) return false
+  for (let index = 0; index < name.length; index += 1) if (bytes[start + index] !== name[index]) return false
+  return true
+}
+
+function joined(before: Buffer, bytes: Buffer, end: number): Slice {
+  const text = Buffer.concat([before, bytes.subarray(0, end)])
+  return { bytes: text, start: 0, end: Math.min(text.length, CAPTURE_BYTES_MAX) }
+}
+
+/** Decoded; a value that was cut at the bound may end in half an escape, and is then taken as it stands. */
+function textOf(slice: Kept): string | undefined {
+  if (slice === undefined) return undefined
+  const raw = slice.bytes.toString('utf8', slice.start, slice.end)
+  if (!raw.includes('\\')) return raw
+  try {
+    return String(JSON.parse(`"${raw}"`))
+  } catch {
+    return raw
+  }
+}
+
+/** A malformed object is no reason to fail: it is read as something that is no usage. */
+function parsedObject(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isFields(value) ? value : false
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,27 @@
+import { JsonReader } from './json-reader.ts'
+import type { Asked } from './observation.ts'
+import type { Api } from './record.ts'
+import type { ReplyReader } from './reply.ts'
+import { SseReader } from './sse-reader.ts'
+
+export type ReplyReaderOptions = {
+  readonly api: Api
+  /** The facts of the request: `RequestFacts` as they are. */
+  readonly asked: Asked
+  /** Whether the request may have been answered by a stream; decides only where the reply has no content type. */
+  readonly streamedRequest: boolean
+  /** The wish for usage was spliced in: the event that answers it is withheld. False for a copy that is only read. */
+  readonly injected: boolean
+  /** The reply's `Content-Type`, whole. `text/event-stream` in any case and with any parameters is a stream, all else is JSON. */
+  readonly contentType: string | undefined
+}
+
+export function createReplyReader(options: ReplyReaderOptions): ReplyReader {
+  const { api, asked, injected } = options
+  return isStream(options) ? new SseReader({ api, asked, injected }) : new JsonReader({ api, asked })
+}
+
+function isStream({ contentType, streamedRequest }: ReplyReaderOptions): boolean {
+  const essence = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  return essence === '' ? streamedRequest : essence === 'text/event-stream'
+}

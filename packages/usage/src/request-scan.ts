@@ -1,0 +1,249 @@
+import { JsonCursor, MalformedJson } from './json-cursor.ts'
+import type { Api } from './record.ts'
+
+/** Why a request cannot be admitted. For a 400; `param` names the member in question, as OpenAI's errors do. */
+export type InvalidRequest = { readonly kind: 'invalid'; readonly message: string; readonly param?: string }
+
+/** Where `stream_options` stands: what {@link spliceIncludeUsage} needs to know. Offsets into the body, half-open. */
+export type StreamOptionsAt =
+  | { readonly kind: 'absent' }
+  /** Null, or anything but an object. */
+  | { readonly kind: 'value'; readonly start: number; readonly end: number }
+  /** An object without `include_usage`; `start` is the offset after its brace. */
+  | { readonly kind: 'object'; readonly start: number; readonly empty: boolean }
+  /** An object with it; the range is that of its value. */
+  | { readonly kind: 'include_usage'; readonly start: number; readonly end: number }
+
+/** What a request says about its own metering. */
+export type RequestFacts = {
+  readonly kind: 'request'
+  readonly api: Api
+  /** Decoded; absent when the body names none. Neither bounded nor cleaned: see `boundText`. */
+  readonly model?: string
+  /** The token that stands there; `other` is what only a lax engine takes for true or false, `1` or `"true"`. */
+  readonly stream: 'absent' | 'null' | 'false' | 'true' | 'other'
+  /** Whether the reply may be a stream: `stream` is there and neither false nor null. */
+  readonly streams: boolean
+  /** Whether `stream_options.include_usage` is literally true. */
+  readonly includeUsage: boolean
+  /** `n`; 1 when it is absent or null, and for embeddings. At least 1. */
+  readonly choices: number
+  /** Elements of a `prompt` or `input` that is a list of texts or of lists of token ids; else 1. At least 1. */
+  readonly prompts: number
+  /** `max_completion_tokens`, else `max_tokens`; absent unless it is an integer, 0 or more. */
+  readonly maxTokens?: number
+  /** Bytes of the text that goes in (`messages`, `prompt` or `input`, as escaped in JSON); a token id counts as four. */
+  readonly promptBytes: number
+  /** Offset after the brace that opens the body. */
+  readonly membersStart: number
+  readonly streamOptions: StreamOptionsAt
+}
+
+export type RequestScan = InvalidRequest | RequestFacts
+
+/**
+ * Members that a bill depends on. Which of two equal keys wins differs from parser to parser, and some (Go's) do not even
+ * tell upper case from lower: so a body may have each of them once, whatever the case.
+ */
+const SINGLE: ReadonlySet<string> = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'n',
+  'messages',
+  'prompt',
+  'input',
+  'max_tokens',
+  'max_completion_tokens',
+])
+
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const QUOTE = 0x22
+const BYTE_ORDER_MARK = 0xef
+
+class Invalid extends Error {
+  readonly param: string
+
+  constructor(message: string, param: string) {
+    super(message)
+    this.param = param
+  }
+}
+
+/** While it is being filled. */
+type Draft = {
+  model?: string
+  stream: RequestFacts['stream']
+  includeUsage: boolean
+  choices: number
+  prompts: number
+  maxTokens?: number
+  maxCompletionTokens?: number
+  streamOptions: StreamOptionsAt
+}
+
+/**
+ * Reads the body of a request on its bytes, the top-level members only, and checks that the whole is one JSON object.
+ * Nothing is parsed into values but the model and a few numbers, so the bytes that go up stay the client's. Never throws.
+ */
+export function scanRequest(body: Buffer, api: Api): RequestScan {
+  try {
+    return scan(body, api)
+  } catch (cause) {
+    if (cause instanceof Invalid) return { kind: 'invalid', message: cause.message, param: cause.param }
+    if (cause instanceof MalformedJson) return { kind: 'invalid', message: `The request body is not a JSON object: ${cause.message}` }
+    throw cause
+  }
+}
+
+function scan(body: Buffer, api: Api): RequestFacts {
+  const cursor = new JsonCursor(body)
+  if (body[0] === BYTE_ORDER_MARK && body[1] === 0xbb && body[2] === 0xbf) cursor.position = 3
+  if (cursor.peek() !== OPEN_BRACE) cursor.fail('an object')
+  const membersStart = cursor.position + 1
+  const draft: Draft = { stream: 'absent', includeUsage: false, choices: 1, prompts: 1, streamOptions: { kind: 'absent' } }
+  if (cursor.open(CLOSE_BRACE)) {
+    const seen = new Set<string>()
+    do {
+      const key = cursor.key()
+      assertSingle(key, seen)
+      readMember(cursor, key, api, draft)
+    } while (cursor.more(CLOSE_BRACE))
+  }
+  if (cursor.peek() !== -1) cursor.fail('the end')
+  const { model } = draft
+  const limit = draft.maxCompletionTokens ?? draft.maxTokens
+  return {
+    kind: 'request',
+    api,
+    ...(model === undefined ? {} : { model }),
+    stream: draft.stream,
+    streams: draft.stream === 'true' || draft.stream === 'other',
+    includeUsage: draft.includeUsage,
+    choices: draft.choices,
+    prompts: draft.prompts,
+    ...(limit === undefined ? {} : { maxTokens: limit }),
+    promptBytes: cursor.textBytes,
+    membersStart,
+    streamOptions: draft.streamOptions,
+  }
+}
+
+function assertSingle(key: string, seen: Set<string>): void {
+  // No such key is longer; the test spares long ones the lower-casing.
+  if (key.length > 32) return
+  const folded = key.toLowerCase()
+  if (!SINGLE.has(folded)) return
+  if (seen.has(folded)) throw new Invalid(`The request body has "${folded}" more than once; parsers disagree on which one counts`, folded)
+  seen.add(folded)
+}
+
+function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): void {
+  switch (key) {
+    case 'model':
+      if (cursor.peek() !== QUOTE) throw new Invalid('"model" must be a string', 'model')
+      cursor.string('a string')
+      draft.model = cursor.stringValue()
+      return
+    case 'stream':
+      draft.stream = readStream(cursor)
+      return
+    case 'stream_options':
+      readStreamOptions(cursor, draft)
+      return
+    case 'n':
+      if (api === 'embeddings') cursor.skip(1)
+      else draft.choices = readChoices(cursor)
+      return
+    case 'max_tokens':
+    case 'max_completion_tokens': {
+      const limit = Number(token(cursor))
+      if (!Number.isSafeInteger(limit) || limit < 0) return
+      if (key === 'max_tokens') draft.maxTokens = limit
+      else draft.maxCompletionTokens = limit
+      return
+    }
+    case 'messages':
+      if (api === 'chat') cursor.skipText(1, false)
+      else cursor.skip(1)
+      return
+    case 'prompt':
+    case 'input':
+      if (key === (api === 'completions' ? 'prompt' : api === 'embeddings' ? 'input' : '')) draft.prompts = readPrompts(cursor)
+      else cursor.skip(1)
+      return
+    default:
+      cursor.skip(1)
+  }
+}
+
+/** The bytes of a value as text where they are no container; else undefined, which no number is made of. */
+function token(cursor: JsonCursor): string | undefined {
+  const first = cursor.peek()
+  const start = cursor.position
+  cursor.skip(1)
+  if (first === OPEN_BRACE || first === OPEN_BRACKET || cursor.position - start > 64) return undefined
+  return cursor.bytes.toString('latin1', start, cursor.position)
+}
+
+function readStream(cursor: JsonCursor): RequestFacts['stream'] {
+  const text = token(cursor)
+  return text === 'true' || text === 'false' || text === 'null' ? text : 'other'
+}
+
+function readChoices(cursor: JsonCursor): number {
+  const text = token(cursor)
+  if (text === 'null') return 1
+  const choices = Number(text)
+  if (!Number.isSafeInteger(choices) || choices < 1) throw new Invalid('"n" must be an integer, 1 or more', 'n')
+  return choices
+}
+
+function readStreamOptions(cursor: JsonCursor, draft: Draft): void {
+  if (cursor.peek() !== OPEN_BRACE) {
+    const start = cursor.position
+    cursor.skip(1)
+    draft.streamOptions = { kind: 'value', start, end: cursor.position }
+    return
+  }
+  const start = cursor.position + 1
+  if (!cursor.open(CLOSE_BRACE)) {
+    draft.streamOptions = { kind: 'object', start, empty: true }
+    return
+  }
+  draft.streamOptions = { kind: 'object', start, empty: false }
+  let seen = false
+  do {
+    const key = cursor.key()
+    cursor.peek()
+    const valueStart = cursor.position
+    cursor.skip(2)
+    if (key.toLowerCase() !== 'include_usage') continue
+    if (seen) {
+      throw new Invalid('"stream_options" has "include_usage" more than once; parsers disagree on which one counts', 'stream_options')
+    }
+    seen = true
+    if (key !== 'include_usage') continue
+    draft.streamOptions = { kind: 'include_usage', start: valueStart, end: cursor.position }
+    draft.includeUsage = cursor.bytes.toString('latin1', valueStart, cursor.position) === 'true'
+  } while (cursor.more(CLOSE_BRACE))
+}
+
+/** Reads `prompt` or `input`. A flat list of token ids is one prompt; texts and lists of ids are one each. */
+function readPrompts(cursor: JsonCursor): number {
+  if (cursor.peek() !== OPEN_BRACKET) {
+    cursor.skipText(1, true)
+    return 1
+  }
+  if (!cursor.open(CLOSE_BRACKET)) return 1
+  let prompts = 0
+  do {
+    const first = cursor.peek()
+    if (first === QUOTE || first === OPEN_BRACKET || first === OPEN_BRACE) prompts += 1
+    cursor.skipText(2, true)
+  } while (cursor.more(CLOSE_BRACKET))
+  return Math.max(prompts, 1)
+}

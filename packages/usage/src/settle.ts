@@ -1,0 +1,163 @@
+import { FINISH_REASON_LENGTH_MAX, MODEL_LENGTH_MAX, boundText } from './bound-text.ts'
+import type { Observation } from './observation.ts'
+import type { Outcome, Provenance, Settlement } from './record.ts'
+import { metersOf } from './usage-block.ts'
+import type { UsageCounts } from './usage-block.ts'
+
+/**
+ * What a route makes of one usage block for several choices or prompts, which some engines fill in for one choice only.
+ * - `count`: believed where what passed bears it out, else corrected or marked `estimated`.
+ * - `trust`: believed, for engines that are known to add up.
+ * - `refuse`: the gateway does not admit such requests; here it is the same as `count`.
+ */
+export type MultipleChoices = 'count' | 'trust' | 'refuse'
+
+/** How a request ended, as its gateway knows it. */
+export type Ending = {
+  readonly outcome: Outcome
+  /** UTC epoch milliseconds. */
+  readonly endedAt: number
+  /** Status of the upstream's reply; absent when there was none. */
+  readonly status?: number
+  /** Milliseconds from admission to the first byte of the upstream's reply. */
+  readonly firstByteMs?: number
+  readonly multipleChoices: MultipleChoices
+}
+
+/** A token of text takes about this many bytes; what is longer in one piece of a stream is more than one token. */
+const TOKEN_BYTES = 4
+const PIECE_BYTES_MAX = 16
+
+/** Quantities, and how they are known. */
+type Quantities = { readonly counts: UsageCounts | undefined; readonly provenance: Provenance; readonly invalid: boolean }
+
+const UNKNOWN: Quantities = { counts: undefined, provenance: 'unknown', invalid: false }
+
+/**
+ * Concludes what a request has used, from what was seen of its reply (`undefined`: no reply) and how it ended. Delivered
+ * content is never zero for lack of a report, and a count that is not known is null. The README states the policy.
+ */
+export function settle(seen: Observation | undefined, ending: Ending): Settlement {
+  const { counts, provenance, invalid } = seen === undefined ? UNKNOWN : quantitiesOf(seen, ending)
+  const isError = ending.status !== undefined && ending.status >= 400
+  const brokeItself = ending.outcome === 'completed' || ending.outcome === 'upstream_reset'
+  const model = seen?.model ?? ''
+  const finishReason = seen?.finishReason ?? ''
+  return {
+    endedAt: ending.endedAt,
+    outcome: isError && brokeItself ? 'upstream_error' : ending.outcome,
+    provenance,
+    ...(ending.status === undefined ? {} : { status: ending.status }),
+    ...(model === '' ? {} : { model: boundText(model, MODEL_LENGTH_MAX) }),
+    ...(finishReason === '' ? {} : { finishReason: boundText(finishReason, FINISH_REASON_LENGTH_MAX) }),
+    promptTokens: counts?.prompt ?? null,
+    cachedTokens: counts?.cached ?? null,
+    completionTokens: counts?.completion ?? null,
+    meters: counts === undefined || seen === undefined ? {} : metersOf(counts, seen.api),
+    ...(ending.firstByteMs === undefined ? {} : { firstByteMs: ending.firstByteMs }),
+    ...(invalid ? { invalidUsage: true } : {}),
+  }
+}
+
+function quantitiesOf(seen: Observation, ending: Ending): Quantities {
+  const { usage } = seen
+  if (usage.kind === 'invalid') return { counts: undefined, provenance: 'unknown', invalid: true }
+  if (usage.kind === 'absent') return (ending.status ?? 200) >= 400 ? UNKNOWN : estimated(seen)
+  const { counts } = usage
+  const invalid = counts.flagged
+  const ofChoices = seen.blocks.length > 1 ? sumOfChoices(seen.blocks, seen) : undefined
+  const told = ofChoices ?? counts
+  if (isMultiple(seen))
+    return { ...multiple(seen, told, { trust: ending.multipleChoices === 'trust', summed: ofChoices !== undefined }), invalid }
+  if (seen.final || seen.whole) return { counts: told, provenance: 'reported', invalid }
+  // A running count is as old as the event it came with: what passed after it is not in it.
+  if (seen.deltas > told.completion) return { counts: withCompletion(told, seen.deltas), provenance: 'estimated', invalid }
+  return { counts: told, provenance: 'continuous', invalid }
+}
+
+/** Embeddings are left out: their count is one for all inputs with every engine we know. */
+function isMultiple(seen: Observation): boolean {
+  return seen.api !== 'embeddings' && seen.asked.choices * seen.asked.prompts > 1
+}
+
+/** One block for several choices: as {@link MultipleChoices} says. */
+function multiple(
+  seen: Observation,
+  told: UsageCounts,
+  how: { readonly trust: boolean; readonly summed: boolean },
+): Omit<Quantities, 'invalid'> {
+  const ended = seen.final || seen.whole
+  if (how.trust && ended) return { counts: told, provenance: 'reported' }
+  if (seen.form === 'sse') {
+    if (seen.deltas > told.completion) return { counts: withCompletion(told, seen.deltas), provenance: 'estimated' }
+    return { counts: told, provenance: ended ? 'reported' : 'continuous' }
+  }
+  if (seen.whole && seen.choices === 1) return { counts: told, provenance: 'reported' }
+  const { maxTokens } = seen.asked
+  const allLimited = seen.whole && seen.limited > 0 && seen.limited === seen.choices
+  if (!allLimited || maxTokens === undefined) return { counts: told, provenance: 'estimated' }
+  const least = seen.choices * maxTokens
+  if (!Number.isSafeInteger(least) || told.completion >= least) return { counts: told, provenance: 'reported' }
+  return { counts: withCompletion(told, least), provenance: 'estimated' }
+}
+
+/**
+ * One block for each choice: what was generated adds up. The same prompt stands in the block of each of its choices, so with
+ * one prompt it counts once, and with several each prompt's share is the sum over all blocks by the choices of each.
+ */
+function sumOfChoices(blocks: readonly UsageCounts[], seen: Observation): UsageCounts {
+  const sum = (part: (counts: UsageCounts) => number | undefined): number =>
+    blocks.reduce((total, counts) => total + (part(counts) ?? 0), 0)
+  const { choices, prompts } = seen.asked
+  const [first] = blocks
+  const isOne = prompts === 1
+  const prompt = isOne ? Math.max(...blocks.map((counts) => counts.prompt)) : Math.ceil(sum((counts) => counts.prompt) / choices)
+  // Later choices find in the cache what the first one has put there: the least is what the cache really saved.
+  const cached = isOne ? Math.min(...blocks.map((counts) => counts.cached ?? 0)) : Math.floor(sum((counts) => counts.cached) / choices)
+  return {
+    prompt,
+    cached: blocks.some((counts) => counts.cached === undefined) ? undefined : Math.min(cached, prompt),
+    inputAudio: Math.min(first?.inputAudio ?? 0, prompt - Math.min(cached, prompt)),
+    completion: sum((counts) => counts.completion),
+    reasoning: blocks.some((counts) => counts.reasoning === undefined) ? undefined : sum((counts) => counts.reasoning),
+    outputAudio: sum((counts) => counts.outputAudio),
+    flagged: blocks.some((counts) => counts.flagged),
+  }
+}
+
+/** More was generated than reported: what is more is plain output. */
+function withCompletion(counts: UsageCounts, completion: number): UsageCounts {
+  return { ...counts, completion }
+}
+
+/** Nobody has reported anything: from what went in and what passed. */
+function estimated(seen: Observation): Quantities {
+  const output = estimatedOutput(seen)
+  if (output === undefined) return UNKNOWN
+  const counts: UsageCounts = {
+    prompt: Math.max(1, Math.ceil(seen.asked.promptBytes / TOKEN_BYTES)),
+    cached: 0,
+    inputAudio: 0,
+    completion: output,
+    reasoning: 0,
+    outputAudio: 0,
+    flagged: false,
+  }
+  return { counts, provenance: 'estimated', invalid: false }
+}
+
+/** Undefined when nothing was delivered. */
+function estimatedOutput(seen: Observation): number | undefined {
+  if (seen.form === 'sse') {
+    if (seen.deltas > 0) {
+      const isFat = seen.contentBytes > seen.deltas * PIECE_BYTES_MAX
+      return isFat ? Math.ceil(seen.contentBytes / TOKEN_BYTES) : seen.deltas
+    }
+    // It ended as it should and generated nothing that shows: the prompt was read all the same.
+    return seen.choices > 0 ? 0 : undefined
+  }
+  if (seen.bytes === 0 || seen.failed) return undefined
+  if (seen.api === 'embeddings') return 0
+  if (seen.contentBytes > 0) return Math.ceil(seen.contentBytes / TOKEN_BYTES)
+  return seen.whole && seen.choices > 0 ? 0 : Math.ceil(seen.bytes / TOKEN_BYTES)
+}

@@ -1,0 +1,272 @@
+import type { Asked, Observation } from './observation.ts'
+import type { Api } from './record.ts'
+import { NOTHING } from './reply.ts'
+import type { ReplyReader, Step } from './reply.ts'
+import { SseScan } from './sse-scan.ts'
+import { StreamTally } from './stream-tally.ts'
+import { isFields } from './usage-block.ts'
+
+/** An incomplete event is held up to this size where an event may have to be withheld; a longer one is never withheld. */
+export const HOLD_BYTES_MAX: number = 16 * 1024
+/** A longer event is not parsed: it counts as one piece of content. */
+export const PARSE_BYTES_MAX: number = 1024 * 1024
+
+const LF = 0x0a
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const
+
+export type SseOptions = { readonly api: Api; readonly asked: Asked; readonly injected: boolean }
+
+/** Reads a stream of events as it passes; see {@link ReplyReader}. */
+export class SseReader implements ReplyReader {
+  readonly form = 'sse'
+  terminal = false
+  readonly #options: SseOptions
+  readonly #tally: StreamTally
+  readonly #scan = new SseScan()
+  /** Every event is parsed where content must be told apart by choice. */
+  readonly #parseAll: boolean
+  #bytes = 0
+  #whole = false
+  /** Before the first three bytes have shown whether they are a byte order mark. */
+  #atStart = true
+  /** The start of a line that may become the terminal event, or of a byte order mark: the next chunk decides. */
+  #carry: Buffer | undefined
+  /** The last event ended in a CR: a LF that comes next goes the same way. */
+  #lineFeedOf: 'passed' | 'withheld' | undefined
+  /** Pieces of an event that is not complete. `undefined` between events. */
+  #pieces: Buffer[] | undefined
+  #piecesBytes = 0
+  /** The pieces have been passed on already. */
+  #piecesPassed = false
+  #now: Buffer[] = []
+  #later: Buffer[] = []
+
+  constructor(options: SseOptions) {
+    this.#options = options
+    this.#tally = new StreamTally(options.api, options.asked)
+    this.#parseAll = options.asked.choices * options.asked.prompts > 1
+  }
+
+  push(chunk: Buffer): Step {
+    this.#bytes += chunk.length
+    this.#now = []
+    this.#later = []
+    const bytes = this.#carry === undefined ? chunk : Buffer.concat([this.#carry, chunk])
+    this.#carry = undefined
+    if (bytes.length > 0) this.#read(bytes)
+    return { now: this.#now, afterSettlement: this.#later }
+  }
+
+  end(): Step {
+    if (this.#whole) return NOTHING
+    this.#whole = true
+    const held = this.#pieces !== undefined && !this.#piecesPassed ? this.#pieces : []
+    const rest = Buffer.concat([...(this.#pieces ?? []), ...(this.#carry === undefined ? [] : [this.#carry])])
+    let withheld = false
+    if (this.#piecesBytes > PARSE_BYTES_MAX) this.#tally.content(this.#piecesBytes)
+    else if (rest.length > 0) {
+      this.#scan.readRest(rest)
+      withheld = this.#take(rest) && this.#mayWithhold(rest.length)
+    }
+    const afterSettlement = withheld ? [] : held
+    if (!withheld && this.#carry !== undefined) afterSettlement.push(this.#carry)
+    this.#carry = undefined
+    this.#pieces = undefined
+    return { now: NOTHING.now, afterSettlement }
+  }
+
+  get observation(): Observation {
+    const tally = this.#tally
+    return {
+      api: this.#options.api,
+      form: 'sse',
+      asked: this.#options.asked,
+      model: tally.model,
+      finishReason: tally.finishReason,
+      bytes: this.#bytes,
+      usage: tally.usage,
+      final: tally.final,
+      blocks: tally.blocks,
+      deltas: tally.deltas,
+      contentBytes: tally.contentBytes,
+      choices: tally.choices,
+      limited: tally.limited,
+      failed: tally.failed,
+      whole: this.terminal || this.#whole,
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    let at = 0
+    if (this.#atStart) {
+      const mark = markLength(bytes)
+      if (mark === undefined) {
+        this.#carry = bytes
+        return
+      }
+      this.#atStart = false
+      at = mark
+    }
+    let unsent = 0
+    if (this.#lineFeedOf !== undefined) {
+      if (bytes[0] === LF) {
+        at = 1
+        if (this.#lineFeedOf === 'withheld') unsent = 1
+      }
+      this.#lineFeedOf = undefined
+    }
+    if (this.#pieces !== undefined) {
+      const resumed = this.#resume(bytes, this.#pieces)
+      if (resumed === undefined) return
+      at = resumed.at
+      unsent = resumed.unsent
+    }
+    this.#events(bytes, at, unsent)
+  }
+
+  /** Reads event after event from `start`; the bytes from `sent` on have not been given out yet. */
+  #events(bytes: Buffer, start: number, sent: number): void {
+    const { length } = bytes
+    const scan = this.#scan
+    let at = start
+    let unsent = sent
+    while (at < length) {
+      const end = scan.scan(bytes, at, !this.terminal)
+      if (end < 0) {
+        this.#suspend(bytes, at, unsent)
+        return
+      }
+      if (this.#take(bytes) && this.#mayWithhold(end - at)) {
+        this.#pass(bytes, unsent, at)
+        unsent = end
+      }
+      if (scan.terminal >= 0) {
+        unsent = this.#pass(bytes, unsent, end)
+        this.terminal = true
+      }
+      if (scan.afterCr && end === length) this.#lineFeedOf = unsent === end ? 'withheld' : 'passed'
+      at = end
+    }
+    this.#pass(bytes, unsent, length)
+  }
+
+  /** The bytes end inside the event that starts at `at`. */
+  #suspend(bytes: Buffer, at: number, unsent: number): void {
+    const stop = this.#scan.unclear >= 0 ? this.#scan.unclear : bytes.length
+    if (stop < bytes.length) this.#carry = bytes.subarray(stop)
+    if (stop === at) {
+      // Nothing of the event but what is carried: it is scanned from its start next time.
+      this.#pass(bytes, unsent, at)
+      return
+    }
+    this.#pieces = [bytes.subarray(at, stop)]
+    this.#piecesBytes = stop - at
+    this.#piecesPassed = !this.#mayWithhold(stop - at)
+    this.#pass(bytes, unsent, this.#piecesPassed ? stop : at)
+  }
+
+  /** Goes on with an incomplete event. Gives where the next one starts, or undefined if it still is not complete. */
+  #resume(bytes: Buffer, pieces: Buffer[]): { readonly at: number; readonly unsent: number } | undefined {
+    const scan = this.#scan
+    const end = scan.resume(bytes, !this.terminal)
+    const stop = end >= 0 ? end : scan.unclear >= 0 ? scan.unclear : bytes.length
+    this.#piecesBytes += stop
+    if (this.#piecesBytes <= PARSE_BYTES_MAX || !this.#piecesPassed) pieces.push(bytes.subarray(0, stop))
+    if (!this.#piecesPassed && !this.#mayWithhold(this.#piecesBytes)) {
+      for (const piece of pieces) this.#give(piece)
+      this.#piecesPassed = true
+    } else if (this.#piecesPassed) this.#pass(bytes, 0, stop)
+    if (this.#piecesBytes > PARSE_BYTES_MAX) pieces.length = 0
+    if (end < 0) {
+      if (stop < bytes.length) this.#carry = bytes.subarray(stop)
+      return undefined
+    }
+    this.#completed(pieces, { atTerminal: scan.terminal >= 0, afterCr: scan.afterCr && end === bytes.length })
+    return { at: end, unsent: end }
+  }
+
+  #completed(pieces: Buffer[], how: { readonly atTerminal: boolean; readonly afterCr: boolean }): void {
+    let withheld = false
+    if (this.#piecesBytes > PARSE_BYTES_MAX) this.#tally.content(this.#piecesBytes)
+    else {
+      const event = Buffer.concat(pieces)
+      // Cut short by a terminal line, the event has no end of its own.
+      if (how.atTerminal) this.#scan.readRest(event)
+      else this.#scan.scan(event, 0, false)
+      withheld = this.#take(event) && !this.#piecesPassed
+    }
+    if (!withheld && !this.#piecesPassed) for (const piece of pieces) this.#give(piece)
+    if (how.atTerminal) this.terminal = true
+    if (how.afterCr) this.#lineFeedOf = withheld ? 'withheld' : 'passed'
+    this.#pieces = undefined
+    this.#piecesBytes = 0
+  }
+
+  /** Clients stop at the terminal event, so nothing after it is held or withheld. */
+  #mayWithhold(size: number): boolean {
+    return this.#options.injected && size <= HOLD_BYTES_MAX && !this.terminal
+  }
+
+  /** Counts the event that has just been scanned. True when it is the answer to `include_usage`. */
+  #take(bytes: Buffer): boolean {
+    const scan = this.#scan
+    const { data } = scan
+    if (data.length === 0) return false
+    const measured = scan.contentBytes > 0 && !scan.mustParse && !this.#parseAll && this.#tally.model !== undefined
+    if (!measured) {
+      const event = parsed(dataText(bytes, data))
+      if (isFields(event)) return this.#tally.event(event)
+      if (data.length > 2 && this.#takeLines(bytes, data)) return false
+    }
+    if (scan.contentBytes > 0) this.#tally.content(scan.contentBytes)
+    return false
+  }
+
+  /** Some engines forget the empty line between events; clients that read line by line do not mind. Whether that was it. */
+  #takeLines(bytes: Buffer, data: readonly number[]): boolean {
+    let found = false
+    for (let index = 0; index < data.length; index += 2) {
+      const event = parsed(bytes.toString('utf8', data[index], data[index + 1]))
+      if (!isFields(event)) continue
+      found = true
+      this.#tally.event(event)
+    }
+    return found
+  }
+
+  #pass(bytes: Buffer, start: number, end: number): number {
+    if (start < end) this.#give(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+    return end
+  }
+
+  #give(bytes: Buffer): void {
+    if (bytes.length > 0) (this.terminal ? this.#later : this.#now).push(bytes)
+  }
+}
+
+/** Length of a byte order mark at the start; undefined while that is open. */
+function markLength(bytes: Buffer): number | undefined {
+  for (let index = 0; index < BYTE_ORDER_MARK.length; index += 1) {
+    if (index >= bytes.length) return undefined
+    if (bytes[index] !== BYTE_ORDER_MARK[index]) return 0
+  }
+  return BYTE_ORDER_MARK.length
+}
+
+/** The event's data: its data lines, joined by line feeds. */
+function dataText(bytes: Buffer, data: readonly number[]): string {
+  let text = ''
+  for (let index = 0; index < data.length; index += 2) {
+    if (index > 0) text += '\n'
+    text += bytes.toString('utf8', data[index], data[index + 1])
+  }
+  return text
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
