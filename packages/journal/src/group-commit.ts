@@ -1,0 +1,105 @@
+/** How {@link GroupCommit} gets at the disk and reports. */
+export type GroupCommitOptions = {
+  /** Least milliseconds between the starts of two commits; 0: the next starts when the one before ends. */
+  readonly intervalMs: number
+  /** Written data that nobody waits for (intents) is committed at the latest this many milliseconds later. */
+  readonly lazyMs: number
+  readonly sync: (done: (error: Error | null) => void) => void
+  /** A commit succeeded: `seconds` is what the fdatasync took. */
+  readonly onCommit: (seconds: number) => void
+  readonly onFault: (cause: Error) => void
+}
+
+/**
+ * Group commit: at most one fdatasync in flight, and each covers everything that was written before it started. The first
+ * one after idle starts at once. Times are of the monotonic clock.
+ */
+export class GroupCommit {
+  readonly #options: GroupCommitOptions
+  #waiting: PromiseWithResolvers<void>[] = []
+  #inFlight: PromiseWithResolvers<void>[] | undefined
+  #dirty = false
+  #urgent = false
+  #startedAt = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  #lazyTimer: NodeJS.Timeout | undefined
+  #stopped = false
+  #onIdle: (() => void) | undefined
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options
+  }
+
+  /** Data was written; `waiter`, if any, is to be resolved once it is durable. `urgent`: not to wait for the interval. Follow up with {@link pace}. */
+  written(waiter: PromiseWithResolvers<void> | undefined, urgent: boolean): void {
+    this.#dirty = true
+    this.#urgent ||= urgent
+    if (waiter !== undefined) this.#waiting.push(waiter)
+  }
+
+  /** Starts a commit if one is due, or sees to it that one will be. */
+  pace(): void {
+    if (this.#stopped || this.#inFlight !== undefined || !this.#dirty) return
+    if (this.#waiting.length === 0 && !this.#urgent) {
+      this.#lazyTimer ??= setTimeout(this.#start, this.#options.lazyMs)
+      return
+    }
+    const wait = this.#urgent ? 0 : this.#startedAt + this.#options.intervalMs - performance.now()
+    if (wait <= 0) this.#start()
+    else this.#timer ??= setTimeout(this.#start, wait)
+  }
+
+  /** Rejects everybody who waits and never syncs again. */
+  fail(reason: Error): void {
+    this.#stopped = true
+    this.#clearTimers()
+    for (const waiter of (this.#inFlight ?? []).concat(this.#waiting)) waiter.reject(reason)
+    this.#waiting = []
+    if (this.#inFlight !== undefined) this.#inFlight = []
+  }
+
+  /** Resolves when no fdatasync is in flight: the file may then be closed. */
+  idle(): Promise<void> {
+    if (this.#inFlight === undefined) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+    })
+  }
+
+  /** Ends the pacing of a writer that has committed everything. */
+  stop(): void {
+    this.#stopped = true
+    this.#clearTimers()
+  }
+
+  readonly #start = (): void => {
+    this.#clearTimers()
+    if (this.#stopped || this.#inFlight !== undefined) return
+    this.#inFlight = this.#waiting
+    this.#waiting = []
+    this.#dirty = false
+    this.#urgent = false
+    this.#startedAt = performance.now()
+    this.#options.sync(this.#done)
+  }
+
+  readonly #done = (error: Error | null): void => {
+    // A fault leads to fail(), which rejects the group in flight with everybody else.
+    if (error !== null && !this.#stopped) this.#options.onFault(error)
+    const group = this.#inFlight ?? []
+    this.#inFlight = undefined
+    if (!this.#stopped) {
+      for (const waiter of group) waiter.resolve()
+      this.#options.onCommit((performance.now() - this.#startedAt) / 1000)
+    }
+    this.#onIdle?.()
+    this.pace()
+  }
+
+  #clearTimers(): void {
+    clearTimeout(this.#timer)
+    clearTimeout(this.#lazyTimer)
+    this.#timer = undefined
+    this.#lazyTimer = undefined
+  }
+}

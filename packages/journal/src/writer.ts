@@ -1,0 +1,262 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { AssertionError, assert, type Logger, silentMeters, type TryLock } from '@ascribe/kit'
+import { createIdSource, isUuid } from '@ascribe/units'
+import { BATCH_BYTES } from './batch-queue.ts'
+import { JournalClosedError, JournalFailedError, JournalFullError, JournalTakenError } from './errors.ts'
+import { FRAME_BYTES } from './frame.ts'
+import { realFs } from './fs.ts'
+import { isWriterName, listWriterFiles, LOCK_FILE } from './layout.ts'
+import { RecentIds } from './recent-ids.ts'
+import { SegmentLog } from './segment-log.ts'
+import { type JournalState, type JournalStats, WriterTally } from './stats.ts'
+import type { JournalWriter, JournalWriterOptions } from './writer-types.ts'
+
+const MIB = 1 << 20
+const LOCK_ATTEMPTS = 25
+const LOCK_RETRY_MS = 20
+
+/**
+ * Opens a new journal for this process. The first segment is on the disk when it resolves.
+ *
+ * @throws {JournalTakenError} when the folder is another writer's. {JournalFullError} when there is no space for one segment.
+ */
+export async function openJournalWriter(options: JournalWriterOptions): Promise<JournalWriter> {
+  const writer = options.writer ?? createIdSource(options.clock)()
+  assert(isWriterName(writer), `a writer's name is 1 to 100 letters, digits, dots, dashes and underscores, not ${JSON.stringify(writer)}`)
+  const dir = join(options.root, writer)
+  await mkdir(dir, { recursive: true, mode: 0o750 })
+  const lock = await takeLock(dir, options.tryLock)
+  try {
+    const files = await listWriterFiles(dir)
+    if (files.segments.length > 0 || files.corrupt.length > 0 || files.hasReleased) {
+      throw new JournalTakenError(`Cannot open a journal writer in ${dir}: it holds an earlier writer's journal; take a new name`)
+    }
+    await (options.fs ?? realFs).syncFolder(options.root)
+    const opened = new Writer({ ...options, writer, dir, lock })
+    await opened.start()
+    return opened
+  } catch (cause) {
+    lock[Symbol.dispose]()
+    throw cause
+  }
+}
+
+async function takeLock(dir: string, tryLock: TryLock): Promise<Disposable> {
+  // Whoever asks whether this writer is dead holds its lock for an instant; that must not keep it from starting.
+  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt += 1) {
+    const lock = tryLock(join(dir, LOCK_FILE))
+    if (lock !== undefined) return lock
+    await delay(LOCK_RETRY_MS)
+  }
+  throw new JournalTakenError(`Cannot open a journal writer in ${dir}: another process holds its lock`)
+}
+
+class Writer implements JournalWriter {
+  readonly writer: string
+  readonly dir: string
+  readonly #logger: Logger
+  readonly #intentBytesMax: number
+  readonly #settlementBytesMax: number
+  readonly #openMax: number
+  readonly #ack: 'durable' | 'written'
+  readonly #lock: Disposable
+  readonly #log: SegmentLog
+  readonly #tally: WriterTally
+  /** Open intents, those that wait for space included, and the bytes of the largest frame that may settle each. */
+  readonly #open = new Map<string, number>()
+  readonly #recent = new RecentIds()
+  /** Sum of what admitted open intents hold. */
+  #reserved = 0
+  #state: JournalState = 'open'
+  #closing: Promise<void> | undefined
+
+  constructor(options: JournalWriterOptions & { readonly writer: string; readonly dir: string; readonly lock: Disposable }) {
+    this.writer = options.writer
+    this.dir = options.dir
+    this.#lock = options.lock
+    this.#logger = options.logger
+    this.#intentBytesMax = options.intentBytesMax ?? 64 * 1024
+    this.#settlementBytesMax = options.settlementBytesMax ?? 4 * 1024
+    this.#openMax = options.openMax ?? 65_536
+    this.#ack = options.ack ?? 'durable'
+    this.#tally = new WriterTally(options.meters ?? silentMeters)
+    const segmentBytes = options.segmentBytes ?? 16 * MIB
+    this.#log = new SegmentLog({
+      dir: this.dir,
+      writer: this.writer,
+      fs: options.fs ?? realFs,
+      clock: options.clock,
+      logger: options.logger,
+      segmentBytes,
+      retainedBytesMax: options.retainedBytesMax ?? 8 * 1024 * MIB,
+      retryMs: options.retryMs ?? 1000,
+      commitIntervalMs: options.commitIntervalMs ?? 1,
+      onWritten: (batch) => this.#tally.wrote(batch, this.#open.size),
+      onCommit: (seconds) => this.#tally.committed(seconds),
+      onFault: (operation, cause) => this.#fail(operation, cause),
+    })
+    assert(this.#frameBytesMax <= BATCH_BYTES, `intentBytesMax and settlementBytesMax together are at most ${BATCH_BYTES - FRAME_BYTES}`)
+    assert(
+      2 * this.#frameBytesMax <= this.#log.supply.capacity,
+      `a segment of ${segmentBytes} bytes is too small for two of the largest frames`,
+    )
+  }
+
+  get state(): JournalState {
+    return this.#state
+  }
+
+  get stats(): JournalStats {
+    const { intents, settlements, bytes, writes, commits, refused, commitSeconds } = this.#tally
+    return {
+      state: this.#state,
+      intents,
+      settlements,
+      bytes,
+      writes,
+      commits,
+      refused,
+      commitSeconds: [...commitSeconds],
+      openIntents: this.#open.size,
+      segment: this.#log.sequence,
+      retainedBytes: this.#log.supply.retainedBytes,
+    }
+  }
+
+  start(): Promise<void> {
+    return this.#log.start()
+  }
+
+  intend(eventId: string, payload: string): Promise<void> {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const payloadBytes = Buffer.byteLength(payload)
+    const fault = this.#intentFault(eventId, payloadBytes)
+    if (fault !== undefined) return Promise.reject(new AssertionError(fault))
+    if (this.#open.size >= this.#openMax) return Promise.reject(this.#refuse(`${this.#openMax} intents are open already`))
+    this.#open.set(eventId, FRAME_BYTES + payloadBytes + this.#settlementBytesMax)
+    if (this.#fits(payloadBytes)) return this.#admit(eventId, payload, payloadBytes)
+    return this.#admitLater(eventId, payload, payloadBytes)
+  }
+
+  settle(eventId: string, payload: string): Promise<void> {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const reserve = this.#open.get(eventId)
+    if (reserve === undefined) return Promise.reject(new AssertionError(`settle() of ${eventId}, which is no open intent`))
+    const payloadBytes = Buffer.byteLength(payload)
+    if (FRAME_BYTES + payloadBytes > reserve) {
+      return Promise.reject(
+        new AssertionError(`a settlement of ${payloadBytes} bytes, ${reserve - FRAME_BYTES} are reserved for ${eventId}`),
+      )
+    }
+    const batch = this.#log.append('settlement', eventId, { payload, payloadBytes })
+    this.#open.delete(eventId)
+    this.#recent.add(eventId)
+    this.#reserved -= reserve
+    batch.settlements += 1
+    if (this.#ack === 'written') return (batch.written ??= Promise.withResolvers<void>()).promise
+    return (batch.durable ??= Promise.withResolvers<void>()).promise
+  }
+
+  settlementBound(eventId: string): number {
+    const reserve = this.#open.get(eventId)
+    assert(reserve !== undefined, `settlementBound() of ${eventId}, which is no open intent`)
+    return reserve - FRAME_BYTES
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Bytes of the largest frame that this writer can be asked to write. */
+  get #frameBytesMax(): number {
+    return FRAME_BYTES + this.#intentBytesMax + this.#settlementBytesMax
+  }
+
+  #refusal(): Error | undefined {
+    if (this.#state === 'open') return undefined
+    if (this.#state === 'failed') return new JournalFailedError(`Cannot write to the journal ${this.dir}: it failed before`)
+    return new JournalClosedError(`Cannot write to the journal ${this.dir}: it is closed`)
+  }
+
+  #intentFault(eventId: string, payloadBytes: number): string | undefined {
+    if (!isUuid(eventId)) return `an event id is a UUID in lower case, not ${JSON.stringify(eventId)}`
+    if (this.#open.has(eventId) || this.#recent.has(eventId)) return `intend() of ${eventId} a second time`
+    if (payloadBytes > this.#intentBytesMax) return `an intent of ${payloadBytes} bytes, at most ${this.#intentBytesMax} are allowed`
+    return undefined
+  }
+
+  #refuse(why: string): JournalFullError {
+    this.#tally.refusedIntent()
+    return new JournalFullError(`Cannot admit an intent to ${this.dir}: ${why}`)
+  }
+
+  /**
+   * Whether an intent and its settlement find room beside every other open settlement, in whatever order they come.
+   * Frames do not cross segments, so each segment but the last may waste up to one largest frame (SPEC.md I6).
+   */
+  #fits(payloadBytes: number): boolean {
+    const { supply, left } = this.#log
+    const intent = FRAME_BYTES + payloadBytes
+    const need = this.#reserved + intent + intent + this.#settlementBytesMax
+    const spare = supply.readyCount
+    const waste = this.#frameBytesMax
+    const room = spare === 0 ? left : Math.max(0, left - waste) + spare * supply.capacity - (spare - 1) * waste
+    // Half a segment of head start hides the preparation of the next one from everybody.
+    if (need > room || spare === 0 || room - need < supply.capacity / 2) supply.want(spare + 1)
+    return need <= room
+  }
+
+  #admit(eventId: string, payload: string, payloadBytes: number): Promise<void> {
+    this.#reserved += FRAME_BYTES + payloadBytes + this.#settlementBytesMax
+    const batch = this.#log.append('intent', eventId, { payload, payloadBytes })
+    batch.intents += 1
+    return (batch.written ??= Promise.withResolvers<void>()).promise
+  }
+
+  /** Waits while segments are being prepared: a burst is not refused because the disk needs a moment. Bounded by `openMax`. */
+  async #admitLater(eventId: string, payload: string, payloadBytes: number): Promise<void> {
+    const { supply } = this.#log
+    while (supply.preparing !== undefined) {
+      await supply.preparing
+      const refusal = this.#refusal()
+      if (refusal !== undefined) {
+        this.#open.delete(eventId)
+        throw refusal
+      }
+      if (this.#fits(payloadBytes)) return this.#admit(eventId, payload, payloadBytes)
+    }
+    this.#open.delete(eventId)
+    const refused = this.#refuse('no space is left for it and its settlement')
+    throw supply.fault ?? refused
+  }
+
+  #fail(operation: 'write' | 'fdatasync', cause: unknown): void {
+    if (this.#state === 'failed') return
+    this.#state = 'failed'
+    this.#tally.failed()
+    const error = new JournalFailedError(
+      `Cannot ${operation} the journal ${this.dir}: it takes nothing more; restart the process once the disk is well`,
+      { cause },
+    )
+    this.#logger.error('journal failed, nothing is admitted any more', { dir: this.dir, operation, error, openIntents: this.#open.size })
+    this.#log.fail(error)
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === 'open') this.#state = 'closing'
+    if (this.#open.size > 0)
+      this.#logger.warn('journal closes with open intents, recovery will close them', { dir: this.dir, openIntents: this.#open.size })
+    await this.#log.finish()
+    if (this.#state === 'closing') this.#state = 'closed'
+    this.#lock[Symbol.dispose]()
+  }
+}
