@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { findTests, runTests } from './test/run.ts'
+import { writeSummary } from './test/summary.ts'
+
+// `npm run test:peers`: the tests that run against real engines, servers and proxies. Each installs what it needs; a peer that
+// cannot be had skips its tests and says why. Here such peers are listed by name; with --strict they count as failures, so that
+// CI never takes "could not run" for "passed".
+
+const GLOBS = ['{packages,apps}/*/{src,test}/**/*.peer.test.ts', '{e2e,bench}/**/*.peer.test.ts']
+
+const { values, positionals } = parseArgs({
+  options: { summary: { type: 'string' }, name: { type: 'string' }, strict: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const root = join(import.meta.dirname, '..')
+const files = findTests(root, GLOBS, { filters: positionals })
+if (files.length === 0) console.log('There is no peer suite yet')
+else {
+  const result = await runTests({
+    root,
+    files,
+    style: process.stdout.isTTY ? 'spec' : 'compact',
+    name: values.name,
+    write: (text) => void process.stdout.write(text),
+  })
+  if (result.skips.length > 0) console.log('\nNot run, because a peer could not be had:')
+  for (const { name, reason } of result.skips) console.log(`  ${name}: ${reason}`)
+  const failed = result.failed + (values.strict ? result.skips.length : 0)
+  await writeSummary(values.summary, { passed: result.passed, failed, skipped: result.skips.length })
+  if (failed > 0) process.exitCode = 1
+}
+if (files.length === 0) await writeSummary(values.summary, { passed: 0, failed: 0, skipped: 0 })
