@@ -88,8 +88,7 @@ class ClientListener implements ClientServer {
   async close(): Promise<void> {
     this.#rules.closing = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    // node closes those that wait for their next request, but not those that have never sent a byte.
-    for (const { socket } of this.#connections.values()) if (socket.bytesRead === 0) socket.destroy()
+    for (const connection of this.#connections.values()) connection.closeIfIdle()
     await closed
   }
 

@@ -19,12 +19,18 @@ export function failureKindOf(error: unknown, phase: FailurePhase): FailureKind 
       return 'idle_timeout'
     case 'UND_ERR_HEADERS_OVERFLOW':
       return 'protocol'
-    case 'HPE_INVALID_EOF_STATE':
-      // A chunked body that ended before its last chunk.
-      return broken
-    case 'UND_ERR_SOCKET':
-      return error instanceof Error && (error.message === 'bad response' || error.message === 'bad upgrade') ? 'protocol' : broken
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      // Before a head: the head itself gave two lengths.
+      return phase === 'sent' ? 'protocol' : broken
     default:
-      return code.startsWith('HPE_') || code === 'ERR_ASSERTION' ? 'protocol' : broken
+      return isNotHttp(error, code) ? 'protocol' : broken
   }
+}
+
+/** undici gives its parser's errors no code of their own and one code to all that it finds wrong with a socket. */
+function isNotHttp(error: unknown, code: string): boolean {
+  if (!(error instanceof Error)) return false
+  if (code === 'UND_ERR_SOCKET') return error.message === 'bad response' || error.message === 'bad upgrade'
+  // A chunked body that ended before its last chunk has broken off; its bytes were good.
+  return (error.name === 'HTTPParserError' && !error.message.includes('EOF')) || code === 'ERR_ASSERTION'
 }

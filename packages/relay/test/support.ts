@@ -202,8 +202,9 @@ export class Wire {
     await until(`${JSON.stringify(text)} arrives after ${JSON.stringify(this.text.slice(-200))}`, () => this.text.includes(text))
   }
 
+  /** Waits for the other side's FIN or a reset. */
   async isClosed(): Promise<void> {
-    await until('the connection closes', () => this.closed)
+    await until('the connection closes', () => this.ended || this.closed)
   }
 }
 

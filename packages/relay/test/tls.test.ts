@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { dial, portOf, post, startRelay, until } from './support.ts'
+
+/** An https server with a certificate that only its own file vouches for. */
+async function tlsUpstream(t: TestContext): Promise<{ readonly port: number; readonly ca: string }> {
+  const dir = mkdtempSync(join(tmpdir(), 'relay-tls-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const key = join(dir, 'key.pem')
+  const cert = join(dir, 'cert.pem')
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-days', '1']
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+    request.resume()
+    request.on('end', () => response.end(`secure ${request.headers.host}`))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { port: portOf(server), ca: readFileSync(cert, 'utf8') }
+}
+
+test('createRelay() talks to an https upstream whose authority it is given', async (t) => {
+  const { port: upstreamPort, ca } = await tlsUpstream(t)
+  for (const host of ['localhost', '127.0.0.1']) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const { port } = await startRelay(t, { upstream: { origin: `https://${host}:${upstreamPort}`, ca } })
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    const client = await dial(t, port)
+    client.send(post('{}'))
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await client.sees(`secure ${host}:${upstreamPort}`)
+  }
+})
+
+test("createRelay() fails with 'connect' when nobody vouches for an https upstream", async (t) => {
+  const { port: upstreamPort } = await tlsUpstream(t)
+  const { port, recorders } = await startRelay(t, { upstream: { origin: `https://127.0.0.1:${upstreamPort}` } })
+  const client = await dial(t, port)
+  client.send(post('{}'))
+  await until('the exchange is over', () => recorders[0]?.over === true)
+  assert.deepEqual(recorders[0]?.kinds, ['connect'])
+})
