@@ -69,19 +69,23 @@ export async function checkDataVersion(cluster: string): Promise<number | undefi
   )
 }
 
+export type InitOptions = {
+  readonly tools: NativeTools
+  readonly init: RunAs
+  /** Who is to have it, if that is not whoever makes it. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined
+  readonly sync: boolean
+}
+
 /** Makes a new database in `cluster`. It is made under another name, so that one that was cut short is never taken for whole. */
-export async function initCluster(
-  cluster: string,
-  options: { readonly tools: NativeTools; readonly runAs: RunAs; readonly sync: boolean },
-): Promise<void> {
-  const { tools, runAs, sync } = options
+export async function initCluster(cluster: string, { tools, init, owner, sync }: InitOptions): Promise<void> {
   const parent = join(cluster, '..')
   for (const name of await readdir(parent)) {
     if (name.startsWith('cluster.init-')) await rm(join(parent, name), { recursive: true, force: true })
   }
   const unfinished = `${cluster}.init-${process.pid}-${Math.trunc(performance.timeOrigin + performance.now())}`
   await mkdir(unfinished, { mode: 0o700 })
-  if (runAs.kind === 'user') await chown(unfinished, runAs.uid, runAs.gid)
+  if (init.kind === 'user') await chown(unfinished, init.uid, init.gid)
   // The builtin provider of PostgreSQL 17 and later: its order never depends on the machine's C library. The rest is C.
   const args = [
     '-D',
@@ -96,7 +100,7 @@ export async function initCluster(
   args.push('--auth-local=trust', '--auth-host=reject', '--no-instructions')
   // With the numbers given, initdb need not find out by trying what the machine can bear.
   args.push('-c', 'max_connections=60', '-c', 'shared_buffers=64MB', ...(sync ? [] : ['--no-sync']))
-  const made = await runCommand(commandAs(runAs, tools.initdb, args))
+  const made = await runCommand(commandAs(init, tools.initdb, args))
   if (made.code !== 0) {
     await rm(unfinished, { recursive: true, force: true })
     const why = made.stderr.trim().split('\n').slice(-5).join('; ')
@@ -104,6 +108,7 @@ export async function initCluster(
       `Cannot make the embedded database in ${parent}: ${why}; mend that, or set DATABASE_URL to a PostgreSQL server`,
     )
   }
+  if (owner !== undefined) await giveCluster(unfinished, owner)
   await rename(unfinished, cluster)
   if (sync) await syncFolder(parent)
 }

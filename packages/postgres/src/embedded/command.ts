@@ -28,7 +28,7 @@ export function commandAs(runAs: RunAs, file: string, args: readonly string[]): 
       return { file, args }
     case 'mapped':
       // Without --fork, unshare becomes the program, so that the child's pid is the server's.
-      return { file: runAs.unshare, args: ['--user', '--map-user=1000', '--map-group=1000', file, ...args] }
+      return { file: runAs.unshare, args: ['--user', `--map-user=${runAs.uid}`, `--map-group=${runAs.uid}`, file, ...args] }
     case 'user':
       return { file, args, uid: runAs.uid, gid: runAs.gid }
   }

@@ -24,9 +24,12 @@ export type Presence = {
   leave(): Promise<void>
 }
 
+/** A server that takes longer to answer on a socket is asked again; it may be stopped or be recovering. */
+const PROBE_TIMEOUT_MS = 1_000
+
 /** Connects. @throws what `pg` throws */
-export async function connect(target: SocketTarget, applicationName: string): Promise<pg.Client> {
-  const client = new pg.Client(clientConfig(target, applicationName))
+export async function connect(target: SocketTarget, applicationName: string, options: pg.ClientConfig = {}): Promise<pg.Client> {
+  const client = new pg.Client({ ...clientConfig(target, applicationName), ...options })
   client.on('error', () => {})
   try {
     await client.connect()
@@ -41,7 +44,7 @@ export async function connect(target: SocketTarget, applicationName: string): Pr
 export async function answers(target: SocketTarget, cluster: string): Promise<boolean> {
   let client: pg.Client
   try {
-    client = await connect(target, 'ascribe probe')
+    client = await connect(target, 'ascribe probe', { connectionTimeoutMillis: PROBE_TIMEOUT_MS, query_timeout: PROBE_TIMEOUT_MS })
   } catch {
     return false
   }

@@ -8,8 +8,8 @@ import type { ServerSettings } from './cluster.ts'
 import { findNativePackage, prepareNative } from './native.ts'
 import { findPostmaster, stopPostmaster } from './postmaster.ts'
 import { answers, connect } from './presence.ts'
-import { findUnshare, planRunAs, readAncestors, readOwner } from './run-as.ts'
-import type { RunAs } from './run-as.ts'
+import { findUnshare, planRunAs, readAncestors, readOwner, readUsers } from './run-as.ts'
+import type { RunAsPlan } from './run-as.ts'
 import { prepareSocketDir, recallSocketDir } from './socket-dir.ts'
 import { endClient } from '../listen.ts'
 
@@ -105,26 +105,36 @@ async function hasNoSocket(folder: string): Promise<boolean> {
 async function start(options: BringUpOptions, isNew: boolean): Promise<string> {
   const { folder, settings, timeoutMs } = options
   const cluster = clusterOf(folder)
-  const runAs = await chooseRunAs(options)
-  const tools = await prepareNative(options.nativePackage ?? findNativePackage(), { sideFolder: folder, runAs })
+  const { server: runAs, init } = await choosePlan(options)
   const owner = runAs.kind === 'user' ? runAs : undefined
   if (owner !== undefined) await chown(folder, owner.uid, owner.gid)
-  if (isNew) await initCluster(cluster, { tools, runAs, sync: settings['fsync'] !== 'off' })
-  if (owner !== undefined) await giveCluster(cluster, owner)
+  const tools = await prepareNative(options.nativePackage ?? findNativePackage(), { sideFolder: folder, runAs })
+  if (isNew) {
+    // Whoever makes the database has to pass through the folder, which is owner only.
+    if (init.kind === 'user') await chown(folder, init.uid, init.gid)
+    await initCluster(cluster, { tools, init, owner, sync: settings['fsync'] !== 'off' })
+  }
+  if (owner !== undefined) {
+    await chown(folder, owner.uid, owner.gid)
+    await giveCluster(cluster, owner)
+  }
   const socketDir = await prepareSocketDir(folder, owner)
   const probe = (): Promise<boolean> => answers(maintenanceTarget(socketDir), cluster)
   await startServer({ cluster, socketDir, logFile: join(folder, 'postgres.log'), tools, runAs, settings, timeoutMs, probe })
   return socketDir
 }
 
-async function chooseRunAs({ folder, unsharePaths }: BringUpOptions): Promise<RunAs> {
-  // Windows has neither; no platform package fits it.
+async function choosePlan({ folder, unsharePaths }: BringUpOptions): Promise<RunAsPlan> {
+  // Windows has no uids; no platform package fits it.
   const euid = process.geteuid?.() ?? -1
+  const users = await readUsers()
+  const needsUnshare = euid === 0 || (users !== undefined && !users.has(euid))
   return planRunAs({
     euid,
     cluster: await readOwner(clusterOf(folder)),
     ancestors: await readAncestors(folder),
-    unshare: euid === 0 ? await findUnshare(unsharePaths) : undefined,
+    unshare: needsUnshare ? await findUnshare(unsharePaths) : undefined,
+    users,
   })
 }
 
