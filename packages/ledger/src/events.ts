@@ -1,0 +1,124 @@
+import { formatInstant } from '@ascribe/postgres'
+import type { Queryable } from '@ascribe/postgres'
+import { hourOf, isUuid } from '@ascribe/units'
+import type { Instant } from '@ascribe/units'
+import { MAPPING_AT_INSTANT, claimAgreesSql } from './attribution-sql.ts'
+import { LedgerInputError } from './errors.ts'
+import { sqlInstant } from './instants.ts'
+import type { LedgerRecord } from './event-json.ts'
+import { RECORD_COLUMNS, recordOfRow } from './record-row.ts'
+import type { RecordRow } from './record-row.ts'
+
+export type EventFilter = {
+  /** Instants from here on. Default: the first. */
+  readonly from?: Instant
+  /** Instants before this. Default: no end. */
+  readonly to?: Instant
+  /** Only records that are attributed to this organization. Default: all, and those of nobody. */
+  readonly organizationId?: string
+  readonly authId?: string
+  /** The model that the engine named. */
+  readonly model?: string
+  /** Only what comes after this record in the order of the stream. */
+  readonly afterEventId?: string
+  /** Default: no limit. */
+  readonly limit?: number
+}
+
+type Cursor = { readonly instant: Instant; readonly eventId: string }
+type EventRow = RecordRow & { readonly organization_id: string | null }
+
+/** Records read at once: the bound on memory. */
+const PAGE = 1000
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+// Keyset paging on the index (instant, event_id): every page costs the same, and records that come in meanwhile shift nothing.
+const PAGE_SQL = `
+select ${RECORD_COLUMNS},
+  case when ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')} then m.organization_id end as organization_id
+from usage_record r ${MAPPING_AT_INSTANT}
+where (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz
+  and ($4::uuid is null or (m.organization_id = $4::uuid and ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')}))
+  and ($5::text is null or r.auth_id = $5::text)
+  and ($6::text is null or r.model = $6::text)
+order by r.instant, r.event_id limit $7::integer`
+
+/**
+ * Reads usage records in order of (instant, event id), those of nobody included, in bounded memory. A stream that runs long
+ * sees records that are committed meanwhile behind its place. @throws {LedgerInputError} when `afterEventId` is no record.
+ */
+export async function* streamEvents(db: Queryable, filter: EventFilter = {}): AsyncGenerator<LedgerRecord, void, undefined> {
+  const { organizationId = null, authId = null, model = null, limit = Infinity } = filter
+  if (organizationId !== null && !isUuid(organizationId)) return
+  if (authId?.includes('\0') === true || model?.includes('\0') === true) return
+  let left = limit
+  for await (const period of periodsOf(db, filter)) {
+    let cursor: Cursor | undefined = period.after
+    while (cursor !== undefined && left > 0) {
+      const size = Math.min(PAGE, left)
+      const { rows }: { readonly rows: readonly EventRow[] } = await db.query<EventRow>(PAGE_SQL, [
+        sqlInstant(cursor.instant),
+        cursor.eventId,
+        period.end,
+        organizationId,
+        authId,
+        model,
+        size,
+      ])
+      for (const row of rows) yield ledgerRecordOf(row)
+      left -= rows.length
+      const last: EventRow | undefined = rows.at(-1)
+      cursor = last === undefined || rows.length < size ? undefined : { instant: last.instant, eventId: last.event_id }
+    }
+  }
+}
+
+/** A row of a statement with {@link RECORD_COLUMNS} and `organization_id`. */
+export function ledgerRecordOf(row: RecordRow & { readonly organization_id: string | null }): LedgerRecord {
+  return { record: recordOfRow(row), ...(row.organization_id === null ? {} : { organizationId: row.organization_id }) }
+}
+
+type StreamPeriod = { readonly after: Cursor; readonly end: string }
+
+/**
+ * The periods to be read, in order. Without a filter by identity it is one. With one, the hours in which the rater has seen such
+ * records, and those that it has not rated yet: else one quiet organization's page would read through everybody's records.
+ */
+async function* periodsOf(db: Queryable, filter: EventFilter): AsyncGenerator<StreamPeriod> {
+  const start = await startOfStream(db, filter)
+  const end = filter.to === undefined ? 'infinity' : formatInstant(filter.to)
+  if (filter.organizationId === undefined && filter.authId === undefined) {
+    yield { after: start, end }
+    return
+  }
+  const { rows } = await db.query<{ hour: number }>(
+    `select hour from usage_hour
+     where hour >= date_trunc('hour', $1::timestamptz, 'UTC') and hour < $2::timestamptz
+       and ($3::uuid is null or organization_id = $3::uuid)
+       and ($4::text is null or (hashtextextended(auth_id, 0) = hashtextextended($4::text, 0) and auth_id = $4::text))
+     union
+     select hour from dirty_hour where hour >= date_trunc('hour', $1::timestamptz, 'UTC') and hour < $2::timestamptz
+     order by hour`,
+    [sqlInstant(start.instant), end, filter.organizationId ?? null, filter.authId ?? null],
+  )
+  for (const { hour } of rows) {
+    // The first hour may begin in its middle.
+    const after = hour > start.instant ? before(hour) : start
+    yield { after, end: formatInstant(Math.min(hourOf(hour).end, filter.to ?? Infinity)) }
+  }
+}
+
+async function startOfStream(db: Queryable, { from = -Infinity, afterEventId }: EventFilter): Promise<Cursor> {
+  if (afterEventId === undefined) return before(from)
+  const { rows } = isUuid(afterEventId)
+    ? await db.query<{ instant: number }>('select instant from usage_record where event_id = $1::uuid', [afterEventId])
+    : { rows: [] }
+  const [row] = rows
+  if (row === undefined) throw new LedgerInputError(`Cannot go on after event ${afterEventId}: there is no such record`)
+  return row.instant < from ? before(from) : { instant: row.instant, eventId: afterEventId }
+}
+
+/** The place before the first record of an instant: instants are whole milliseconds. */
+function before(instant: Instant): Cursor {
+  return { instant: instant - 1, eventId: LAST_ID }
+}

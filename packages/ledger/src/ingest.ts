@@ -1,0 +1,189 @@
+import { DatabaseError, formatInstant } from '@ascribe/postgres'
+import type { Database, Queryable } from '@ascribe/postgres'
+import { hourOf } from '@ascribe/units'
+import type { EventId } from '@ascribe/units'
+import type { UsageRecord } from '@ascribe/usage'
+import { storePosition } from './positions.ts'
+import type { WriterPosition } from './positions.ts'
+import { quarantine } from './quarantine-store.ts'
+import type { Refusal } from './quarantine-store.ts'
+import { checkRecord } from './record-check.ts'
+import { RECORD_COLUMNS, recordOfRow, rowLiteral } from './record-row.ts'
+import type { RecordRow } from './record-row.ts'
+
+/** The channel that is notified, without a payload, when new records are committed. */
+export const USAGE_CHANNEL = 'ascribe_usage'
+
+/** One settled request as a journal delivers it. */
+export type Delivery = {
+  /** Of the frame. */
+  readonly eventId: EventId
+  /** JSON of a whole `UsageRecord`. */
+  readonly payload: string
+}
+
+export type Batch = {
+  /** Name of the journal. */
+  readonly writer: string
+  /** Where in the journal the batch ends: everything before it is in the ledger once this commits. */
+  readonly position: WriterPosition
+  /** In the order of the journal. 1,000 to 5,000 are fastest. */
+  readonly records: readonly Delivery[]
+}
+
+/** What became of each delivery of a batch: the four add up to its length. */
+export type IngestSummary = {
+  readonly inserted: number
+  /** Already stored with the same content. */
+  readonly duplicates: number
+  /** Already stored with other content: the first one stands, this one is in the quarantine. */
+  readonly conflicting: number
+  /** Can never be a record: in the quarantine. */
+  readonly quarantined: number
+}
+
+type Candidate = { readonly delivery: Delivery; readonly record: UsageRecord }
+type Sorted = { readonly candidates: readonly Candidate[]; readonly refusals: readonly Refusal[]; readonly duplicates: number }
+
+const INSERT = `
+insert into usage_record (
+  event_id, instant, ended_at, request_id, auth_id, resource_id, resource_type, user_id, group_id, base_model, claimed_organization_id,
+  headers, identified_by, route, api, model_asked, streamed, outcome, provenance, status, model, finish_reason,
+  prompt_tokens, cached_tokens, completion_tokens, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
+  other_meters, first_byte_ms, writer, ingest_transaction)
+select
+  event_id, timestamptz 'epoch' + instant_ms * interval '1 millisecond', timestamptz 'epoch' + ended_ms * interval '1 millisecond',
+  request_id, auth_id, resource_id, resource_type, user_id, group_id, base_model, claimed_organization_id,
+  headers, identified_by, route, api, model_asked, streamed, outcome, provenance, status, model, finish_reason,
+  prompt_tokens, cached_tokens, completion_tokens, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
+  other_meters, first_byte_ms, $2::text, (select pg_current_xact_id()::text::bigint)
+from unnest($1::usage_record_input[])
+on conflict (event_id) do nothing`
+
+// Rows of this transaction are those that the insert has just made; any other stood there before.
+const STORED_BEFORE = `
+select ${RECORD_COLUMNS} from usage_record r
+where r.event_id = any($1::uuid[]) and r.ingest_transaction <> (select pg_current_xact_id()::text::bigint)`
+
+/**
+ * Stores a batch, moves its writer's position and marks the hours to be rated: all of it or nothing. Delivering a batch
+ * again, or two at once, changes nothing. What can never be stored goes into the quarantine and does not hold up the rest.
+ * @throws {DatabaseError} for everything that is not about the values (server away, table missing, permission denied, disk
+ *   full, lost race): nothing was stored or acknowledged, deliver again.
+ */
+export async function ingestBatch(db: Database, batch: Batch): Promise<IngestSummary> {
+  const sorted = sortOut(batch.records)
+  try {
+    return await db.transaction((tx) => ingest(tx, batch, sorted, insertAll))
+  } catch (thrown) {
+    if (!isAboutValues(thrown)) throw thrown
+    // What the check lets through the database takes, as far as we know. Should it not, find the rows that it refuses.
+    return db.transaction((tx) => ingest(tx, batch, sorted, insertBisecting))
+  }
+}
+
+/** Only SQLSTATE classes 22 (data exception) and 23 (integrity constraint) say that a row can never be stored. */
+function isAboutValues(thrown: unknown): thrown is DatabaseError {
+  return thrown instanceof DatabaseError && (thrown.sqlstate?.startsWith('22') === true || thrown.sqlstate?.startsWith('23') === true)
+}
+
+function sortOut(deliveries: readonly Delivery[]): Sorted {
+  const refusals: Refusal[] = []
+  const byId = new Map<string, Candidate>()
+  let duplicates = 0
+  for (const delivery of deliveries) {
+    const checked = checkRecord(delivery.payload, delivery.eventId)
+    if (checked.kind === 'fault') {
+      refusals.push({ ...delivery, reason: checked.reason, conflicting: false })
+      continue
+    }
+    const first = byId.get(delivery.eventId)
+    if (first === undefined) byId.set(delivery.eventId, { delivery, record: checked.record })
+    else if (isSame(first.record, checked.record)) duplicates += 1
+    else refusals.push(conflict(delivery))
+  }
+  // In the order of ids: two batches that share some then never wait for each other in a circle, and the index is written in order.
+  const candidates = [...byId.values()].toSorted((a, b) => (a.record.eventId < b.record.eventId ? -1 : 1))
+  return { candidates, refusals, duplicates }
+}
+
+type Insert = (
+  tx: Queryable,
+  candidates: readonly Candidate[],
+  writer: string,
+) => Promise<{ inserted: number; refusals: readonly Refusal[] }>
+
+async function ingest(tx: Queryable, batch: Batch, sorted: Sorted, insert: Insert): Promise<IngestSummary> {
+  const { candidates } = sorted
+  const { inserted, refusals: refused } = await insert(tx, candidates, batch.writer)
+  const refusals = [...sorted.refusals, ...refused]
+  let duplicates = sorted.duplicates
+  if (inserted + refused.length < candidates.length) {
+    const conflicts = await findConflicts(tx, candidates)
+    duplicates += candidates.length - inserted - refused.length - conflicts.length
+    refusals.push(...conflicts)
+  }
+  if (refusals.length > 0) await quarantine(tx, batch, refusals)
+  if (inserted > 0) {
+    await markHours(tx, candidates)
+    await tx.query(`select pg_notify('${USAGE_CHANNEL}', '')`)
+  }
+  // Last, because deliveries of one writer wait for each other here until the commit.
+  await storePosition(tx, batch.writer, batch.position)
+  const conflicting = refusals.filter((refusal) => refusal.conflicting).length
+  return { inserted, duplicates, conflicting, quarantined: refusals.length - conflicting }
+}
+
+const insertAll: Insert = async (tx, candidates, writer) => {
+  if (candidates.length === 0) return { inserted: 0, refusals: [] }
+  const literal = `{${candidates.map(({ record }) => rowLiteral(record)).join(',')}}`
+  const { rowCount } = await tx.query(INSERT, [literal, writer])
+  return { inserted: rowCount, refusals: [] }
+}
+
+/** Halves the batch until each refused row stands alone: log2(n) statements for each bad row. */
+const insertBisecting: Insert = async (tx, candidates, writer) => {
+  if (candidates.length === 0) return { inserted: 0, refusals: [] }
+  await tx.query('savepoint attempt')
+  try {
+    const done = await insertAll(tx, candidates, writer)
+    await tx.query('release savepoint attempt')
+    return done
+  } catch (thrown) {
+    if (!isAboutValues(thrown)) throw thrown
+    await tx.query('rollback to savepoint attempt')
+    await tx.query('release savepoint attempt')
+    const [only] = candidates
+    if (candidates.length === 1 && only !== undefined) {
+      const { sqlstate = null } = thrown
+      return { inserted: 0, refusals: [{ ...only.delivery, reason: thrown.message, sqlstate, conflicting: false }] }
+    }
+  }
+  const middle = Math.ceil(candidates.length / 2)
+  const low = await insertBisecting(tx, candidates.slice(0, middle), writer)
+  const high = await insertBisecting(tx, candidates.slice(middle), writer)
+  return { inserted: low.inserted + high.inserted, refusals: [...low.refusals, ...high.refusals] }
+}
+
+async function findConflicts(tx: Queryable, candidates: readonly Candidate[]): Promise<readonly Refusal[]> {
+  const { rows } = await tx.query<RecordRow>(STORED_BEFORE, [candidates.map(({ record }) => record.eventId)])
+  const stored = new Map(rows.map((row) => [row.event_id, recordOfRow(row)]))
+  return candidates.flatMap(({ record, delivery }) => {
+    const before = stored.get(record.eventId)
+    return before === undefined || isSame(before, record) ? [] : [conflict(delivery)]
+  })
+}
+
+function conflict(delivery: Delivery): Refusal {
+  return { ...delivery, reason: 'a record with this event id and other content was stored first', conflicting: true }
+}
+
+/** Both were made by one function or by its inverse, so that equal records have their fields in the same order. */
+function isSame(a: UsageRecord, b: UsageRecord): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+async function markHours(tx: Queryable, candidates: readonly Candidate[]): Promise<void> {
+  const hours = new Set(candidates.map(({ record }) => hourOf(record.startedAt).start))
+  await tx.query('insert into dirty_hour (hour) select unnest($1::timestamptz[])', [[...hours].map(formatInstant)])
+}

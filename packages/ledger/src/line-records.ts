@@ -1,0 +1,72 @@
+import type { Queryable } from '@ascribe/postgres'
+import { hourOf, isUuid } from '@ascribe/units'
+import { LedgerInputError } from './errors.ts'
+import type { LedgerRecord } from './event-json.ts'
+import { streamEvents } from './events.ts'
+import { sqlInstant } from './instants.ts'
+import { createRecount } from './recount.ts'
+import { parseMonth } from './statement.ts'
+
+export type LineQuery = {
+  readonly organizationId: string
+  /** `2026-11`. */
+  readonly month: string
+  /** As on the line. Default: all. */
+  readonly model?: string
+  readonly authId?: string
+  /** Only records that have this meter. */
+  readonly meter?: string
+  /** Only what comes after this record. */
+  readonly afterEventId?: string
+  /** Default: no limit. */
+  readonly limit?: number
+}
+
+/**
+ * Reads exactly the records behind a statement, or behind one of its lines: those that are charged, in order of (instant, event
+ * id). What is held is not among them. @throws {LedgerInputError} for what is no month, or no record to go on after.
+ */
+export async function* streamLineRecords(db: Queryable, query: LineQuery): AsyncGenerator<LedgerRecord, void, undefined> {
+  const { organizationId, month, model = null, authId = null, meter = null, limit = Infinity } = query
+  const period = parseMonth(month)
+  const start = await startInstant(db, query.afterEventId)
+  if (!isUuid(organizationId) || [model, authId, meter].some((text) => text?.includes('\0') === true)) return
+  // Only hours that have such a charge. Index charge_organization.
+  const { rows } = await db.query<{ hour: number }>(
+    `select distinct hour from charge
+     where organization_id = $1::uuid and hour >= greatest($2::timestamptz, date_trunc('hour', $4::timestamptz, 'UTC')) and hour < $3::timestamptz
+       and ($5::text is null or model = $5::text) and ($6::text is null or auth_id = $6::text) and ($7::text is null or meter = $7::text)
+     order by hour`,
+    [organizationId, sqlInstant(period.start), sqlInstant(period.end), sqlInstant(start), model, authId, meter],
+  )
+  const recount = await createRecount(db)
+  let left = limit
+  for (const { hour } of rows) {
+    const after = hourOf(start).start === hour ? query.afterEventId : undefined
+    const filter = {
+      from: hour,
+      to: hourOf(hour).end,
+      organizationId,
+      ...(authId === null ? {} : { authId }),
+      ...(after === undefined ? {} : { afterEventId: after }),
+    }
+    for await (const found of streamEvents(db, filter)) {
+      if (left <= 0) return
+      const fate = recount.fateOf(found.record)
+      if (fate.state !== 'charged' || (model !== null && fate.model !== model)) continue
+      if (meter !== null && (found.record.meters[meter] ?? 0) === 0) continue
+      yield found
+      left -= 1
+    }
+  }
+}
+
+async function startInstant(db: Queryable, eventId: string | undefined): Promise<number> {
+  if (eventId === undefined) return -Infinity
+  const { rows } = isUuid(eventId)
+    ? await db.query<{ instant: number }>('select instant from usage_record where event_id = $1::uuid', [eventId])
+    : { rows: [] }
+  const [row] = rows
+  if (row === undefined) throw new LedgerInputError(`Cannot go on after event ${eventId}: there is no such record`)
+  return row.instant
+}

@@ -1,0 +1,176 @@
+import { isUuid } from '@ascribe/units'
+import type { Meters, Outcome, Provenance, UsageRecord } from '@ascribe/usage'
+
+/** A payload as a record, or why it cannot be one. */
+export type CheckedRecord = { readonly kind: 'record'; readonly record: UsageRecord } | { readonly kind: 'fault'; readonly reason: string }
+
+type Fields = Readonly<Record<string, unknown>>
+
+const OUTCOMES: ReadonlySet<string> = new Set<Outcome>([
+  'completed',
+  'aborted',
+  'upstream_error',
+  'upstream_reset',
+  'interrupted',
+  'unknown',
+])
+const PROVENANCES: ReadonlySet<string> = new Set<Provenance>(['reported', 'continuous', 'estimated', 'unknown'])
+
+/** Instants from 1970 to before 2200: beyond that a clock is wrong, and arithmetic in doubles would not be exact for ever. */
+const INSTANT_MAX = Date.UTC(2200, 0, 1)
+/** An HTTP status has three digits. */
+const STATUS_MAX = 999
+
+/** What cannot be stored; thrown and caught within this file. */
+class Fault extends Error {}
+
+/**
+ * Reads a settlement payload: JSON of a whole `UsageRecord` whose event id is the one of its frame. Text may have any length;
+ * NUL, which the database cannot hold, and halves of surrogate pairs become U+FFFD, and empty text is absent.
+ */
+export function checkRecord(payload: string, eventId: string): CheckedRecord {
+  try {
+    return { kind: 'record', record: recordOf(fieldsOf(payload), eventId) }
+  } catch (thrown) {
+    if (thrown instanceof Fault) return { kind: 'fault', reason: thrown.message }
+    throw thrown
+  }
+}
+
+function fieldsOf(payload: string): Fields {
+  let value: unknown
+  try {
+    value = JSON.parse(payload)
+  } catch {
+    throw new Fault('payload is not JSON')
+  }
+  return objectOf(value, 'payload')
+}
+
+function recordOf(fields: Fields, eventId: string): UsageRecord {
+  const id = fields['eventId']
+  if (typeof id !== 'string' || !isUuid(id)) throw new Fault('eventId is missing or no UUID')
+  if (id !== eventId) throw new Fault('eventId is not the one of its frame')
+  return compact({
+    eventId: id,
+    startedAt: instant(fields, 'startedAt'),
+    requestId: required(fields, 'requestId'),
+    authId: required(fields, 'authId'),
+    resourceId: required(fields, 'resourceId'),
+    resourceType: text(fields, 'resourceType'),
+    userId: text(fields, 'userId'),
+    groupId: text(fields, 'groupId'),
+    baseModel: text(fields, 'baseModel'),
+    claimedOrganizationId: text(fields, 'claimedOrganizationId'),
+    headers: headersOf(fields['headers']),
+    identifiedBy: required(fields, 'identifiedBy'),
+    route: required(fields, 'route'),
+    api: required(fields, 'api'),
+    modelAsked: text(fields, 'modelAsked'),
+    streamed: bool(fields, 'streamed'),
+    endedAt: instant(fields, 'endedAt'),
+    outcome: oneOf(fields, 'outcome', OUTCOMES),
+    provenance: oneOf(fields, 'provenance', PROVENANCES),
+    status: count(fields, 'status', STATUS_MAX) ?? undefined,
+    model: text(fields, 'model'),
+    finishReason: text(fields, 'finishReason'),
+    promptTokens: count(fields, 'promptTokens'),
+    cachedTokens: count(fields, 'cachedTokens'),
+    completionTokens: count(fields, 'completionTokens'),
+    meters: metersOf(fields['meters']),
+    firstByteMs: finite(fields, 'firstByteMs'),
+  })
+}
+
+/** Takes out what is undefined: absent is absent. */
+function compact(fields: Record<string, unknown>): UsageRecord {
+  for (const [name, value] of Object.entries(fields)) if (value === undefined) delete fields[name]
+  // Every field was checked above; `api` and `identifiedBy` are only ever passed on, so that a newer gateway may name others.
+  return fields as unknown as UsageRecord
+}
+
+function objectOf(value: unknown, name: string): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Fault(`${name} is not a JSON object`)
+  // `JSON.parse` gave it, so its keys are text.
+  return value as Fields
+}
+
+function text(fields: Fields, name: string): string | undefined {
+  const value = fields[name]
+  if (value === undefined || value === null || value === '') return undefined
+  if (typeof value !== 'string') throw new Fault(`${name} is not text`)
+  return storableText(value)
+}
+
+function required(fields: Fields, name: string): string {
+  const value = text(fields, name)
+  if (value === undefined) throw new Fault(`${name} is missing`)
+  return value
+}
+
+/** The text with what PostgreSQL cannot hold replaced by U+FFFD. */
+export function storableText(value: string): string {
+  const formed = value.isWellFormed() ? value : value.toWellFormed()
+  return formed.includes('\0') ? formed.replaceAll('\0', '\u{FFFD}') : formed
+}
+
+function bool(fields: Fields, name: string): boolean {
+  const value = fields[name]
+  if (typeof value !== 'boolean') throw new Fault(`${name} is not a boolean`)
+  return value
+}
+
+function oneOf(fields: Fields, name: string, allowed: ReadonlySet<string>): string {
+  const value = fields[name]
+  if (typeof value !== 'string' || !allowed.has(value)) throw new Fault(`${name} is not one of ${[...allowed].join(', ')}`)
+  return value
+}
+
+function instant(fields: Fields, name: string): number {
+  const value = fields[name]
+  if (!isCount(value) || value >= INSTANT_MAX) throw new Fault(`${name} is not an instant in milliseconds`)
+  return value
+}
+
+function count(fields: Fields, name: string, max: number = Number.MAX_SAFE_INTEGER): number | null {
+  const value = fields[name]
+  if (value === undefined || value === null) return null
+  if (!isCount(value) || value > max) throw new Fault(`${name} is not an integer from 0 to ${max}`)
+  return value
+}
+
+function finite(fields: Fields, name: string): number | undefined {
+  const value = fields[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new Fault(`${name} is not a number from 0`)
+  return value
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function metersOf(value: unknown): Meters {
+  const entries = Object.entries(objectOf(value ?? {}, 'meters')).map(([name, quantity]): [string, number] => {
+    if (name === '') throw new Fault('a meter has no name')
+    if (!isCount(quantity)) throw new Fault('a meter is not an integer from 0 to 2^53 - 1')
+    return [storableText(name), quantity]
+  })
+  const meters = Object.fromEntries(entries.toSorted(byName))
+  if (Object.keys(meters).length !== entries.length) throw new Fault('two meters have the same name')
+  return meters
+}
+
+function headersOf(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (value === undefined || value === null) return undefined
+  const entries = Object.entries(objectOf(value, 'headers')).map(([name, content]): [string, string] => {
+    if (typeof content !== 'string') throw new Fault('a header is not text')
+    return [storableText(name), storableText(content)]
+  })
+  return entries.length === 0 ? undefined : Object.fromEntries(entries.toSorted(byName))
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}

@@ -1,0 +1,131 @@
+import type { Queryable } from '@ascribe/postgres'
+import { resolvePrice, versionAt } from '@ascribe/rating'
+import type { PriceBook, Rates } from '@ascribe/rating'
+import type { Currency, Instant, Period } from '@ascribe/units'
+import type { UsageRecord } from '@ascribe/usage'
+import { sqlInstant } from './instants.ts'
+import { createBookShelf, readDatedBooks } from './price-versions.ts'
+import type { DatedBook } from './price-versions.ts'
+import type { UsageState } from './rate-groups.ts'
+import { RECORD_COLUMNS, recordOfRow } from './record-row.ts'
+import type { RecordRow } from './record-row.ts'
+
+/*
+ * The rater groups in SQL and prices sums; here is the same question answered one record at a time, without its code: what became
+ * of this record? It checks the rater, and finds the records behind a line.
+ */
+
+export type Fate = {
+  readonly state: UsageState
+  readonly organizationId: string | null
+  readonly userId: string | null
+  /** What prices go by. */
+  readonly model: string | null
+  /** Where it decides the rate, or the lack of one. */
+  readonly baseModel: string | null
+  /** Of a charged record. */
+  readonly price?: { readonly sequence: number; readonly rates: Rates }
+}
+
+type Mapping = { readonly from: number; readonly organizationId: string; readonly userId: string | null }
+type Priced = DatedBook & { readonly book: PriceBook }
+
+/** Directory and price books of one moment, held in memory: some 200 bytes a mapping. */
+export type Recount = { fateOf(record: UsageRecord): Fate }
+
+/** Reads what is needed to tell the fate of any record. In a `repeatable read` transaction it fits the records read in the same one. */
+export async function createRecount(db: Queryable): Promise<Recount> {
+  const mappings = await readMappings(db)
+  const currencies = await readCurrencies(db)
+  const books = await readBooks(db)
+
+  function mappingOf(record: UsageRecord): Mapping | undefined {
+    return mappings.get(record.authId)?.findLast((mapping) => mapping.from <= record.startedAt)
+  }
+
+  return {
+    fateOf(record) {
+      const mapping = mappingOf(record)
+      const model = pricedModel(record)
+      const base = { organizationId: mapping?.organizationId ?? null, userId: mapping?.userId ?? null, model, baseModel: null }
+      const used = Object.entries(record.meters).filter(([, quantity]) => quantity > 0)
+      if (record.outcome === 'upstream_error' && used.length === 0) return { ...base, state: 'free' }
+      if (mapping === undefined || contradicts(record.claimedOrganizationId, mapping.organizationId))
+        return { ...base, state: 'unattributed' }
+      if (record.provenance === 'unknown' || Object.keys(record.meters).length === 0) return { ...base, state: 'unknown' }
+      if (used.length === 0) return { ...base, state: 'free' }
+      const timeline = books.get(currencies.get(mapping.organizationId) ?? '') ?? []
+      const version = versionAt(timeline, record.startedAt)
+      const resolved = version === undefined ? undefined : resolvePrice(version.book, priceKey(model, record.baseModel))
+      if (version === undefined || resolved === undefined || used.some(([meter]) => !resolved.rates.has(meter))) {
+        return { ...base, baseModel: record.baseModel ?? null, state: 'unpriced' }
+      }
+      const baseModel = resolved.via === 'base_model' ? (record.baseModel ?? null) : null
+      return { ...base, baseModel, state: 'charged', price: { sequence: version.sequence, rates: resolved.rates } }
+    },
+  }
+}
+
+function pricedModel(record: UsageRecord): string | null {
+  if (record.model !== undefined) return record.model
+  const isWhole = record.outcome === 'completed' && (record.provenance === 'reported' || record.provenance === 'unknown')
+  return isWhole ? null : (record.modelAsked ?? null)
+}
+
+function contradicts(claimed: string | undefined, organizationId: string): boolean {
+  return claimed !== undefined && claimed.replaceAll('-', '').toLowerCase() !== organizationId.replaceAll('-', '')
+}
+
+function priceKey(model: string | null, baseModel: string | undefined): { model?: string; baseModel?: string } {
+  return { ...(model === null ? {} : { model }), ...(baseModel === undefined ? {} : { baseModel }) }
+}
+
+async function readMappings(db: Queryable): Promise<ReadonlyMap<string, readonly Mapping[]>> {
+  const { rows } = await db.query<{ auth_id: string; valid_from: number; organization_id: string; user_id: string | null }>(
+    'select auth_id, valid_from, organization_id, user_id from auth_mapping order by valid_from',
+  )
+  const mappings = new Map<string, Mapping[]>()
+  for (const row of rows) {
+    const mapping = { from: row.valid_from, organizationId: row.organization_id, userId: row.user_id }
+    mappings.getOrInsertComputed(row.auth_id, () => []).push(mapping)
+  }
+  return mappings
+}
+
+async function readCurrencies(db: Queryable): Promise<ReadonlyMap<string, Currency>> {
+  const { rows } = await db.query<{ organization_id: string; currency: string }>('select organization_id, currency from organization')
+  return new Map(rows.map((row) => [row.organization_id, row.currency]))
+}
+
+async function readBooks(db: Queryable): Promise<ReadonlyMap<Currency, readonly Priced[]>> {
+  const shelf = createBookShelf()
+  const books = new Map<Currency, Priced[]>()
+  for (const version of await readDatedBooks(db)) {
+    const priced = { ...version, book: await shelf.bookOf(db, version) }
+    books.getOrInsertComputed(version.currency, () => []).push(priced)
+  }
+  return books
+}
+
+/** Records read at once: the bound on memory. */
+const PAGE = 2000
+
+/** Every record of a period, in order of (instant, event id). */
+export async function* readRecords(db: Queryable, period: Period): AsyncGenerator<UsageRecord, void, undefined> {
+  let after: { readonly instant: Instant; readonly eventId: string } = {
+    instant: period.start - 1,
+    eventId: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  }
+  for (;;) {
+    const { rows }: { readonly rows: readonly RecordRow[] } = await db.query<RecordRow>(
+      `select ${RECORD_COLUMNS} from usage_record r
+       where (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz
+       order by r.instant, r.event_id limit ${PAGE}`,
+      [sqlInstant(after.instant), after.eventId, sqlInstant(period.end)],
+    )
+    for (const row of rows) yield recordOfRow(row)
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < PAGE) return
+    after = { instant: last.instant, eventId: last.event_id }
+  }
+}

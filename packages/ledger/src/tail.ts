@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Database, Queryable } from '@ascribe/postgres'
+import { MAPPING_AT_INSTANT, claimAgreesSql } from './attribution-sql.ts'
+import type { LedgerRecord } from './event-json.ts'
+import { ledgerRecordOf } from './events.ts'
+import { USAGE_CHANNEL } from './ingest.ts'
+import { RECORD_COLUMNS } from './record-row.ts'
+import type { RecordRow } from './record-row.ts'
+
+/** A place in the order in which records were committed. Good only in this database: not after a restore into another. */
+export type IngestCursor = { readonly transaction: bigint; readonly eventId: string }
+
+type IngestedRow = RecordRow & { readonly organization_id: string | null; readonly ingest_transaction: bigint }
+
+const PAGE = 1000
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+/** A notice may come while an older transaction is still open, which hides the records behind it; so we look again. */
+const LOOK_AGAIN_MS = 200
+
+// Transactions commit out of order. Those below pg_snapshot_xmin have all ended: whoever reads only below it never finds later
+// that something appeared behind his place. Uses the index on ingest_transaction.
+const PAGE_SQL = `
+select ${RECORD_COLUMNS}, r.ingest_transaction,
+  case when ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')} then m.organization_id end as organization_id
+from usage_record r ${MAPPING_AT_INSTANT}
+where r.ingest_transaction >= $1::bigint and (r.ingest_transaction, r.event_id) > ($1::bigint, $2::uuid)
+  and r.ingest_transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+order by r.ingest_transaction, r.event_id limit $3::integer`
+
+/** The place behind everything that is committed and visible to all; records of transactions that are open now come after it. */
+export async function ingestCursorNow(db: Queryable): Promise<IngestCursor> {
+  const { rows } = await db.query<{ transaction: bigint }>(
+    'select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 as transaction',
+  )
+  return { transaction: rows[0]?.transaction ?? 0n, eventId: LAST_ID }
+}
+
+/** One page of records in the order of their commits, after a cursor; `cursor` is where the next page begins. */
+export async function readIngested(
+  db: Queryable,
+  options: { readonly after: IngestCursor; readonly limit?: number },
+): Promise<{ readonly records: readonly LedgerRecord[]; readonly cursor: IngestCursor }> {
+  const { after, limit = PAGE } = options
+  const { rows } = await db.query<IngestedRow>(PAGE_SQL, [after.transaction, after.eventId, limit])
+  const last = rows.at(-1)
+  return {
+    records: rows.map(ledgerRecordOf),
+    cursor: last === undefined ? after : { transaction: last.ingest_transaction, eventId: last.event_id },
+  }
+}
+
+/**
+ * Follows new records as they are committed, each exactly once, until `signal` fires. Starts at `after`, by default now.
+ * A database that goes away is waited for.
+ */
+export async function* tailEvents(
+  db: Database,
+  options: { readonly signal: AbortSignal; readonly after?: IngestCursor },
+): AsyncGenerator<LedgerRecord, void, undefined> {
+  const { signal } = options
+  let cursor = options.after ?? (await ingestCursorNow(db))
+  let wake = Promise.withResolvers<void>()
+  await using _subscription = db.listen(USAGE_CHANNEL, () => wake.resolve())
+  while (!signal.aborted) {
+    wake = Promise.withResolvers<void>()
+    const page = await readIngested(db, { after: cursor })
+    for (const record of page.records) yield record
+    cursor = page.cursor
+    if (page.records.length < PAGE && !signal.aborted) await eitherOf(wake.promise, signal)
+  }
+}
+
+/** Waits for a notice, the end of a short while, or the signal. */
+async function eitherOf(woken: Promise<void>, signal: AbortSignal): Promise<void> {
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  await Promise.race([woken, delay(LOOK_AGAIN_MS, undefined, { signal: either }).catch(() => {})])
+  stop.abort()
+}
