@@ -209,7 +209,7 @@ export class Wire {
 }
 
 export async function dial(t: TestContext, port: number): Promise<Wire> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
   t.after(() => socket.destroy())
   await once(socket, 'connect')
   return new Wire(socket)
@@ -218,7 +218,7 @@ export async function dial(t: TestContext, port: number): Promise<Wire> {
 /** An upstream that speaks raw bytes: `serve` gets each connection. */
 export async function rawUpstream(t: TestContext, serve: (wire: Wire) => void): Promise<{ readonly port: number; readonly wires: Wire[] }> {
   const wires: Wire[] = []
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const wire = new Wire(socket)
     wires.push(wire)
     serve(wire)
