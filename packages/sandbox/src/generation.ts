@@ -1,0 +1,78 @@
+import { RefusalError } from './errors.ts'
+import type { GenerationRequest } from './generation-request.ts'
+import type { PrefixCache, PromptCount } from './prefix-cache.ts'
+import { hashText, wordAt } from './tokens.ts'
+
+/** One answer, decided before its first token: how long it is follows from the seed, as the words do. */
+export type Choice = {
+  readonly index: number
+  readonly seed: number
+  readonly reasoningTokens: number
+  readonly contentTokens: number
+  readonly finishReason: 'stop' | 'length'
+  readonly prompt: PromptCount
+}
+
+/** All that a reply is made from. */
+export type Generation = {
+  readonly request: GenerationRequest
+  readonly id: string
+  /** Unix time, seconds. */
+  readonly created: number
+  readonly prompts: readonly PromptCount[]
+  readonly choices: readonly Choice[]
+}
+
+export type GenerationContext = { readonly id: string; readonly created: number; readonly cache: PrefixCache }
+
+/** Counts the prompts and decides every choice. @throws {RefusalError} when a prompt does not fit the model's context. */
+export function planGeneration(request: GenerationRequest, { id, created, cache }: GenerationContext): Generation {
+  const { model, api } = request
+  const prompts = request.prompts.map((text) => cache.count(model.id, text, request.templateTokens))
+  const choices: Choice[] = []
+  for (const [at, prompt] of prompts.entries()) {
+    const room = model.contextMax - prompt.tokens
+    if (room < 1) throw contextError(model.contextMax, prompt.tokens)
+    if (api === 'embeddings') continue
+    for (let nth = 0; nth < request.n; nth += 1) {
+      choices.push(planChoice(request, { index: at * request.n + nth, room, prompt }))
+    }
+  }
+  return { request, id, created, prompts, choices }
+}
+
+function planChoice(request: GenerationRequest, place: { index: number; room: number; prompt: PromptCount }): Choice {
+  const { index, room, prompt } = place
+  const seed = hashText(String(index), request.seed)
+  const allowed = Math.min(request.maxTokens, room)
+  const wantsReasoning = request.model.kind === 'reasoning' ? 8 + (seed % 25) : 0
+  const wants = request.ignoreEnd ? allowed : (request.faults.tokens ?? wantsReasoning + 16 + (hashText('length', seed) % 49))
+  const total = Math.min(wants, allowed)
+  const reasoningTokens = Math.min(wantsReasoning, total)
+  return {
+    index,
+    seed,
+    reasoningTokens,
+    contentTokens: total - reasoningTokens,
+    finishReason: wants >= allowed ? 'length' : 'stop',
+    prompt,
+  }
+}
+
+function contextError(contextMax: number, tokens: number): RefusalError {
+  const message = `This model's maximum context length is ${contextMax} tokens. However, your prompt has ${tokens} tokens.`
+  return new RefusalError(400, message, { param: 'messages', openaiCode: 'context_length_exceeded' })
+}
+
+/** All words of a choice's reasoning or content. */
+export function choiceText(choice: Choice, part: 'reasoning' | 'content'): string {
+  const [from, count] = part === 'reasoning' ? [0, choice.reasoningTokens] : [choice.reasoningTokens, choice.contentTokens]
+  let text = ''
+  for (let index = 0; index < count; index += 1) text += wordAt(choice.seed, from + index)
+  return text
+}
+
+/** Tokens of a choice, reasoning included. */
+export function tokensOf(choice: Choice): number {
+  return choice.reasoningTokens + choice.contentTokens
+}
