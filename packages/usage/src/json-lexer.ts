@@ -45,10 +45,10 @@ export class JsonLexer {
   readonly #api: Api
   #model: Kept
   #finishReason: Kept
-  #mode: 'structure' | 'string' | 'value' = 'structure'
+  #mode: 'structure' | 'numbers' | 'string' | 'value' = 'structure'
   #depth = 0
   /** The bracket that opened each level. */
-  readonly #levels = new Uint8Array(NESTING_MAX + 1)
+  readonly #levels: number[] = [0]
   #inChoices = false
   #want: Want = 'nothing'
   /** The string at hand stands where a value stands; else it may be a key. */
@@ -58,8 +58,10 @@ export class JsonLexer {
   /** Where the string at hand starts in this chunk, and what of it lay in earlier ones. */
   #stringStart = 0
   #stringBefore: Buffer | undefined
-  /** The string read last, if it may be a key. */
-  #key: Kept
+  /** The string read last, if it may be a key; else without bytes. Three fields: an object for each string costs more. */
+  #keyBytes: Buffer | undefined
+  #keyStart = 0
+  #keyEnd = 0
   /** Where the usage object starts in this chunk, and what of it lay in earlier ones; -1 outside of it. */
   #usageStart = -1
   #usageBefore: Buffer[] = []
@@ -78,20 +80,27 @@ export class JsonLexer {
   }
 
   push(bytes: Buffer): void {
-    if (this.#depth > 0 || this.closed || bytes.some((byte) => byte > 0x20)) this.bytes += bytes.length
-    const search = new NativeSearch(bytes)
+    if (this.bytes > 0 || !isBlank(bytes)) this.bytes += bytes.length
+    let search: NativeSearch | undefined
     let at = 0
     while (at < bytes.length && !this.broken) {
       if (this.#mode === 'string') at = this.#string(bytes, at)
       else if (this.#mode === 'value') at = this.#value(bytes, at)
-      else at = this.#structure(bytes, at, search)
+      else {
+        at = this.#structure(bytes, at)
+        if (at < bytes.length && this.#mode === 'numbers') {
+          search ??= new NativeSearch(bytes)
+          at = search.structural(at)
+          this.#mode = 'structure'
+        }
+      }
     }
     if (this.#usageStart >= 0) this.#keepUsage(bytes, bytes.length)
     if (this.#mode === 'string') this.#keepString(bytes)
   }
 
   /** Steps over what stands between strings, up to and with the next quote or colon. */
-  #structure(bytes: Buffer, start: number, search: NativeSearch): number {
+  #structure(bytes: Buffer, start: number): number {
     const { length } = bytes
     let at = start
     while (at < length) {
@@ -103,17 +112,27 @@ export class JsonLexer {
         at += 1
       }
       if (at === runEnd) {
-        if (this.#levels[this.#depth] === OPEN_BRACKET) at = search.structural(at)
+        if (at === length || this.#levels[this.#depth] !== OPEN_BRACKET) continue
+        this.#mode = 'numbers'
+        return at
+      }
+      if (byte === QUOTE && this.#depth > 0) {
+        // The common case, a string that ends in this chunk, without leaving the loop.
+        const end = unescapedQuote(bytes, at + 1)
+        if (end < 0) {
+          this.#openString(at + 1, false)
+          return at + 1
+        }
+        this.#setKey(bytes, at + 1, end)
+        at = end + 1
         continue
       }
-      if (byte === QUOTE || byte === COLON) {
-        if (this.#depth === 0) this.broken = true
-        else if (byte === QUOTE) this.#openString(at + 1, false)
-        else {
-          this.#want = this.#wanted()
-          this.#mode = 'value'
-        }
-        return at + 1
+      if (byte === COLON && this.#depth > 0) {
+        this.#want = this.#wanted()
+        at += 1
+        if (this.#want === 'nothing') continue
+        this.#mode = 'value'
+        return at
       }
       if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#open(byte)
       else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) this.#close(byte, bytes, at)
@@ -155,7 +174,7 @@ export class JsonLexer {
     this.#isValue = isValue
     this.#stringStart = start
     this.#stringBefore = undefined
-    this.#key = undefined
+    this.#keyBytes = undefined
   }
 
   /** Goes on in a string; gives the offset after its closing quote, or the end of the chunk. */
@@ -170,9 +189,18 @@ export class JsonLexer {
     }
     this.#mode = 'structure'
     if (this.#isValue) this.#takeString(bytes, at, quote)
-    else if (this.#stringBefore === undefined) this.#key = { bytes, start: this.#stringStart, end: quote }
-    else if (this.#stringBefore.length + quote <= KEY_BYTES_MAX) this.#key = joined(this.#stringBefore, bytes, quote)
+    else if (this.#stringBefore === undefined) this.#setKey(bytes, this.#stringStart, quote)
+    else if (this.#stringBefore.length + quote <= KEY_BYTES_MAX) {
+      const { bytes: text, end } = joined(this.#stringBefore, bytes, quote)
+      this.#setKey(text, 0, end)
+    }
     return quote + 1
+  }
+
+  #setKey(bytes: Buffer, start: number, end: number): void {
+    this.#keyBytes = bytes
+    this.#keyStart = start
+    this.#keyEnd = end
   }
 
   #takeString(bytes: Buffer, at: number, end: number): void {
@@ -184,7 +212,7 @@ export class JsonLexer {
     if (this.#want === 'model') this.#model = text
     else {
       this.#finishReason = text
-      if (equals(text, LENGTH)) this.limited += 1
+      if (text.end - text.start === LENGTH.length && matches(text.bytes, text.start, LENGTH)) this.limited += 1
     }
   }
 
@@ -239,27 +267,56 @@ export class JsonLexer {
 
   /** What the key before a colon announces, by where it stands. */
   #wanted(): Want {
-    const key = this.#key
     const depth = this.#depth
-    if (key === undefined || (depth > 1 && !this.#inChoices)) return 'nothing'
-    if (depth === 1) return TOP_KEYS.find(({ name }) => equals(key, name))?.want ?? 'nothing'
-    if (depth === 3 && equals(key, FINISH_REASON)) return 'finish_reason'
-    return CONTENT_KEYS.some((name) => equals(key, name)) ? 'content' : 'nothing'
+    if (depth > 1 && !this.#inChoices) return 'nothing'
+    // The length alone settles most keys.
+    switch (this.#keyEnd - this.#keyStart) {
+      case 4:
+        return depth > 1 && this.#isKey(TEXT) ? 'content' : 'nothing'
+      case 5:
+        if (depth > 1) return 'nothing'
+        if (this.#isKey(USAGE)) return 'usage'
+        if (this.#isKey(MODEL)) return 'model'
+        return this.#isKey(ERROR) ? 'error' : 'nothing'
+      case 7:
+        if (depth === 1) return this.#isKey(CHOICES) ? 'choices' : 'nothing'
+        return this.#isKey(CONTENT) || this.#isKey(REFUSAL) ? 'content' : 'nothing'
+      case 9:
+        return depth > 1 && (this.#isKey(ARGUMENTS) || this.#isKey(REASONING)) ? 'content' : 'nothing'
+      case 13:
+        return depth === 3 && this.#isKey(FINISH_REASON) ? 'finish_reason' : 'nothing'
+      case 17:
+        return depth > 1 && this.#isKey(REASONING_CONTENT) ? 'content' : 'nothing'
+      default:
+        return 'nothing'
+    }
+  }
+
+  #isKey(name: Buffer): boolean {
+    const bytes = this.#keyBytes
+    return bytes !== undefined && matches(bytes, this.#keyStart, name)
   }
 }
 
 const LENGTH = Buffer.from('length')
 const FINISH_REASON = Buffer.from('finish_reason')
-const TOP_KEYS: readonly { readonly name: Buffer; readonly want: Want }[] = (['usage', 'model', 'choices', 'error'] as const).map(
-  (want) => ({ name: Buffer.from(want), want }),
-)
-const CONTENT_KEYS: readonly Buffer[] = ['content', 'text', 'reasoning_content', 'reasoning', 'refusal', 'arguments'].map((name) =>
-  Buffer.from(name),
-)
+const USAGE = Buffer.from('usage')
+const MODEL = Buffer.from('model')
+const ERROR = Buffer.from('error')
+const CHOICES = Buffer.from('choices')
+const TEXT = Buffer.from('text')
+const CONTENT = Buffer.from('content')
+const REFUSAL = Buffer.from('refusal')
+const ARGUMENTS = Buffer.from('arguments')
+const REASONING = Buffer.from('reasoning')
+const REASONING_CONTENT = Buffer.from('reasoning_content')
 
-function equals(text: Slice, name: Buffer): boolean {
-  const { bytes, start } = text
-  if (text.end - start !== name.length) return false
+function isBlank(bytes: Buffer): boolean {
+  for (const byte of bytes) if (byte > 0x20) return false
+  return true
+}
+
+function matches(bytes: Buffer, start: number, name: Buffer): boolean {
   for (let index = 0; index < name.length; index += 1) if (bytes[start + index] !== name[index]) return false
   return true
 }

@@ -16,7 +16,6 @@ export class JsonReader implements ReplyReader {
   /** What may be the last byte of the body, and white space after it. */
   #held: Buffer[] = []
   #heldBytes = 0
-  #ended = false
 
   constructor(options: { readonly api: Api; readonly asked: Asked }) {
     this.#api = options.api
@@ -37,7 +36,6 @@ export class JsonReader implements ReplyReader {
   }
 
   end(): Step {
-    this.#ended = true
     const afterSettlement = this.#held
     this.#held = []
     return { now: [], afterSettlement }
@@ -45,7 +43,6 @@ export class JsonReader implements ReplyReader {
 
   get observation(): Observation {
     const lexer = this.#lexer
-    const whole = lexer.closed && !lexer.broken
     return {
       api: this.#api,
       form: 'json',
@@ -61,7 +58,7 @@ export class JsonReader implements ReplyReader {
       choices: lexer.choices,
       limited: lexer.limited,
       failed: lexer.hasError && lexer.choices === 0,
-      whole: whole && this.#ended,
+      whole: lexer.closed && !lexer.broken,
     }
   }
 

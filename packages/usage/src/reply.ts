@@ -8,7 +8,8 @@ export type Step = {
   readonly afterSettlement: readonly Buffer[]
 }
 
-export const NOTHING: Step = { now: [], afterSettlement: [] }
+/** Whether the reply came to its end, as its framing says. Default `whole`. */
+export type ReplyEnd = 'whole' | 'broken'
 
 /**
  * Reads the usage of one reply while its bytes pass. What `now` and `afterSettlement` give out, in that order over all steps, is
@@ -29,6 +30,9 @@ export type ReplyReader = {
   /** What has been seen. Any time; complete after `end()`. */
   readonly observation: Observation
   push(chunk: Buffer): Step
-  /** The reply is whole. All that is left comes as `afterSettlement`. Not called for a reply that broke off. */
-  end(): Step
+  /**
+   * No more will come: reads a last event that lacks its end. All that is left comes as `afterSettlement`. Called once, also
+   * after a reply that broke off; then nobody wants the step.
+   */
+  end(how?: ReplyEnd): Step
 }

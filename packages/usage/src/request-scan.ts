@@ -57,6 +57,9 @@ const SINGLE: ReadonlySet<string> = new Set([
   'max_completion_tokens',
 ])
 
+const SINGLE_LENGTHS: ReadonlySet<number> = new Set([...SINGLE].map((key) => key.length))
+const INCLUDE_USAGE_LENGTHS: ReadonlySet<number> = new Set(['include_usage'.length])
+
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
@@ -108,7 +111,7 @@ function scan(body: Buffer, api: Api): RequestFacts {
   if (cursor.open(CLOSE_BRACE)) {
     const seen = new Set<string>()
     do {
-      const key = cursor.key()
+      const key = cursor.key(SINGLE_LENGTHS)
       assertSingle(key, seen)
       readMember(cursor, key, api, draft)
     } while (cursor.more(CLOSE_BRACE))
@@ -217,7 +220,7 @@ function readStreamOptions(cursor: JsonCursor, draft: Draft): void {
   draft.streamOptions = { kind: 'object', start, empty: false }
   let seen = false
   do {
-    const key = cursor.key()
+    const key = cursor.key(INCLUDE_USAGE_LENGTHS)
     cursor.peek()
     const valueStart = cursor.position
     cursor.skip(2)

@@ -67,8 +67,7 @@ function quantitiesOf(seen: Observation, ending: Ending): Quantities {
   const invalid = counts.flagged
   const ofChoices = seen.blocks.length > 1 ? sumOfChoices(seen.blocks, seen) : undefined
   const told = ofChoices ?? counts
-  if (isMultiple(seen))
-    return { ...multiple(seen, told, { trust: ending.multipleChoices === 'trust', summed: ofChoices !== undefined }), invalid }
+  if (isMultiple(seen)) return { ...multiple(seen, told, ending.multipleChoices === 'trust'), invalid }
   if (seen.final || seen.whole) return { counts: told, provenance: 'reported', invalid }
   // A running count is as old as the event it came with: what passed after it is not in it.
   if (seen.deltas > told.completion) return { counts: withCompletion(told, seen.deltas), provenance: 'estimated', invalid }
@@ -81,13 +80,9 @@ function isMultiple(seen: Observation): boolean {
 }
 
 /** One block for several choices: as {@link MultipleChoices} says. */
-function multiple(
-  seen: Observation,
-  told: UsageCounts,
-  how: { readonly trust: boolean; readonly summed: boolean },
-): Omit<Quantities, 'invalid'> {
+function multiple(seen: Observation, told: UsageCounts, trust: boolean): Omit<Quantities, 'invalid'> {
   const ended = seen.final || seen.whole
-  if (how.trust && ended) return { counts: told, provenance: 'reported' }
+  if (trust && ended) return { counts: told, provenance: 'reported' }
   if (seen.form === 'sse') {
     if (seen.deltas > told.completion) return { counts: withCompletion(told, seen.deltas), provenance: 'estimated' }
     return { counts: told, provenance: ended ? 'reported' : 'continuous' }

@@ -1,7 +1,6 @@
 import type { Asked, Observation } from './observation.ts'
 import type { Api } from './record.ts'
-import { NOTHING } from './reply.ts'
-import type { ReplyReader, Step } from './reply.ts'
+import type { ReplyEnd, ReplyReader, Step } from './reply.ts'
 import { SseScan } from './sse-scan.ts'
 import { StreamTally } from './stream-tally.ts'
 import { isFields } from './usage-block.ts'
@@ -57,9 +56,8 @@ export class SseReader implements ReplyReader {
     return { now: this.#now, afterSettlement: this.#later }
   }
 
-  end(): Step {
-    if (this.#whole) return NOTHING
-    this.#whole = true
+  end(how: ReplyEnd = 'whole'): Step {
+    if (how === 'whole') this.#whole = true
     const held = this.#pieces !== undefined && !this.#piecesPassed ? this.#pieces : []
     const rest = Buffer.concat([...(this.#pieces ?? []), ...(this.#carry === undefined ? [] : [this.#carry])])
     let withheld = false
@@ -72,7 +70,8 @@ export class SseReader implements ReplyReader {
     if (!withheld && this.#carry !== undefined) afterSettlement.push(this.#carry)
     this.#carry = undefined
     this.#pieces = undefined
-    return { now: NOTHING.now, afterSettlement }
+    this.#piecesBytes = 0
+    return { now: [], afterSettlement }
   }
 
   get observation(): Observation {

@@ -78,7 +78,8 @@ export class StreamTally {
   #usage(usage: UsageReading, alone: boolean, ended: boolean): void {
     if (usage.kind === 'absent') return
     this.usage = usage
-    this.final = alone || (ended && this.#finished.size >= this.#expected)
+    // A stream that goes on gives running counts: the last word comes with or after the ends of all choices.
+    this.final = (alone || ended) && this.#finished.size >= this.#expected
     if (this.#expected === 1) return
     if (!alone && !ended) this.#running = true
     // The k-th block of an engine that reports choice by choice comes when k choices have ended, and not later.

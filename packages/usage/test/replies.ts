@@ -99,7 +99,7 @@ export function run({ api, request = DEFAULT_REQUEST, contentType = 'text/event-
     now.push(...step.now)
     later.push(...step.afterSettlement)
   }
-  if (broken !== true) later.push(...reader.end().afterSettlement)
+  later.push(...reader.end(broken === true ? 'broken' : 'whole').afterSettlement)
   return { now: Buffer.concat(now), later: Buffer.concat(later), reader, settlement: settle(reader.observation, { ...ENDING, ...ending }) }
 }
 
