@@ -53,6 +53,8 @@ function isHopByHop(name: string): boolean {
 }
 
 function addListed(named: Set<string> | undefined, value: string): Set<string> | undefined {
+  // What nearly every server says.
+  if (value === 'keep-alive' || value === 'close') return named
   let names = named
   for (const option of value.split(',')) {
     const name = option.trim().toLowerCase()
