@@ -26,7 +26,7 @@ export async function isFollowed(dir: string, sequence: number): Promise<boolean
 }
 
 /** Up to `length` bytes at `position`; `undefined` when the file is gone. */
-async function peek(path: string, position: number, length: number): Promise<Buffer | undefined> {
+export async function peek(path: string, position: number, length: number): Promise<Buffer | undefined> {
   try {
     await using file = await open(path, 'r')
     const buffer = Buffer.alloc(length)

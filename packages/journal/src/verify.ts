@@ -2,10 +2,10 @@ import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { errorCode } from '@ascribe/kit'
 import { JournalCorruptError, JournalNotFoundError } from './errors.ts'
-import { frameEventId, frameKind } from './frame.ts'
+import { frameEventId, frameKind, HEADER_BYTES, headerFault } from './frame.ts'
 import { realFs } from './fs.ts'
 import { isWriterFolder, listWriterFiles, listWriters, segmentName } from './layout.ts'
-import { isFollowed, writerNameOf } from './peek.ts'
+import { isFollowed, peek, writerNameOf } from './peek.ts'
 import { type JournalEntry, readJournal } from './reader.ts'
 import { damageOf } from './recover.ts'
 import { type Released, readReleased } from './released.ts'
@@ -136,7 +136,12 @@ class Verifier {
     const sequences = files.segments.filter((sequence) => !before.segments.has(sequence))
     const walk = new WriterWalk(dir, this.#seen)
     const writer = await writerNameOf(dir, sequences)
-    for (const sequence of sequences) if (!(await this.#verifySegment(walk, { writer, sequence }))) break
+    let last = 0
+    for (const sequence of sequences) {
+      last = sequence
+      if (!(await this.#verifySegment(walk, { writer, sequence }))) break
+    }
+    for (const sequence of sequences) if (sequence > last) await this.#verifyPrepared(dir, { writer, sequence })
     // Segments may have been released meanwhile; the record of it explains what then seems to be missing.
     const released = await this.#released(dir)
     this.#missingSegments(dir, { sequences, vanished: walk.vanished, released })
@@ -173,6 +178,14 @@ class Verifier {
     this.#voidBytes += scan.voidBytes
     if (!followed) this.#tornBytes += scan.tornBytes
     return followed
+  }
+
+  /** A segment that waits for its first frame: only its header can be wrong. */
+  async #verifyPrepared(dir: string, segment: { readonly writer: string; readonly sequence: number }): Promise<void> {
+    const path = join(dir, segmentName(segment.sequence))
+    const header = await peek(path, 0, HEADER_BYTES)
+    const fault = header === undefined ? undefined : headerFault(header, segment.writer, segment.sequence)
+    if (fault !== undefined) this.#addCorrupt(`${path} is corrupt: ${fault}`)
   }
 
   #missingSegments(

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,9 +34,14 @@ export const tryLock: TryLock = (path): FileLock | undefined => {
   }
 }
 
-/** A journal root in a folder of its own that goes with the test. */
-export async function temporaryRoot(): Promise<AsyncDisposable & { readonly root: string; readonly data: string }> {
-  const data = await mkdtemp(join(tmpdir(), 'ascribe-journal-'))
+/**
+ * A journal root in a folder of its own that goes with the test. `memory`: on a file system in memory where there is one, for
+ * tests that make many journals and whose subject is not the disk: there fsync is free.
+ */
+export async function temporaryRoot(
+  kind: 'disk' | 'memory' = 'disk',
+): Promise<AsyncDisposable & { readonly root: string; readonly data: string }> {
+  const data = await mkdtemp(join(kind === 'memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ascribe-journal-'))
   return { data, root: join(data, 'journal'), [Symbol.asyncDispose]: () => rm(data, { recursive: true, force: true }) }
 }
 

@@ -28,7 +28,7 @@ async function deadWriter(
 const segmentsOf = async (dir: string): Promise<string[]> => (await readdir(dir)).filter((name) => name.endsWith('.seg')).sort()
 
 test('recoverWriter() closes open intents, once, and the second time does nothing (I11)', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir, open } = await deadWriter(place.root, { pairs: 40, open: 3 })
   const before = contentOf(await readAll(dir))
   const recovered = await recoverWriter(dir, recovery)
@@ -44,7 +44,7 @@ test('recoverWriter() closes open intents, once, and the second time does nothin
 })
 
 test('recoverWriter() leaves a live writer alone, and isWriterDead() says so', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const writer = await openWriter(place.root)
   await writer.intend(nextId(), '{}')
   assert.equal(await isWriterDead(writer.dir, recovery.tryLock), false)
@@ -59,7 +59,7 @@ test('recoverWriter() leaves a live writer alone, and isWriterDead() says so', a
 })
 
 test('recoverWriter() cuts a torn tail and reports its bytes (I4)', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir } = await deadWriter(place.root, { pairs: 3, open: 1 })
   const entries = await readAll(dir)
   const path = join(dir, (await segmentsOf(dir))[0] ?? '')
@@ -80,7 +80,7 @@ test('recoverWriter() cuts a torn tail and reports its bytes (I4)', async () => 
 })
 
 test('recoverWriter() sets a corrupt segment aside and keeps what checks out, at the old offsets (I4)', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir } = await deadWriter(place.root, { pairs: 40, open: 1 })
   const entries = await readAll(dir)
   const [first] = await segmentsOf(dir)
@@ -111,7 +111,7 @@ test('recoverWriter() sets a corrupt segment aside and keeps what checks out, at
 })
 
 test('readJournal() goes on from a position that recovery has since found to be inside damage', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir } = await deadWriter(place.root, { pairs: 40, open: 0 })
   const entries = await readAll(dir)
   const [first] = await segmentsOf(dir)
@@ -134,7 +134,7 @@ test('readJournal() goes on from a position that recovery has since found to be 
 })
 
 test('recoverWriter() is the same after a lost header, and says that a segment is missing', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir } = await deadWriter(place.root, { pairs: 120, open: 0 })
   const entries = await readAll(dir)
   const [, second, third] = await segmentsOf(dir)
@@ -152,7 +152,7 @@ test('recoverWriter() is the same after a lost header, and says that a segment i
 })
 
 test('recoverWriter() gives the same result wherever it was cut off before (I12)', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir } = await deadWriter(place.root, { pairs: 25, open: 2 })
   const [first] = await segmentsOf(dir)
   assert.ok(first)
@@ -192,7 +192,7 @@ test('recoverWriter() gives the same result wherever it was cut off before (I12)
 })
 
 test('verifyJournal() reports an event with two intents, two settlements, and a settlement without an intent (I1, I2, I3)', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const [one, two] = [nextId(), nextId()]
   for (const name of ['a', 'b']) {
     const writer = await openWriter(place.root, { ...TINY, writer: name })
@@ -215,7 +215,7 @@ test('verifyJournal() reports an event with two intents, two settlements, and a 
 })
 
 test('verifyJournal() and readJournal() read a copy under another name', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir } = await deadWriter(place.root, { pairs: 10, open: 0 })
   const copy = join(place.data, 'evidence')
   await cp(dir, copy, { recursive: true })
@@ -225,7 +225,7 @@ test('verifyJournal() and readJournal() read a copy under another name', async (
 })
 
 test('readJournal() of a segment that was cut in its header reports it', async () => {
-  await using place = await temporaryRoot()
+  await using place = await temporaryRoot('memory')
   const { dir } = await deadWriter(place.root, { pairs: 1, open: 0 })
   await truncate(join(dir, (await segmentsOf(dir))[0] ?? ''), 100)
   await assert.rejects(async () => {
