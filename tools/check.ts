@@ -9,7 +9,7 @@ import { writeSummary } from './test/summary.ts'
 
 const STEPS: readonly Step[] = [
   { name: 'format', command: ['oxfmt', '--check', '.'], mend: 'npm run format' },
-  { name: 'lint', command: ['oxlint', '--type-aware', '--quiet', '.'] },
+  { name: 'lint', command: ['oxlint', '--type-aware', '--format=unix', '.'] },
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json', '--pretty', 'false'] },
   { name: 'unused', command: ['knip', '--no-progress', '--no-config-hints'] },
   { name: 'tidy', command: ['node', 'tools/test.ts', 'tools/tidy.test.ts'] },

@@ -27,11 +27,11 @@ export type Source = {
   visit(visitor: VisitorObject): void
 }
 
-/** Parses one file. @throws {Error} when it is not valid TypeScript, with the place. */
+/** Parses one file. @throws {SyntaxError} when it is not valid TypeScript. */
 export function parseSource(path: string, text: string): Source {
   const parsed = parseSync(path, text)
   const broken = parsed.errors[0]
-  if (broken !== undefined) throw new SyntaxError(`Cannot parse ${path}: ${broken.message}`)
+  if (broken !== undefined) throw new SyntaxError(broken.message)
   const { program, comments } = parsed
   return {
     path,

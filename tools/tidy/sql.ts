@@ -3,16 +3,15 @@ import type { Source } from './source.ts'
 import { isTest, isTesting, shippedSources } from './tree.ts'
 import type { Tree } from './tree.ts'
 
-/** Statements as they are written here: keywords in one case, the verb first. Prose ("Select a key from …") does not match. */
+/** A statement begins with its verb, all small or all capital. Prose ("Select a key from the list") does not. */
 const STATEMENT =
-  /^\s*(?:(?:--[^\n]*|\/\*[^]*?\*\/)\s*)*(?:with\s[^]+?\bas\s*\(|select\s[^]+?\sfrom\s|insert\s+into\s|update\s+[\w".]+\s+(?:as\s+\w+\s+)?set\s|delete\s+from\s|merge\s+into\s|truncate\s|(?:create|alter|drop)\s+(?:table|index|view|function|trigger|type|sequence)\s)/
+  /^(?:with\s.+?\bas\s*\(|select\s.+?\sfrom\s|insert\s+into\s|update\s+[\w".]+\s+(?:as\s+\w+\s+)?set\s|delete\s+from\s|merge\s+into\s|truncate\s|(?:create|alter|drop)\s+(?:table|index|view|function|trigger|type|sequence)\s)/is
+const LEADING_COMMENTS = /^(?:\s|--[^\n]*\n|\/\*.*?\*\/)*/s
 
 function isStatement(text: string): boolean {
-  return (
-    STATEMENT.test(text) ||
-    (text === text.toUpperCase() && STATEMENT.test(text.toLowerCase())) ||
-    /^\s*(SELECT\s[^]+\sFROM|INSERT\s+INTO|UPDATE\s+[\w".]+\s+SET|DELETE\s+FROM)\s/.test(text)
-  )
+  const statement = text.replace(LEADING_COMMENTS, '')
+  const verb = /^\w+/.exec(statement)?.[0] ?? ''
+  return (verb === verb.toLowerCase() || verb === verb.toUpperCase()) && STATEMENT.test(statement)
 }
 
 function stringsOf(source: Source): { text: string; offset: number }[] {

@@ -48,7 +48,7 @@ export function createTree(texts: Readonly<Record<string, string>> | ReadonlyMap
     try {
       return parse()
     } catch (cause) {
-      broken.set(path, cause instanceof Error ? cause.message : String(cause))
+      broken.set(path, `Cannot parse it: ${cause instanceof Error ? cause.message : String(cause)}`)
       return undefined
     }
   }
