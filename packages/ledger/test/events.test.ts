@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { applyPriceBook, ingestCursorNow, readIngested, streamEvents, streamLineRecords, tailEvents, toEventJson } from '../src/index.ts'
+import type { EventFilter, LedgerRecord } from '../src/index.ts'
+import type { Database } from '@ascribe/postgres'
+import type { UsageRecord } from '@ascribe/usage'
+import { HOUR, MONTH, TEN, createCustomer, deliver, openLedger, priceBook, rateAll, unknownRecord, usageRecord } from './support.ts'
+
+async function listed(db: Database, filter: EventFilter = {}): Promise<readonly string[]> {
+  return (await Array.fromAsync(streamEvents(db, filter))).map(({ record }) => record.eventId)
+}
+
+const idsOf = (records: readonly UsageRecord[]): readonly string[] => records.map(({ eventId }) => eventId)
+
+function inOrder(records: readonly UsageRecord[]): readonly UsageRecord[] {
+  return records.toSorted((a, b) => a.startedAt - b.startedAt || (a.eventId < b.eventId ? -1 : 1))
+}
+
+test('streamEvents() gives everything in order of (instant, event id), over pages and ties', async () => {
+  await using db = await openLedger()
+  const records = Array.from({ length: 2500 }, (_, index) => usageRecord({ startedAt: TEN + ((index * 7) % 5) * 600_000 }))
+  await deliver(db, records.toReversed())
+  assert.deepEqual(await listed(db), idsOf(inOrder(records)))
+  assert.deepEqual(await listed(db, { limit: 1203 }), idsOf(inOrder(records).slice(0, 1203)))
+})
+
+test('streamEvents() filters by time, half-open, and goes on after a record', async () => {
+  await using db = await openLedger()
+  const records = [0, 0, 1, 2, 3, HOUR].map((ms) => usageRecord({ startedAt: TEN + ms }))
+  await deliver(db, records)
+  const ids = idsOf(records)
+  assert.deepEqual(await listed(db, { from: TEN + 1, to: TEN + 3 }), ids.slice(2, 4))
+  assert.deepEqual(await listed(db, { from: TEN, to: TEN + 1 }), ids.slice(0, 2))
+  assert.deepEqual(await listed(db, { afterEventId: ids[0] ?? '' }), ids.slice(1))
+  assert.deepEqual(await listed(db, { afterEventId: ids[0] ?? '', from: TEN + 2 }), ids.slice(3))
+  assert.deepEqual(await listed(db, { afterEventId: ids[5] ?? '' }), [])
+  await assert.rejects(listed(db, { afterEventId: usageRecord().eventId }), { code: 'LEDGER_INPUT' })
+  await assert.rejects(listed(db, { afterEventId: 'x' }), { code: 'LEDGER_INPUT' })
+})
+
+for (const rated of [false, true]) {
+  test(`streamEvents() filters by organization, auth id and model, ${rated ? 'after' : 'before'} the hours are rated`, async () => {
+    await using db = await openLedger()
+    const acme = await createCustomer(db)
+    const other = await createCustomer(db, { authId: 'auth-2', name: 'Other' })
+    const mine = usageRecord({ claimedOrganizationId: acme.id })
+    const large = usageRecord({ model: 'large', startedAt: TEN + 3 * HOUR + 5 })
+    const theirs = usageRecord({ authId: 'auth-2', startedAt: TEN + 1 })
+    const contested = usageRecord({ claimedOrganizationId: other.id, startedAt: TEN + 2 })
+    const nobodys = usageRecord({ authId: 'auth-3', startedAt: TEN + 3 })
+    await deliver(db, [mine, large, theirs, contested, nobodys])
+    if (rated) await rateAll(db)
+    assert.deepEqual(await listed(db), idsOf([mine, theirs, contested, nobodys, large]))
+    assert.deepEqual(await listed(db, { organizationId: acme.id }), idsOf([mine, large]), "a contested record is nobody's")
+    assert.deepEqual(await listed(db, { organizationId: acme.id, afterEventId: mine.eventId }), idsOf([large]))
+    assert.deepEqual(await listed(db, { organizationId: acme.id, from: TEN + 3 * HOUR, to: TEN + 3 * HOUR + 5 }), [])
+    assert.deepEqual(await listed(db, { authId: 'auth-1' }), idsOf([mine, contested, large]))
+    assert.deepEqual(await listed(db, { authId: 'auth-1', model: 'large' }), idsOf([large]))
+    assert.deepEqual(await listed(db, { model: 'large' }), idsOf([large]))
+    assert.deepEqual(await listed(db, { organizationId: 'x' }), [])
+    const owners = (await Array.fromAsync(streamEvents(db))).map(({ organizationId }) => organizationId)
+    assert.deepEqual(owners, [acme.id, other.id, undefined, undefined, acme.id])
+  })
+}
+
+test('toEventJson() has the fields of the reference, leaves empty ones out, and keeps unknown counts null', () => {
+  const { record } = {
+    record: usageRecord({
+      claimedOrganizationId: 'claimed',
+      headers: { 'X-Saturn-A': 'b' },
+      baseModel: 'base',
+      userId: 'u',
+      groupId: 'g',
+      resourceType: 't',
+    }),
+  }
+  assert.deepEqual(toEventJson({ record, organizationId: 'mine' }), {
+    event_id: record.eventId,
+    request_id: record.requestId,
+    auth_id: 'auth-1',
+    user_id: 'u',
+    group_id: 'g',
+    org_id: 'claimed',
+    organization_id: 'mine',
+    resource_id: 'default',
+    resource_type: 't',
+    model: 'small',
+    base_model: 'base',
+    model_asked: 'small',
+    prompt_tokens: 100,
+    cached_tokens: 0,
+    completion_tokens: 10,
+    meters: { input_tokens: 100, output_tokens: 10 },
+    finish_reason: 'stop',
+    aborted: false,
+    outcome: 'completed',
+    provenance: 'reported',
+    status: 200,
+    route: 'default',
+    api: 'chat',
+    streamed: false,
+    identified_by: 'headers',
+    started_unix_ms: TEN,
+    timestamp_unix_ms: TEN + 500,
+    first_byte_ms: 12.5,
+    headers: { 'X-Saturn-A': 'b' },
+  })
+  const event = toEventJson({ record: { ...unknownRecord(), outcome: 'aborted' } })
+  assert.equal(event['aborted'], true)
+  assert.deepEqual([event['prompt_tokens'], event['cached_tokens'], event['completion_tokens']], [null, null, null])
+  for (const name of ['organization_id', 'org_id', 'user_id', 'model', 'status', 'headers', 'finish_reason', 'first_byte_ms']) {
+    assert.ok(!(name in event), name)
+  }
+})
+
+test('readIngested() shows nothing of a transaction while an older one is open, and then both', async () => {
+  await using db = await openLedger()
+  const after = await ingestCursorNow(db)
+  const late = usageRecord()
+  const early = usageRecord()
+  // Takes its number first and commits last: a reader that had gone past it would never see its record.
+  const held = Promise.withResolvers<void>()
+  const started = Promise.withResolvers<void>()
+  const slow = db.transaction(async (tx) => {
+    await tx.query('select pg_current_xact_id()')
+    started.resolve()
+    await held.promise
+    const columns = `event_id, instant, ended_at, request_id, auth_id, resource_id, identified_by, route, api, streamed, outcome, provenance, writer`
+    await tx.query(
+      `insert into usage_record (${columns}, ingest_transaction)
+       values ($1, now(), now(), 'r', 'a', 'r', 'key', 'r', 'chat', false, 'completed', 'unknown', 'w', pg_current_xact_id()::text::bigint)`,
+      [late.eventId],
+    )
+  })
+  await started.promise
+  await deliver(db, [early])
+  assert.deepEqual((await readIngested(db, { after })).records, [])
+  held.resolve()
+  await slow
+  const first = await readIngested(db, { after, limit: 1 })
+  assert.deepEqual(
+    first.records.map(({ record }) => record.eventId),
+    [late.eventId],
+  )
+  const second = await readIngested(db, { after: first.cursor, limit: 1 })
+  assert.deepEqual(
+    second.records.map(({ record }) => record.eventId),
+    [early.eventId],
+  )
+  assert.deepEqual((await readIngested(db, { after: second.cursor })).records, [])
+})
+
+test('tailEvents() gives each new record once, in the order of commits, until it is told to stop', async () => {
+  await using db = await openLedger()
+  await deliver(db, [usageRecord()])
+  const after = await ingestCursorNow(db)
+  const batches = [[usageRecord({ startedAt: TEN + 9 }), usageRecord()], [usageRecord({ startedAt: TEN - 9 })], [usageRecord()]]
+  const stop = new AbortController()
+  const seen: LedgerRecord[] = []
+  const tailing = (async () => {
+    for await (const found of tailEvents(db, { signal: stop.signal, after })) {
+      seen.push(found)
+      if (seen.length === 4) stop.abort()
+    }
+  })()
+  for (const batch of batches) await deliver(db, batch)
+  await tailing
+  assert.deepEqual(
+    seen.map(({ record }) => record.eventId),
+    batches.flatMap((batch) => idsOf(batch).toSorted()),
+  )
+})
+
+test('streamLineRecords() gives exactly the records behind a line', async () => {
+  await using db = await openLedger()
+  const { id: organizationId } = await createCustomer(db)
+  await createCustomer(db, { authId: 'auth-2', name: 'Other' })
+  await applyPriceBook(db, priceBook())
+  const charged = [0, 1, HOUR, 24 * HOUR].map((ms) => usageRecord({ startedAt: TEN + ms }))
+  const cached = usageRecord({ startedAt: TEN + 2, meters: { cached_input_tokens: 4, output_tokens: 0 } })
+  const large = usageRecord({ startedAt: TEN + 3, model: 'large' })
+  await deliver(db, [
+    ...charged,
+    cached,
+    large,
+    usageRecord({ authId: 'auth-2' }),
+    usageRecord({ model: 'absent' }),
+    unknownRecord(),
+    usageRecord({ meters: { input_tokens: 0 } }),
+    usageRecord({ startedAt: Date.UTC(2026, 3, 1) }),
+    usageRecord({ startedAt: Date.UTC(2026, 2, 1) - 1 }),
+  ])
+  await rateAll(db)
+  const read = async (query: object): Promise<readonly string[]> =>
+    (await Array.fromAsync(streamLineRecords(db, { organizationId, month: MONTH, ...query }))).map(({ record }) => record.eventId)
+  const [first, second, ...others] = idsOf(charged)
+  assert.deepEqual(await read({}), [first, second, cached.eventId, large.eventId, ...others])
+  assert.deepEqual(await read({ model: 'small', authId: 'auth-1', meter: 'input_tokens' }), [first, second, ...others])
+  assert.deepEqual(await read({ model: 'small', limit: 2 }), [first, second])
+  assert.deepEqual(await read({ model: 'small', afterEventId: second }), [cached.eventId, ...others])
+  assert.deepEqual(await read({ afterEventId: others.at(-1) }), [])
+  assert.deepEqual(await read({ authId: 'auth-2' }), [])
+  await assert.rejects(read({ month: 'March' }), { code: 'LEDGER_INPUT' })
+  await assert.rejects(read({ afterEventId: usageRecord().eventId }), { code: 'LEDGER_INPUT' })
+})

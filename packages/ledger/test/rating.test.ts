@@ -1,0 +1,383 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Database } from '@ascribe/postgres'
+import { applyPriceBook, mapAuthId, markRatedHours, rateDirtyHours, readStatement, usageReport, verifyRating } from '../src/index.ts'
+import type { Statement } from '../src/index.ts'
+import {
+  BOOK,
+  HOUR,
+  MONTH,
+  TEN,
+  createCustomer,
+  deliver,
+  dumpDerived,
+  openLedger,
+  priceBook,
+  rateAll,
+  unknownRecord,
+  usageRecord,
+} from './support.ts'
+
+async function statementOf(db: Database, organizationId: string): Promise<Statement> {
+  const statement = await readStatement(db, { organizationId, month: MONTH, scope: 'operator' })
+  assert(statement !== undefined)
+  return statement
+}
+
+async function assertVerified(db: Database): Promise<void> {
+  const verification = await verifyRating(db)
+  assert.deepEqual(verification.differences, [])
+  assert.equal(verification.pendingHours, 0)
+}
+
+test('rateDirtyHours() charges quantity × rate of each meter to the organization of the auth id', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  await deliver(db, [
+    usageRecord({ meters: { input_tokens: 80, cached_input_tokens: 20, output_tokens: 7, reasoning_tokens: 3 } }),
+    usageRecord({ startedAt: TEN + 2 * HOUR }),
+    usageRecord({ startedAt: TEN + 2 * HOUR + 1, model: 'large' }),
+  ])
+  assert.deepEqual(await rateDirtyHours(db), { hours: 2, charges: 8, more: false })
+  const line = { model: 'small', auth_id: 'auth-1' }
+  const large = { model: 'large', auth_id: 'auth-1' }
+  assert.deepEqual(await statementOf(db, id), {
+    organization_id: id,
+    month: MONTH,
+    currency: 'USD',
+    total: '0.001422',
+    lines: [
+      { ...large, meter: 'input_tokens', quantity: 100, rate: '0.00001', amount: '0.001' },
+      { ...large, meter: 'output_tokens', quantity: 10, rate: '0.00002', amount: '0.0002' },
+      { ...line, meter: 'cached_input_tokens', quantity: 20, rate: '0.0000001', amount: '0.000002' },
+      { ...line, meter: 'input_tokens', quantity: 180, rate: '0.000001', amount: '0.00018' },
+      { ...line, meter: 'output_tokens', quantity: 17, rate: '0.000002', amount: '0.000034' },
+      { ...line, meter: 'reasoning_tokens', quantity: 3, rate: '0.000002', amount: '0.000006' },
+    ],
+    held: { unpriced: 0, unattributed: 0, unknown: 0 },
+  })
+  await assertVerified(db)
+})
+
+test('rateDirtyHours() touches only dirty hours, and gives the same bytes when an hour is rated again', async () => {
+  await using db = await openLedger()
+  await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  await deliver(db, [usageRecord(), usageRecord({ startedAt: TEN + HOUR })])
+  await rateAll(db)
+  const before = await dumpDerived(db)
+  const rows = async (): Promise<unknown> => (await db.query('select hour, xmin::text from charge order by hour, meter')).rows
+  const versions = await rows()
+  assert.deepEqual(await rateDirtyHours(db), { hours: 0, charges: 0, more: false })
+  assert.deepEqual(await rows(), versions)
+  assert.equal(await markRatedHours(db), 2)
+  assert.deepEqual(await rateDirtyHours(db, { limit: 1 }), { hours: 1, charges: 2, more: true })
+  assert.deepEqual(await rateDirtyHours(db, { signal: AbortSignal.abort() }), { hours: 0, charges: 0, more: true })
+  await rateAll(db)
+  assert.equal(await dumpDerived(db), before)
+  assert.notDeepEqual(await rows(), versions)
+})
+
+test('rateDirtyHours() rounds the sum of an hour once, half away from zero', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  // 0.0000000005 a token: half a nano.
+  await applyPriceBook(
+    db,
+    priceBook({ text: 'version: 1\nbase_models:\n  small: { prompt: "0.0000000005", cached: "0", completion: "0" }\n' }),
+  )
+  await deliver(db, [usageRecord({ meters: { input_tokens: 1 } }), usageRecord({ meters: { input_tokens: 1 } })])
+  await deliver(db, [usageRecord({ meters: { input_tokens: 1 }, startedAt: TEN + HOUR })])
+  await rateAll(db)
+  assert.deepEqual(
+    (await statementOf(db, id)).lines.map(({ quantity, amount }) => [quantity, amount]),
+    [[3, '0.000000002']],
+  )
+  await assertVerified(db)
+})
+
+test('rateDirtyHours() charges a price of zero as zero, and holds what has no price', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook({ text: 'version: 1\nbase_models:\n  small: { prompt: "0", cached: "0", completion: "0" }\n' }))
+  await deliver(db, [usageRecord(), usageRecord({ model: 'absent' })])
+  await rateAll(db)
+  const statement = await statementOf(db, id)
+  assert.deepEqual(
+    statement.lines.map(({ model, amount }) => [model, amount]),
+    [
+      ['small', '0'],
+      ['small', '0'],
+    ],
+  )
+  assert.deepEqual(statement.held, { unpriced: 1, unattributed: 0, unknown: 0 })
+})
+
+test('rateDirtyHours() holds a record whole when one of its meters has no price', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  await deliver(db, [
+    usageRecord({ meters: { input_tokens: 5 } }),
+    usageRecord({ meters: { input_tokens: 5, input_audio_tokens: 1 } }),
+    usageRecord({ meters: { input_tokens: 5, input_audio_tokens: 0 } }),
+  ])
+  await rateAll(db)
+  const statement = await statementOf(db, id)
+  assert.deepEqual(
+    statement.lines.map(({ meter, quantity }) => [meter, quantity]),
+    [['input_tokens', 10]],
+  )
+  assert.equal(statement.held.unpriced, 1)
+  await assertVerified(db)
+})
+
+test('rateDirtyHours() charges meters beyond the common four, in groups of the same ones', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  const text = BOOK.replace(
+    'completion: "0.000002"',
+    'completion: "0.000002", input_audio: "0.1", output_audio: "0.2", meters: { images_2: "1" }',
+  )
+  await applyPriceBook(db, priceBook({ text }))
+  await deliver(db, [
+    usageRecord({ meters: { input_tokens: 1, input_audio_tokens: 2 } }),
+    usageRecord({ meters: { input_tokens: 10, input_audio_tokens: 20 } }),
+    usageRecord({ meters: { input_tokens: 100, input_audio_tokens: 200, output_audio_tokens: 3 } }),
+    usageRecord({ meters: { images_2: 4 } }),
+    usageRecord({ meters: { output_tokens: 5, output_audio_tokens: 0 } }),
+  ])
+  await rateAll(db)
+  assert.deepEqual(
+    (await statementOf(db, id)).lines.map(({ meter, quantity, amount }) => [meter, quantity, amount]),
+    [
+      ['images_2', 4, '4'],
+      ['input_audio_tokens', 222, '22.2'],
+      ['input_tokens', 111, '0.000111'],
+      ['output_audio_tokens', 3, '0.6'],
+      ['output_tokens', 5, '0.00001'],
+    ],
+  )
+  const { rows } = await db.query<{ record_count: bigint }>("select record_count from charge where meter = 'input_audio_tokens'")
+  assert.deepEqual(rows, [{ record_count: 3n }])
+  await assertVerified(db)
+})
+
+test('rateDirtyHours() counts every record in exactly one state', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  const failed = { outcome: 'upstream_error', status: 503 } as const
+  await deliver(db, [
+    usageRecord(),
+    // Free: nothing was used, and we know it; or the upstream failed and reported nothing, whoever asked.
+    usageRecord({ meters: { input_tokens: 0, output_tokens: 0 } }),
+    usageRecord({ ...failed, provenance: 'unknown', meters: {} }),
+    usageRecord({ ...failed, provenance: 'unknown', meters: {}, authId: 'nobody' }),
+    // A failure with usage is usage.
+    usageRecord({ ...failed, meters: { input_tokens: 3 } }),
+    unknownRecord(),
+    usageRecord({ provenance: 'reported', meters: {} }),
+    usageRecord({ outcome: 'aborted', provenance: 'unknown', meters: {} }),
+    usageRecord({ model: 'absent' }),
+    usageRecord({ authId: 'nobody' }),
+    unknownRecord({ authId: 'nobody' }),
+    usageRecord({ claimedOrganizationId: 'somebody-else' }),
+    usageRecord({ claimedOrganizationId: id.toUpperCase() }),
+    usageRecord({ claimedOrganizationId: id.replaceAll('-', '') }),
+    usageRecord({ claimedOrganizationId: id, authId: 'nobody' }),
+  ])
+  await rateAll(db)
+  const { rows } = await db.query('select state, sum(record_count)::integer as records from usage_hour group by state order by state')
+  assert.deepEqual(rows, [
+    { state: 'charged', records: 4 },
+    { state: 'free', records: 3 },
+    { state: 'unattributed', records: 4 },
+    { state: 'unknown', records: 3 },
+    { state: 'unpriced', records: 1 },
+  ])
+  assert.deepEqual((await statementOf(db, id)).held, { unpriced: 1, unattributed: 4, unknown: 3 })
+  await assertVerified(db)
+})
+
+test('rateDirtyHours() never attributes by the claimed organization alone', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db, { authId: 'somebody' })
+  await applyPriceBook(db, priceBook())
+  await deliver(db, [usageRecord({ authId: 'unmapped', claimedOrganizationId: id })])
+  await rateAll(db)
+  const statement = await statementOf(db, id)
+  assert.equal(statement.total, '0')
+  assert.equal(statement.held.unattributed, 1)
+})
+
+test('mapAuthId() rates what was held for the auth id, from the beginning of time', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db, { authId: 'other' })
+  await applyPriceBook(db, priceBook())
+  await deliver(db, [
+    usageRecord({ authId: 'late' }),
+    usageRecord({ authId: 'late', startedAt: TEN + 5 * HOUR }),
+    usageRecord({ authId: 'third' }),
+  ])
+  await rateAll(db)
+  assert.equal((await statementOf(db, id)).total, '0')
+  assert.deepEqual(await mapAuthId(db, { authId: 'late', organizationId: id, userId: 'ann' }), {
+    kind: 'mapped',
+    from: 'beginning',
+    hours: 2,
+  })
+  await rateAll(db)
+  const statement = await statementOf(db, id)
+  assert.equal(statement.total, '0.00024')
+  assert.equal(statement.held.unattributed, 1)
+  const report = await usageReport(db, { organizationId: id, from: TEN, to: TEN + 6 * HOUR, by: ['user'] })
+  assert.deepEqual(
+    report?.rows.map(({ key, records }) => [key, records]),
+    [[{ user: 'ann' }, 2n]],
+  )
+  await assertVerified(db)
+})
+
+test('a record is attributed as of its own instant, also within an hour', async () => {
+  await using db = await openLedger()
+  const acme = await createCustomer(db)
+  const umbrella = await createCustomer(db, { authId: 'x', name: 'Umbrella' })
+  await applyPriceBook(db, priceBook())
+  const cut = TEN + HOUR / 2
+  await deliver(db, [
+    usageRecord({ startedAt: TEN, meters: { input_tokens: 1 } }),
+    usageRecord({ startedAt: cut - 1, meters: { input_tokens: 10 } }),
+    usageRecord({ startedAt: cut, meters: { input_tokens: 100 } }),
+    usageRecord({ startedAt: cut + 1, meters: { input_tokens: 1000 } }),
+    usageRecord({ startedAt: cut + HOUR, meters: { input_tokens: 10_000 } }),
+    usageRecord({ startedAt: cut + 2 * HOUR, meters: { input_tokens: 100_000 } }),
+  ])
+  await rateAll(db)
+  assert.deepEqual(await mapAuthId(db, { authId: 'auth-1', organizationId: acme.id, from: cut + 2 * HOUR }), {
+    kind: 'unchanged',
+    from: cut + 2 * HOUR,
+  })
+  assert.deepEqual(await mapAuthId(db, { authId: 'auth-1', organizationId: umbrella.id, from: cut }), {
+    kind: 'mapped',
+    from: cut,
+    hours: 3,
+  })
+  assert.deepEqual(await mapAuthId(db, { authId: 'auth-1', organizationId: acme.id, from: cut + 2 * HOUR }), {
+    kind: 'mapped',
+    from: cut + 2 * HOUR,
+    hours: 1,
+  })
+  assert.deepEqual(await mapAuthId(db, { authId: 'auth-1', organizationId: acme.id, from: cut }), {
+    kind: 'conflict',
+    from: cut,
+    organizationId: umbrella.id,
+  })
+  await rateAll(db)
+  const quantities = async (id: string): Promise<number[]> => (await statementOf(db, id)).lines.map(({ quantity }) => quantity)
+  assert.deepEqual(await quantities(acme.id), [100_011])
+  assert.deepEqual(await quantities(umbrella.id), [11_100])
+  await assertVerified(db)
+})
+
+test('a stream that was cut short before the engine named a model is priced by the model that was asked for (litellm-37734)', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  const { model: _, ...nameless } = usageRecord({ modelAsked: 'large', meters: { output_tokens: 4 } })
+  const again = (fields: object): ReturnType<typeof usageRecord> => ({ ...nameless, eventId: usageRecord().eventId, ...fields })
+  await deliver(db, [
+    again({ outcome: 'aborted', provenance: 'estimated' }),
+    again({ outcome: 'completed', provenance: 'estimated' }),
+    // Served as small, whatever was asked.
+    usageRecord({ outcome: 'aborted', provenance: 'continuous', modelAsked: 'large', meters: { output_tokens: 1 } }),
+    // A whole reply without a name: held, not guessed.
+    again({ outcome: 'completed', provenance: 'reported' }),
+  ])
+  await rateAll(db)
+  const statement = await statementOf(db, id)
+  assert.deepEqual(
+    statement.lines.map(({ model, quantity }) => [model, quantity]),
+    [
+      ['large', 8],
+      ['small', 1],
+    ],
+  )
+  assert.equal(statement.held.unpriced, 1)
+  await assertVerified(db)
+})
+
+test('a fine-tune is charged by the base model that its record names, one line for each rate', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook({ text: `${BOOK}fine_tune_premium: { policy: multiplier, factor: "2" }\n` }))
+  const meters = { input_tokens: 1 }
+  await deliver(db, [
+    usageRecord({ model: 'ft:own', baseModel: 'small', meters }),
+    usageRecord({ model: 'ft:own', baseModel: 'large', meters }),
+    usageRecord({ model: 'ft:own', meters }),
+    // Prices go by the model here, so the base models do not split the charge.
+    usageRecord({ baseModel: 'small', meters }),
+    usageRecord({ baseModel: 'large', meters }),
+  ])
+  await rateAll(db)
+  const statement = await statementOf(db, id)
+  assert.deepEqual(
+    statement.lines.map(({ model, rate, quantity }) => [model, rate, quantity]),
+    [
+      ['ft:own', '0.000002', 1],
+      ['ft:own', '0.00002', 1],
+      ['small', '0.000001', 2],
+    ],
+  )
+  assert.equal(statement.held.unpriced, 1)
+  await assertVerified(db)
+})
+
+test('usage without bounds on its text is rated: ids longer than an index entry', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  // Not compressible, as an index entry would be otherwise.
+  const long = Array.from({ length: 4000 }, (_, index) => String.fromCodePoint(0x4e00 + ((index * 7919) % 20_000))).join('')
+  await deliver(db, [usageRecord({ resourceId: long, requestId: long, userId: long }), usageRecord({ authId: long, model: long })])
+  await rateAll(db)
+  const statement = await statementOf(db, id)
+  assert.equal(statement.total, '0.00012')
+  assert.equal(statement.held.unattributed, 1)
+  await assertVerified(db)
+})
+
+test('verifyRating() names what is missing, altered, doubled or without records', async () => {
+  await using db = await openLedger()
+  await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  await deliver(
+    db,
+    [0, 1, 2, 3, 4].map((hours) => usageRecord({ startedAt: TEN + hours * HOUR })),
+  )
+  await rateAll(db)
+  const at = (hours: number): string => new Date(TEN + hours * HOUR).toISOString()
+  await db.query('delete from charge where hour = $1::timestamptz and meter = $2', [at(0), 'input_tokens'])
+  await db.query('update charge set amount_nano = amount_nano + 1 where hour = $1::timestamptz and meter = $2', [at(1), 'output_tokens'])
+  await db.query('insert into usage_hour select * from usage_hour where hour = $1::timestamptz', [at(2)])
+  await db.query('insert into dirty_hour (hour) values ($1::timestamptz)', [at(3)])
+  await db.query('update charge set hour = $2::timestamptz where hour = $1::timestamptz', [at(4), at(9)])
+  const { differences, pendingHours, records, hours } = await verifyRating(db, { month: MONTH })
+  assert.deepEqual(
+    differences.map((found) => [(found.hour - TEN) / HOUR, found.table, found.kind]),
+    [
+      [0, 'charge', 'missing'],
+      [1, 'charge', 'missing'],
+      [1, 'charge', 'unexpected'],
+      [2, 'usage_hour', 'unexpected'],
+      [4, 'charge', 'missing'],
+      [4, 'charge', 'missing'],
+      [9, 'charge', 'unexpected'],
+      [9, 'charge', 'unexpected'],
+    ],
+  )
+  assert.deepEqual({ pendingHours, records, hours }, { pendingHours: 1, records: 5, hours: 5 })
+  assert.deepEqual((await verifyRating(db, { month: '2026-04' })).differences, [])
+})
