@@ -1,8 +1,9 @@
 import { createServer, STATUS_CODES } from 'node:http'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { errorCode } from '@ascribe/kit'
+import { BodyRequest } from './body-request.ts'
 import { isNamed } from './end-to-end-headers.ts'
 import { RelayListenError } from './errors.ts'
 import { Connection, HttpClient } from './http-client.ts'
@@ -30,6 +31,7 @@ const TCP_KEEP_ALIVE_MS = 60_000
 /** Listens for clients on node:http. Rejects with {@link RelayListenError}. */
 export async function listenForClients(options: ClientServerOptions): Promise<ClientServer> {
   const server = createServer({
+    IncomingMessage: BodyRequest,
     maxHeaderSize: options.headerBytesMax,
     headersTimeout: options.headTimeoutMs,
     // node measures from the first byte of the head.
@@ -60,12 +62,12 @@ export async function listenForClients(options: ClientServerOptions): Promise<Cl
 }
 
 class ClientListener implements ClientServer {
-  readonly #server: Server
+  readonly #server: Server<typeof BodyRequest>
   readonly #options: ClientServerOptions
   readonly #rules: ConnectionRules
   readonly #connections = new Map<Duplex, Connection>()
 
-  constructor(server: Server, options: ClientServerOptions) {
+  constructor(server: Server<typeof BodyRequest>, options: ClientServerOptions) {
     this.#server = server
     this.#options = options
     this.#rules = { stallTimeoutMs: options.clientStallTimeoutMs, onStall: options.onStall, closing: false }
@@ -101,7 +103,7 @@ class ClientListener implements ClientServer {
     socket.on('close', () => this.#connections.delete(socket))
   }
 
-  #requested(request: IncomingMessage, response: ServerResponse, waitsForContinue: boolean): void {
+  #requested(request: BodyRequest, response: ServerResponse, waitsForContinue: boolean): void {
     const connection = this.#connections.get(request.socket)
     // What comes after a reply that said `connection: close` is not for us.
     if (connection === undefined || connection.finished) return
@@ -114,7 +116,7 @@ class ClientListener implements ClientServer {
     client.events = this.#options.accept(client)
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+  #refuse(request: BodyRequest, response: ServerResponse, refusal: Refusal): void {
     const connection = this.#connections.get(request.socket)
     if (connection === undefined || connection.finished) return
     const client = new HttpClient(connection, { request, response, waitsForContinue: false })
@@ -145,7 +147,7 @@ class ClientListener implements ClientServer {
 }
 
 /** What node:http lets through and we do not. */
-function faultOf(request: IncomingMessage): Refusal | undefined {
+function faultOf(request: BodyRequest): Refusal | undefined {
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor > 1) return 'bad_request'
   const { rawHeaders } = request
   let hosts = 0

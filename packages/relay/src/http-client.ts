@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { BodyRequest, BodyTaker } from './body-request.ts'
 import { isNamed } from './end-to-end-headers.ts'
 import type { Client, ClientEvents } from './ports.ts'
 import type { RawHeaders, Reply, RequestHead } from './types.ts'
@@ -79,7 +80,7 @@ export class Connection {
 }
 
 /** One request of a client, on node:http. */
-export class HttpClient implements Client {
+export class HttpClient implements Client, BodyTaker {
   readonly head: RequestHead
   readonly bodyBytes: number
   events: ClientEvents | undefined
@@ -87,7 +88,7 @@ export class HttpClient implements Client {
   /** Nobody has begun to answer it: its body is still coming. */
   awaitsBody = false
 
-  readonly #request: IncomingMessage
+  readonly #request: BodyRequest
   readonly #response: ServerResponse
   readonly #connection: Connection
   readonly #waitsForContinue: boolean
@@ -97,7 +98,7 @@ export class HttpClient implements Client {
 
   constructor(
     connection: Connection,
-    message: { readonly request: IncomingMessage; readonly response: ServerResponse; readonly waitsForContinue: boolean },
+    message: { readonly request: BodyRequest; readonly response: ServerResponse; readonly waitsForContinue: boolean },
   ) {
     this.#connection = connection
     this.#request = message.request
@@ -113,11 +114,16 @@ export class HttpClient implements Client {
   readBody(): void {
     this.awaitsBody = true
     if (this.#waitsForContinue) this.#response.writeContinue()
-    this.#request.on('data', (chunk: Buffer) => this.events?.bodyChunk(chunk))
-    this.#request.on('end', () => {
-      this.awaitsBody = false
-      this.events?.bodyEnd()
-    })
+    this.#request.taker = this
+  }
+
+  bodyChunk(chunk: Buffer): void {
+    this.events?.bodyChunk(chunk)
+  }
+
+  bodyEnd(): void {
+    this.awaitsBody = false
+    this.events?.bodyEnd()
   }
 
   setHead(status: number, headers: RawHeaders): void {
@@ -181,7 +187,7 @@ export class HttpClient implements Client {
     this.#writeHead(bodiless ? reply.headers : [...reply.headers, 'Content-Length', String(body.length)])
     this.end(bodiless ? undefined : body)
     if (this.#request.complete) return
-    this.#request.removeAllListeners('data')
+    this.#request.taker = undefined
     this.#request.resume()
   }
 

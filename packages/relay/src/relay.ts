@@ -1,6 +1,7 @@
 import type { Logger, Meters } from '@ascribe/kit'
 import { BodyBudget } from './body-budget.ts'
 import { listenForClients } from './client-server.ts'
+import { OpenSessions } from './open-sessions.ts'
 import { PendingCount } from './pending-count.ts'
 import type { Client, ClientEvents, ClientServer, Refuse } from './ports.ts'
 import type { ReplySink } from './reply-sink.ts'
@@ -37,7 +38,7 @@ export async function createRelay(options: RelayOptions & RelayDeps): Promise<Re
     budget: new BodyBudget(options.bodyBytesHeldMax ?? BODY_BYTES_HELD_MAX),
     tally,
     logger: options.logger,
-    open: new Set(),
+    open: new OpenSessions(),
     openCount: new PendingCount(),
     barriers: new PendingCount(),
     flushSoon: createFlusher(),
@@ -116,7 +117,7 @@ class RunningRelay implements Relay {
     const finished = Promise.all([serverClosed, context.openCount.none(), context.barriers.none()])
     await Promise.race([finished, this.#graceOver.promise])
     context.stopped = true
-    for (const session of context.open) session.stop()
+    for (const session of context.open.all()) session.stop()
     await within(BARRIER_GRACE_MS, context.barriers.none())
     await within(FLUSH_GRACE_MS, serverClosed)
     this.#server.destroy()

@@ -2,6 +2,7 @@ import type { Logger } from '@ascribe/kit'
 import type { BodyBudget } from './body-budget.ts'
 import { endToEndHeaders } from './end-to-end-headers.ts'
 import { RelayMisuseError } from './errors.ts'
+import type { Listed, OpenSessions } from './open-sessions.ts'
 import type { PendingCount } from './pending-count.ts'
 import type { Client, ClientEvents, Refuse, Transport, UpstreamCall, UpstreamEvents } from './ports.ts'
 import { ReplySink } from './reply-sink.ts'
@@ -18,7 +19,7 @@ export type SessionContext = {
   readonly tally: RelayTally
   readonly logger: Logger
   /** Sessions with an exchange that has not ended. */
-  readonly open: Set<Session>
+  readonly open: OpenSessions<Session>
   readonly openCount: PendingCount
   readonly barriers: PendingCount
   /** Flushes the head at the end of this turn of the event loop, if it still has not left. */
@@ -39,7 +40,8 @@ type Phase =
   | 'done'
 
 /** One request from its head to `end` or `fail`. Both ends of the relay report to it; it calls the {@link Exchange}. */
-export class Session implements ClientEvents, UpstreamEvents, SinkOwner {
+export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed {
+  listIndex = -1
   readonly #context: SessionContext
   readonly #client: Client
   #phase: Phase = 'body'
@@ -303,7 +305,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner {
     clearTimeout(this.#drainTimer)
     this.#release()
     this.#exchange = undefined
-    this.#context.open.delete(this)
+    this.#context.open.remove(this)
     this.#context.openCount.remove()
   }
 
