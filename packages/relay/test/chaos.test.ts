@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { dial, post, rawUpstream, startRelay, textReply, until } from './support.ts'
 import type { Recorder, Wire } from './support.ts'
 
-const CHAOS_MS = 2_500
+const CHAOS_MS = 1_800
 const CLIENTS = 24
 
 /** Every call that an exchange may see, in the order it may see them. */

@@ -35,3 +35,32 @@ test('createRelay() gives each piece of a stream to the client before the next o
   wire?.send('0\r\n\r\n')
   await client.sees('0\r\n\r\n')
 })
+
+test('createRelay() leaves no listener and no timer behind a request on a connection that goes on', async (t) => {
+  const warnings: string[] = []
+  const warned = (warning: Error): void => void warnings.push(warning.message)
+  process.on('warning', warned)
+  t.after(() => process.off('warning', warned))
+  const upstream = await cannedUpstream(t, OK)
+  const { port, recorders } = await startRelay(t, { upstreamPort: upstream.port })
+  const client = await dial(t, port)
+  const timersAfter: number[] = []
+  for (let i = 1; i <= 40; i += 1) {
+    client.send(post('{}'))
+    // oxlint-disable-next-line no-await-in-loop -- one request after the other
+    await until(`reply ${i} arrives`, () => client.text.split('\r\n\r\nok').length === i + 1 && recorders.length === i)
+    timersAfter.push(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length)
+  }
+  assert.deepEqual(warnings, [], 'node warns of eleven listeners')
+  assert.ok((timersAfter.at(-1) ?? 0) <= (timersAfter[2] ?? 0) + 1, `timers: ${timersAfter.join(' ')}`)
+})
+
+test('createRelay() holds no more memory for a body than it counts', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const { port, bodies } = await startRelay(t, { upstreamPort: upstream.port })
+  const client = await dial(t, port)
+  client.send(post('small'))
+  await client.sees('ok')
+  assert.equal(String(bodies[0]), 'small')
+  assert.ok((bodies[0]?.buffer.byteLength ?? 0) <= 8_192, `${bodies[0]?.buffer.byteLength} bytes behind a body of 5`)
+})

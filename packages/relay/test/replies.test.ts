@@ -113,7 +113,7 @@ test('createRelay() passes a body unchanged, however both sides cut it', async (
       const reply = client.bytes.subarray(read)
       assert.deepEqual(deframed(reply.subarray(reply.indexOf('\r\n\r\n') + 4), chunked), whole)
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 })
 
