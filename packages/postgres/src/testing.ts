@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { openDatabase } from './database.ts'
-import type { Database, DatabaseOptions } from './database.ts'
+import type { Database, DatabaseOptions, Queryable } from './database.ts'
 import { isAlive } from './embedded/postmaster.ts'
 import { DatabaseError } from './errors.ts'
 import { migrate } from './migrate.ts'
@@ -133,20 +133,34 @@ async function clone(
   }
 }
 
-/** Makes the template once per set of migrations: others wait on an advisory lock. It is closed to connections when it is whole. */
+const making = new Map<string, Promise<void>>()
+
+/** Makes the template once per set of migrations: callers of this process wait for one promise, other processes on an advisory lock. */
 async function ensureTemplate(server: TestServer, admin: Database, migrations: readonly Migration[]): Promise<string> {
   const digest = createHash('sha256')
     .update(JSON.stringify(migrations.map(({ id, name, sql }) => [id, name, sql])))
     .digest()
   const template = `${TEMPLATE_PREFIX}${digest.toString('hex').slice(0, 24)}`
-  const isWhole = async (): Promise<boolean> => {
-    const found = await admin.query('select 1 from pg_database where datname = $1 and not datallowconn', [template])
-    return found.rowCount > 0
+  let made = making.get(template)
+  if (made === undefined) {
+    made = makeTemplate(server, admin, { template, lock: digest.readBigInt64BE(), migrations }).finally(() => making.delete(template))
+    making.set(template, made)
   }
-  if (await isWhole()) return template
+  await made
+  return template
+}
+
+type TemplateToMake = { readonly template: string; readonly lock: bigint; readonly migrations: readonly Migration[] }
+
+/** A template is closed to connections when, and only when, it is whole. */
+async function makeTemplate(server: TestServer, admin: Database, { template, lock, migrations }: TemplateToMake): Promise<void> {
+  const isWhole = async (db: Queryable): Promise<boolean> =>
+    (await db.query('select 1 from pg_database where datname = $1 and not datallowconn', [template])).rowCount > 0
+  if (await isWhole(admin)) return
+  // All on the one session: waiting for a second connection while holding the first could wait for ever.
   await admin.withConnection(async (session) => {
-    await session.query('select pg_advisory_lock($1::bigint)', [digest.readBigInt64BE()])
-    if (await isWhole()) return
+    await session.query('select pg_advisory_lock($1::bigint)', [lock])
+    if (await isWhole(session)) return
     await dropDatabase(session, template)
     await session.query(`create database ${quoted(template)} template template0`)
     const database = openDatabase({ ...server.targetOf(template), max: 1, applicationName: 'ascribe test template' })
@@ -157,10 +171,9 @@ async function ensureTemplate(server: TestServer, admin: Database, migrations: r
     }
     await session.query(`alter database ${quoted(template)} allow_connections false`)
   })
-  return template
 }
 
-async function dropDatabase(db: Pick<Database, 'query'>, name: string): Promise<void> {
+async function dropDatabase(db: Queryable, name: string): Promise<void> {
   await db.query(`drop database if exists ${quoted(name)} with (force)`)
 }
 

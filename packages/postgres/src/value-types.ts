@@ -33,9 +33,16 @@ export function parseInstant(text: string): number {
   return date.getTime()
 }
 
-/** The text form of an instant, epoch milliseconds, for a parameter of type `timestamptz`. @throws {RangeError} outside the years ±271821. */
+/**
+ * The text form of an instant, epoch milliseconds, for a parameter of type `timestamptz`; the years 4713 BC to 275760.
+ * @throws {RangeError} when it is no instant
+ */
 export function formatInstant(epochMs: number): string {
-  return new Date(epochMs).toISOString()
+  const date = new Date(epochMs)
+  // The ISO form of years outside 0 to 9999, which PostgreSQL does not take, differs in the year alone.
+  const monthToZ = date.toISOString().slice(-'-12-31T23:59:59.999Z'.length)
+  const year = date.getUTCFullYear()
+  return year > 0 ? `${String(year).padStart(4, '0')}${monthToZ}` : `${String(1 - year).padStart(4, '0')}${monthToZ} BC`
 }
 
 const asText = (text: string): string => text
