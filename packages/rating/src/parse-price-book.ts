@@ -8,7 +8,7 @@ import { applyPremium, readPremium } from './premium.ts'
 import type { PlacedPremium, PremiumFault } from './premium.ts'
 import { FINE_TUNE_PREFIX } from './price-book.ts'
 import type { PriceBook, Rates } from './price-book.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '@ascribe/kit'
 import { openYaml } from './yaml-reader.ts'
 import type { Entry, Value, YamlReader } from './yaml-reader.ts'
 

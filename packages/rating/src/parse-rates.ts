@@ -1,7 +1,7 @@
 import { isScalar } from 'yaml'
 import { RATE_PLACES, parseDecimal, parseRate } from '@ascribe/units'
 import type { DecimalFault, Rate, RatePer } from '@ascribe/units'
-import { nearest } from './nearest.ts'
+import { nearest } from '@ascribe/kit'
 import type { Rates } from './price-book.ts'
 import { isNothing, suggest } from './yaml-reader.ts'
 import type { Entry, Value, YamlReader } from './yaml-reader.ts'

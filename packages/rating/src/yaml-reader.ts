@@ -1,6 +1,6 @@
 import { LineCounter, isAlias, isMap, isScalar, parseDocument } from 'yaml'
 import type { Alias, Document, Node, ParsedNode } from 'yaml'
-import { nearest } from './nearest.ts'
+import { nearest } from '@ascribe/kit'
 import type { PriceProblem } from './errors.ts'
 
 /** A place in the text: an offset in UTF-16 units. */

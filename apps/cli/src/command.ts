@@ -1,0 +1,41 @@
+import type { Command } from 'commander'
+import { createLogger } from '@ascribe/service'
+import { loadCliConfig } from './config.ts'
+import type { Context } from './context.ts'
+import { dataDirAt } from './data-dir.ts'
+import { createOutput } from './output.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** The options that every command takes. */
+export type SharedOptions = {
+  readonly data?: string
+  readonly config?: string
+  readonly json?: boolean
+  readonly logLevel?: string
+}
+
+/** Makes what a command is given from its options, wherever on the line they stood. `overrides` come from options of its own. */
+export function contextOf(command: Command, surroundings: Surroundings, overrides: Readonly<Record<string, unknown>> = {}): Context {
+  const options = command.optsWithGlobals<SharedOptions>()
+  const { env, stdout, stderr } = surroundings
+  const dir = dataDirAt(options.data ?? env['ASCRIBE_DATA'] ?? '.ascribe')
+  const loaded = loadCliConfig({
+    env,
+    dir,
+    ...(options.config !== undefined && { file: options.config }),
+    overrides: { ...overrides, 'log.level': options.logLevel },
+  })
+  const { level, format } = loaded.value.log
+  return {
+    config: loaded.value,
+    loaded,
+    dir,
+    out: createOutput({ json: options.json === true, stdout, stderr }),
+    logger: createLogger({
+      level,
+      format: format === 'auto' ? (stderr.isTTY ? 'pretty' : 'json') : format,
+      stream: stderr,
+      name: `ascribe ${command.name()}`,
+    }),
+  }
+}

@@ -1,0 +1,100 @@
+import type { Command } from 'commander'
+import { listQuarantine, replayQuarantine, streamEvents, tailEvents, toEventJson } from '@ascribe/ledger'
+import type { EventFilter, LedgerRecord } from '@ascribe/ledger'
+import { formatInstant } from '@ascribe/units'
+import { countArgument, instantArgument } from '../arguments.ts'
+import { contextOf } from '../command.ts'
+import type { Context } from '../context.ts'
+import { organizationNamed } from '../find-organization.ts'
+import { openLedger, openSettledLedger } from '../open-ledger.ts'
+import type { OpenLedger } from '../open-ledger.ts'
+import { untilInterrupted } from '../interrupt.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+type ListOptions = {
+  readonly org?: string
+  readonly from?: number
+  readonly to?: number
+  readonly authId?: string
+  readonly model?: string
+  readonly limit?: number
+}
+
+/** `ascribe events list|tail|quarantine|replay`. */
+export function addEvents(program: Command, surroundings: Surroundings): void {
+  const events = program.command('events').description('usage records, one a line')
+  addList(events, surroundings)
+  events
+    .command('tail')
+    .description('follow records as they are committed; Ctrl-C ends it')
+    .action(async (_options: unknown, command: Command) => {
+      const context = contextOf(command, surroundings)
+      await using ledger = await openLedger(context, { name: 'events', logger: context.logger })
+      using interrupt = untilInterrupted()
+      for await (const record of tailEvents(ledger.db, { signal: interrupt.signal })) print(context, record)
+    })
+  addQuarantine(events, surroundings)
+}
+
+function addList(events: Command, surroundings: Surroundings): void {
+  events
+    .command('list')
+    .description('every record, oldest first, those of nobody included')
+    .option('--org <id>', 'only of this organization, by id or name')
+    .option('--from <instant>', 'admitted at or after', instantArgument)
+    .option('--to <instant>', 'admitted before', instantArgument)
+    .option('--auth-id <id>', 'only of this auth id')
+    .option('--model <name>', 'only of this model')
+    .option('--limit <count>', 'no more than this', countArgument)
+    .action(async (options: ListOptions, command: Command) => {
+      const context = contextOf(command, surroundings)
+      await using ledger = await openSettledLedger(context, 'events')
+      const filter = await filterOf(ledger, options)
+      // A record goes out while the next is read: any number of them takes the same memory.
+      for await (const record of streamEvents(ledger.db, filter)) print(context, record)
+    })
+}
+
+async function filterOf(ledger: OpenLedger, { org, ...rest }: ListOptions): Promise<EventFilter> {
+  return { ...rest, ...(org !== undefined && { organizationId: (await organizationNamed(ledger.db, org)).id }) }
+}
+
+function print({ out }: Context, record: LedgerRecord): void {
+  if (out.json) return out.value(toEventJson(record))
+  const { startedAt, eventId, authId, model, modelAsked, outcome, provenance, promptTokens, completionTokens } = record.record
+  const counts = `${promptTokens ?? '?'} in, ${completionTokens ?? '?'} out`
+  out.line(
+    `${formatInstant(startedAt)}  ${eventId}  ${authId}  ${model ?? modelAsked ?? '–'}  ${counts}  ${outcome}${provenance === 'reported' ? '' : ` (${provenance})`}`,
+  )
+}
+
+function addQuarantine(events: Command, surroundings: Surroundings): void {
+  events
+    .command('quarantine')
+    .description('what was set aside because it cannot be a record, with the reason')
+    .action(async (_options: unknown, command: Command) => {
+      const context = contextOf(command, surroundings)
+      await using ledger = await openLedger(context, { name: 'events', logger: context.logger })
+      let afterId = 0n
+      for (;;) {
+        const page = await listQuarantine(ledger.db, { afterId })
+        if (page.length === 0) return
+        for (const { id, eventId, writer, reason, sqlstate, payload, firstSeen } of page) {
+          if (context.out.json)
+            context.out.value({ event_id: eventId, writer, reason, sqlstate, first_seen: formatInstant(firstSeen), payload })
+          else context.out.line(`${eventId}  ${formatInstant(firstSeen)}  ${reason}`)
+          afterId = id
+        }
+      }
+    })
+  events
+    .command('replay')
+    .description('try what is in quarantine once more, after what refused it has been mended')
+    .action(async (_options: unknown, command: Command) => {
+      const context = contextOf(command, surroundings)
+      await using ledger = await openLedger(context, { name: 'events', logger: context.logger })
+      const { replayed, refused } = await replayQuarantine(ledger.db)
+      if (context.out.json) context.out.value({ replayed, refused })
+      else context.out.line(`${replayed} became records, ${refused} were refused again`)
+    })
+}

@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import { InputError } from '@ascribe/kit'
+import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/service'
+import { portArgument } from '../arguments.ts'
+import { contextOf } from '../command.ts'
+import { routesOf } from '../config.ts'
+import type { Finish } from '../program.ts'
+import { runGateway } from '../run-gateway.ts'
+import type { Surroundings } from '../surroundings.ts'
+import { catchAllRoute } from '../up-routes.ts'
+
+type GatewayOptions = {
+  readonly port?: number
+  readonly upstream?: string
+  readonly trustHeadersFrom?: string
+  readonly metricsPort?: number
+}
+
+/** How long open requests may go on after the wish to stop; what is left is then cut and settled. */
+const GRACE_MS = 20_000
+
+/** `ascribe gateway`. */
+export function addGateway(program: Command, surroundings: Surroundings, finish: Finish): void {
+  program
+    .command('gateway')
+    .description('run the metering proxy alone; a settler on the same data directory ships its journal')
+    .option('--port <port>', 'where it listens', portArgument)
+    .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
+    .option('--upstream <url>', 'the engine for every model that has no route, with or without /v1')
+    .option('--trust-headers-from <networks>', 'comma-separated networks whose identity headers are believed')
+    .action(async (options: GatewayOptions, command: Command) => {
+      const context = contextOf(command, surroundings, {
+        'gateway.port': options.port,
+        'ops.port': options.metricsPort,
+        'gateway.trust_headers_from': options.trustHeadersFrom,
+      })
+      const { config, logger, out } = context
+      const routes = [...routesOf(config), ...(options.upstream === undefined ? [] : [catchAllRoute(options.upstream)])]
+      if (routes.length === 0) {
+        throw new InputError('Cannot start the gateway: there is no route', {
+          hint: 'Give --upstream URL, or routes under `gateway.routes` in the configuration.',
+        })
+      }
+      finish(
+        await runProcess({
+          name: 'gateway',
+          logger,
+          start: async ({ cut }) => {
+            await using stack = new AsyncDisposableStack()
+            const meters = createMeters()
+            stack.use(measureProcess(meters))
+            const gateway = await runGateway(context, { routes, logger, meters })
+            stack.defer(() => gateway.close({ graceMs: GRACE_MS, cut }))
+            const ready = (): Record<string, { ok: boolean; detail?: string }> => ({
+              journal: gateway.unready === undefined ? { ok: true } : { ok: false, detail: gateway.unready },
+            })
+            const ops = stack.use(await startOps({ ...config.ops, meters, ready }))
+            if (out.json) out.value({ gateway: gateway.url, metrics: ops.url })
+            else out.note(`gateway ${gateway.url}, metrics ${ops.url}`)
+            return stack.move()
+          },
+        }),
+      )
+    })
+}

@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import { inspectJournal, verifyJournal } from '@ascribe/journal'
+import type { JournalReport } from '@ascribe/journal'
+import { formatInstant } from '@ascribe/units'
+import { contextOf } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { Output } from '../output.ts'
+import type { Finish } from '../program.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+/** `ascribe journal verify|inspect`. */
+export function addJournal(program: Command, surroundings: Surroundings, finish: Finish): void {
+  const journal = program.command('journal').description('the durable logs that gateways write before they answer')
+  journal
+    .command('verify')
+    .argument('[path]', 'a data directory, or a journal in it (default: the data directory)')
+    .description('check that every settlement has exactly one earlier intent, no intent has two, and nothing is damaged')
+    .addHelpText('after', '\nReads live journals too. Exit code 0 only if all of it holds.')
+    .action(async (path: string | undefined, _options: unknown, command: Command) => {
+      const { out, dir } = contextOf(command, surroundings)
+      const report = await verifyJournal(path ?? dir.root)
+      if (!report.ok) finish(EXIT.failed)
+      if (out.json) out.value(report)
+      else printReport(out, report)
+    })
+  journal
+    .command('inspect')
+    .argument('[path]', 'a data directory, or a journal in it (default: the data directory)')
+    .description('print every entry, one a line')
+    .action(async (path: string | undefined, _options: unknown, command: Command) => {
+      const { out, dir } = contextOf(command, surroundings)
+      for await (const { writer, kind, eventId, writtenAt, payload, segment, end } of inspectJournal(path ?? dir.root)) {
+        if (out.json)
+          out.value({
+            writer,
+            segment,
+            end,
+            kind,
+            event_id: eventId,
+            written_at: formatInstant(writtenAt),
+            payload: JSON.parse(payload) as unknown,
+          })
+        else out.line(`${formatInstant(writtenAt)}  ${kind.padEnd(10)}  ${eventId}  ${payload}`)
+      }
+    })
+}
+
+function printReport(out: Output, report: JournalReport): void {
+  const { ok, violations, ...counts } = report
+  for (const [name, value] of Object.entries(counts)) out.line(`${name.padEnd(16)} ${String(value)}`)
+  for (const violation of violations)
+    out.line(`${out.style.bad('✗')} ${typeof violation === 'string' ? violation : JSON.stringify(violation)}`)
+  out.line(
+    ok
+      ? `${out.style.good('✓')} every settlement has exactly one earlier intent, and no intent has two`
+      : out.style.bad('the journal is not sound'),
+  )
+}

@@ -1,0 +1,47 @@
+import type { Command } from 'commander'
+import { systemClock } from '@ascribe/kit'
+import { createMeters, measureProcess, runProcess, startOps, tryLock } from '@ascribe/service'
+import { createSettler } from '@ascribe/settler'
+import { portArgument } from '../arguments.ts'
+import { contextOf } from '../command.ts'
+import { openLedger } from '../open-ledger.ts'
+import type { Finish } from '../program.ts'
+import { settleInBackground } from '../settle-in-background.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+/** `ascribe settler`. */
+export function addSettler(program: Command, surroundings: Surroundings, finish: Finish): void {
+  program
+    .command('settler')
+    .description('run the settler alone: ships the journals of a data directory, rates, publishes keys to gateways')
+    .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
+    .addHelpText('after', '\nOnly one works on a data directory; a second one waits for its turn.')
+    .action(async (options: { metricsPort?: number }, command: Command) => {
+      const context = contextOf(command, surroundings, { 'ops.port': options.metricsPort })
+      const { config, dir, logger, out } = context
+      finish(
+        await runProcess({
+          name: 'settler',
+          logger,
+          start: async (scope) => {
+            await using stack = new AsyncDisposableStack()
+            const meters = createMeters()
+            stack.use(measureProcess(meters))
+            const { db } = stack.use(await openLedger(context, { name: 'settler', logger }))
+            const settler = createSettler({ db, journal: dir.journal, policy: dir.policy, tryLock, clock: systemClock, logger, meters })
+            const background = stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
+            const ready = (): Record<string, { ok: boolean; detail?: string }> => ({
+              settler:
+                settler.trouble === undefined
+                  ? { ok: true, detail: background.waiting ? 'another settler is at work' : 'at work' }
+                  : { ok: false, detail: settler.trouble },
+            })
+            const ops = stack.use(await startOps({ ...config.ops, meters, ready }))
+            if (out.json) out.value({ metrics: ops.url })
+            else out.note(`settler at work, metrics ${ops.url}`)
+            return stack.move()
+          },
+        }),
+      )
+    })
+}

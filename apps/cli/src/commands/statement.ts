@@ -1,0 +1,55 @@
+import type { Command } from 'commander'
+import { InputError } from '@ascribe/kit'
+import { readStatement } from '@ascribe/ledger'
+import type { Statement } from '@ascribe/contract'
+import { monthArgument } from '../arguments.ts'
+import { contextOf } from '../command.ts'
+import { organizationNamed } from '../find-organization.ts'
+import { openSettledLedger } from '../open-ledger.ts'
+import type { Output } from '../output.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+/** `ascribe statement`. */
+export function addStatement(program: Command, surroundings: Surroundings): void {
+  program
+    .command('statement')
+    .description("an organization's statement for a month: per model and key, with quantities, rates and amounts")
+    .requiredOption('--org <id>', 'the organization, by id or name')
+    .requiredOption('--month <month>', 'YYYY-MM, UTC', monthArgument)
+    .addHelpText('after', '\nThe records behind a line:  ascribe events list --org ID --from … --to … --model M --auth-id A')
+    .action(async (options: { org: string; month: string }, command: Command) => {
+      const context = contextOf(command, surroundings)
+      await using ledger = await openSettledLedger(context, 'statement')
+      const organization = await organizationNamed(ledger.db, options.org)
+      const found = await readStatement(ledger.db, { organizationId: organization.id, month: options.month, scope: 'operator' })
+      if (found === undefined) throw new InputError(`Cannot find the organization "${options.org}"`)
+      if (context.out.json) context.out.value(found)
+      else printStatement(context.out, found, organization.name)
+    })
+}
+
+function printStatement(out: Output, statementOf: Statement, name: string): void {
+  const { month, currency, total, lines, held } = statementOf
+  out.line(`${out.style.bold(name)}, ${month}, ${currency}`)
+  out.line('')
+  out.table(
+    [
+      { title: 'model' },
+      { title: 'key' },
+      { title: 'meter' },
+      { title: 'quantity', align: 'right' },
+      { title: 'rate', align: 'right' },
+      { title: 'amount', align: 'right' },
+    ],
+    lines.map((line) => [line.model, line.auth_id, line.meter, String(line.quantity), line.rate, line.amount]),
+  )
+  out.line('')
+  out.line(`${out.style.bold('total')}  ${total} ${currency}`)
+  if (held.unpriced > 0)
+    out.line(
+      `${out.style.warn('held')}   ${held.unpriced} records without a price: \`ascribe prices apply\` a book that has one for their time`,
+    )
+  if (held.unattributed > 0)
+    out.line(`${out.style.warn('held')}   ${held.unattributed} records that are nobody's: \`ascribe keys map\` says whose they are`)
+  if (held.unknown > 0) out.line(`${out.style.warn('held')}   ${held.unknown} records whose quantities nobody knows`)
+}

@@ -1,0 +1,74 @@
+import type { Command } from 'commander'
+import { InvalidArgumentError } from 'commander'
+import { usageReport } from '@ascribe/ledger'
+import type { UsageDimension, UsageReport } from '@ascribe/ledger'
+import { formatNano } from '@ascribe/units'
+import { instantArgument, listArgument } from '../arguments.ts'
+import { contextOf } from '../command.ts'
+import { organizationNamed } from '../find-organization.ts'
+import { openSettledLedger } from '../open-ledger.ts'
+import type { Column, Output } from '../output.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+const DIMENSIONS: readonly UsageDimension[] = ['model', 'day', 'hour', 'key', 'user', 'meter', 'resource']
+
+type UsageOptions = { readonly org: string; readonly from: number; readonly to: number; readonly by: readonly UsageDimension[] }
+
+/** `ascribe usage`. */
+export function addUsage(program: Command, surroundings: Surroundings): void {
+  program
+    .command('usage')
+    .description('what an organization has used and what it costs, in a period [from, to)')
+    .requiredOption('--org <id>', 'the organization, by id or name')
+    .requiredOption('--from <instant>', 'RFC 3339, or a day in UTC', instantArgument)
+    .requiredOption('--to <instant>', 'not included', instantArgument)
+    .option('--by <dimensions>', `comma-separated: ${DIMENSIONS.join(', ')}`, dimensionsArgument, ['model', 'day'])
+    .addHelpText('after', '\nExample:  ascribe usage --org Acme --from 2026-11-01 --to 2026-12-01 --by model,day')
+    .action(async (options: UsageOptions, command: Command) => {
+      const context = contextOf(command, surroundings)
+      await using ledger = await openSettledLedger(context, 'usage')
+      const organization = await organizationNamed(ledger.db, options.org)
+      const { from, to, by } = options
+      const report = await usageReport(ledger.db, { organizationId: organization.id, from: options.from, to: options.to, by: options.by })
+      if (report !== undefined) printReport(context.out, report, options.by)
+    })
+}
+
+function printReport(out: Output, { currency, rows }: UsageReport, by: readonly UsageDimension[]): void {
+  if (out.json) {
+    for (const { key, records, heldRecords, meters, amount } of rows) {
+      out.value({
+        ...key,
+        records: Number(records),
+        held_records: Number(heldRecords),
+        meters: numbers(meters),
+        amount: formatNano(amount),
+        currency,
+      })
+    }
+    return
+  }
+  const meters = [...new Set(rows.flatMap((row) => Object.keys(row.meters)))].toSorted()
+  const right = (title: string): Column => ({ title, align: 'right' })
+  out.table(
+    [...by.map((title) => ({ title })), right('records'), right('held'), ...meters.map(right), right(currency)],
+    rows.map((row) => [
+      ...by.map((name) => row.key[name] ?? '–'),
+      String(row.records),
+      String(row.heldRecords),
+      ...meters.map((meter) => String(row.meters[meter] ?? 0n)),
+      formatNano(row.amount),
+    ]),
+  )
+}
+
+function dimensionsArgument(text: string): UsageDimension[] {
+  const names = listArgument(text)
+  const unknown = names.find((name) => !DIMENSIONS.includes(name as UsageDimension))
+  if (unknown !== undefined || names.length === 0) throw new InvalidArgumentError(`"${unknown ?? ''}" is none of ${DIMENSIONS.join(', ')}.`)
+  return names as UsageDimension[]
+}
+
+function numbers(quantities: Readonly<Record<string, bigint>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(quantities).map(([meter, quantity]) => [meter, Number(quantity)]))
+}

@@ -1,0 +1,173 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import type { Route } from '@ascribe/gateway'
+import { parseUpstreamUrl } from '@ascribe/gateway'
+import { InputError, errorChain } from '@ascribe/kit'
+import { byteSize, durationMs, flag, loadConfig, port, secret, textList } from '@ascribe/service'
+import type { HostPort, Loaded, Secret } from '@ascribe/service'
+import type { DataDir } from './data-dir.ts'
+
+/** A route as the configuration has it; `routesOf` turns it into one. */
+export type RouteSettings = {
+  /** Written into every record. */
+  readonly id: string
+  /** Models by the names that clients use; none: the catch-all. */
+  readonly models: readonly string[]
+  /** What is billed; default: the id. */
+  readonly resource_id?: string | undefined
+  readonly resource_type?: string | undefined
+  /** Of an OpenAI-compatible API, with or without /v1. */
+  readonly upstream: string
+  readonly credential?: Secret | undefined
+  /** PEM of the certificate authorities to trust instead of the machine's. */
+  readonly ca_file?: string | undefined
+  readonly forward_headers: readonly string[]
+  readonly forward_request_id: boolean
+  readonly multiple_choices: Route['multipleChoices']
+  readonly connections_max?: number | undefined
+  /** Milliseconds, like the next two. */
+  readonly connect_timeout?: number | undefined
+  readonly head_timeout?: number | undefined
+  readonly idle_timeout?: number | undefined
+}
+
+/** Everything that can be set, under the names that the file uses. Defaults fit one machine. */
+export type Config = {
+  /** A Postgres of one's own, 15 or newer; absent: the embedded one. */
+  readonly database_url?: Secret | undefined
+  /** 64 hex digits; absent: a file in the data directory, made on first use. */
+  readonly server_secret?: Secret | undefined
+  readonly gateway: HostPort & {
+    readonly trust_headers_from: readonly string[]
+    readonly edge_secret_header: string
+    readonly edge_secret?: Secret | undefined
+    readonly header_prefix: string
+    readonly ack: 'durable' | 'async'
+    /** Milliseconds. */
+    readonly drain_time: number
+    /** Bytes, like the next one. */
+    readonly drain_size: number
+    readonly body_size: number
+    readonly routes: readonly RouteSettings[]
+  }
+  readonly api: HostPort
+  /** Metrics, health and readiness. */
+  readonly ops: HostPort
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'auto' | 'pretty' | 'json' }
+}
+
+const name = z.string().min(1)
+const header = z.string().regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header')
+
+const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
+  id: name,
+  models: textList.default([]),
+  resource_id: name.optional(),
+  resource_type: name.optional(),
+  upstream: name,
+  credential: secret.optional(),
+  ca_file: name.optional(),
+  forward_headers: textList.default([]),
+  forward_request_id: flag.default(false),
+  multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
+  connections_max: z.int().min(1).optional(),
+  connect_timeout: durationMs.optional(),
+  head_timeout: durationMs.optional(),
+  idle_timeout: durationMs.optional(),
+})
+
+const listener = (defaultPort: number): z.ZodType<HostPort, unknown> =>
+  z.strictObject({ host: name.default('127.0.0.1'), port: port.default(defaultPort) }).prefault({})
+
+const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
+  database_url: secret.optional(),
+  server_secret: secret.optional(),
+  gateway: z
+    .strictObject({
+      host: name.default('127.0.0.1'),
+      port: port.default(8080),
+      trust_headers_from: textList.default([]),
+      edge_secret_header: header.default('X-Ascribe-Edge-Secret'),
+      edge_secret: secret.optional(),
+      header_prefix: header.default('X-Saturn-'),
+      ack: z.enum(['durable', 'async']).default('durable'),
+      drain_time: durationMs.default(10_000),
+      drain_size: byteSize.default(4 * 1024 * 1024),
+      body_size: byteSize.default(32 * 1024 * 1024),
+      routes: z.array(RouteSchema).default([]),
+    })
+    .prefault({}),
+  api: listener(8081),
+  ops: listener(8082),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+      format: z.enum(['auto', 'pretty', 'json']).default('auto'),
+    })
+    .prefault({}),
+})
+
+/** Variables with our prefix that are no settings. */
+const OTHER_VARIABLES = ['ASCRIBE_DATA', 'ASCRIBE_CONFIG', 'ASCRIBE_TEST_DATABASE_URL', 'ASCRIBE_PEERS_DIR']
+
+export type LoadedConfig = Loaded<Config>
+
+export type LoadCliConfigOptions = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly dir: DataDir
+  /** Must be there; without it `ascribe.yaml` in the data directory is read if it is there. */
+  readonly file?: string
+  /** Of the command line, by dotted path; undefined: not given. */
+  readonly overrides?: Readonly<Record<string, unknown>>
+}
+
+/** Loads the configuration. @throws {ConfigError} */
+export function loadCliConfig({ env, dir, file = env['ASCRIBE_CONFIG'], overrides = {} }: LoadCliConfigOptions): LoadedConfig {
+  const found = file !== undefined ? resolve(file) : existsSync(dir.config) ? dir.config : undefined
+  return loadConfig({
+    schema: ConfigSchema,
+    ...(found !== undefined && { file: found }),
+    env,
+    names: { database_url: 'DATABASE_URL' },
+    known: OTHER_VARIABLES,
+    overrides: Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)),
+  })
+}
+
+/** The routes of the configuration as the gateway takes them. @throws {InputError} */
+export function routesOf(config: Config): Route[] {
+  return config.gateway.routes.map(routeOf)
+}
+
+function routeOf(fields: RouteSettings): Route {
+  const { origin, basePath } = parseUpstreamUrl(fields.upstream)
+  const { connections_max: connectionsMax, connect_timeout: connectTimeout, head_timeout: headTimeout, idle_timeout: idleTimeout } = fields
+  return {
+    id: fields.id,
+    models: fields.models,
+    resourceId: fields.resource_id ?? fields.id,
+    ...(fields.resource_type !== undefined && { resourceType: fields.resource_type }),
+    upstream: {
+      origin,
+      ...(fields.ca_file !== undefined && { ca: readAuthorities(fields.id, fields.ca_file) }),
+      ...(connectionsMax !== undefined && { connectionsMax }),
+      ...(connectTimeout !== undefined && { connectTimeoutMs: connectTimeout }),
+      ...(headTimeout !== undefined && { headTimeoutMs: headTimeout }),
+      ...(idleTimeout !== undefined && { idleTimeoutMs: idleTimeout }),
+    },
+    basePath,
+    ...(fields.credential !== undefined && { credential: fields.credential }),
+    forwardHeaders: new Set(fields.forward_headers.map((each) => each.toLowerCase())),
+    forwardRequestId: fields.forward_request_id,
+    multipleChoices: fields.multiple_choices,
+  }
+}
+
+function readAuthorities(route: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new InputError(`Cannot use route "${route}": its certificate authorities in ${file} cannot be read: ${errorChain(cause)}`)
+  }
+}

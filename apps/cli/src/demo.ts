@@ -1,0 +1,52 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createOrganization, findOrganization } from '@ascribe/ledger'
+import type { Database } from '@ascribe/postgres'
+import type { Context } from './context.ts'
+import { createKey } from './commands/keys.ts'
+
+/** The organization that `ascribe up` makes for a newcomer, and its keys. */
+export type Demo = {
+  readonly organization: { readonly id: string; readonly name: string }
+  /** May be used for inference. */
+  readonly key: string
+  readonly auth_id: string
+  /** May read the organization's bills. */
+  readonly billing_key: string
+}
+
+const NAME = 'Demo'
+
+/**
+ * The demo organization of this data directory: the one of the last start, or a new one. Its keys are the only ones
+ * that are kept anywhere, in a file that only its owner can read: a newcomer must find them again.
+ */
+export async function demoOf(context: Pick<Context, 'config' | 'dir'>, db: Database): Promise<Demo> {
+  const kept = readDemo(context.dir.demo)
+  if (kept !== undefined && (await isThere(db, kept.organization.id))) return kept
+  // It may be there without its file, if a start was killed between the two; its lost keys are of no use to anybody.
+  const found = await findOrganization(db, NAME)
+  const { id, name } = found === undefined || found === 'ambiguous' ? await createOrganization(db, { name: NAME }) : found
+  const inference = await createKey(context, db, { organizationId: id, scopes: ['inference'], name: 'demo key' })
+  const billing = await createKey(context, db, { organizationId: id, scopes: ['billing:read'], name: 'demo billing key' })
+  const demo: Demo = { organization: { id, name }, key: inference.key, auth_id: inference.authId, billing_key: billing.key }
+  writeFileSync(context.dir.demo, `${JSON.stringify(demo, null, 2)}\n`, { mode: 0o600, flush: true })
+  return demo
+}
+
+async function isThere(db: Database, organizationId: string): Promise<boolean> {
+  const found = await findOrganization(db, organizationId)
+  return found !== undefined && found !== 'ambiguous'
+}
+
+function readDemo(path: string): Demo | undefined {
+  try {
+    const value = JSON.parse(readFileSync(path, 'utf8')) as Partial<Demo>
+    const { organization, key, auth_id, billing_key } = value
+    return organization !== undefined && key !== undefined && auth_id !== undefined && billing_key !== undefined
+      ? { organization, key, auth_id, billing_key }
+      : undefined
+  } catch {
+    // Not there yet, or not ours: a new demo is made.
+    return undefined
+  }
+}

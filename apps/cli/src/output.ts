@@ -1,0 +1,68 @@
+import { styleText } from 'node:util'
+
+/** Where a command's result goes. `stdout` is the result and nothing else; progress and notes go to `stderr`. */
+export type Output = {
+  readonly json: boolean
+  /** One line of the result. */
+  line(text: string): void
+  /** The result as one JSON line (`--json`). */
+  value(value: unknown): void
+  /** Rows for people: aligned columns under a header. */
+  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void
+  /** A word to the person, not part of the result. */
+  note(text: string): void
+  readonly style: Style
+}
+
+export type Column = { readonly title: string; readonly align?: 'left' | 'right' }
+export type Style = {
+  dim(text: string): string
+  bold(text: string): string
+  good(text: string): string
+  bad(text: string): string
+  warn(text: string): string
+}
+
+type Stream = NodeJS.WriteStream
+
+export type OutputOptions = { readonly json: boolean; readonly stdout: Stream; readonly stderr: Stream }
+
+export function createOutput(options: OutputOptions): Output {
+  const { json, stdout, stderr } = options
+  const style = styleFor(stdout)
+  const line = (text: string): void => void stdout.write(`${text}\n`)
+  return {
+    json,
+    style,
+    line,
+    value: (value) => line(JSON.stringify(value)),
+    table: (columns, rows) => {
+      for (const text of alignedLines(columns, rows, style)) line(text)
+    },
+    note: (text) => void stderr.write(`${text}\n`),
+  }
+}
+
+/** Colours on a terminal that wants them (NO_COLOR, FORCE_COLOR are honoured by Node), plain text elsewhere. */
+export function styleFor(stream: Stream): Style {
+  const paint =
+    (format: Parameters<typeof styleText>[0]) =>
+    (text: string): string =>
+      styleText(format, text, { stream, validateStream: true })
+  return { dim: paint('dim'), bold: paint('bold'), good: paint('green'), bad: paint('red'), warn: paint('yellow') }
+}
+
+/** Columns padded to their widest cell, two spaces apart, no trailing white space. */
+export function alignedLines(columns: readonly Column[], rows: readonly (readonly string[])[], style: Style): string[] {
+  const widths = columns.map((column, index) => Math.max(column.title.length, ...rows.map((row) => (row[index] ?? '').length)))
+  const format = (cells: readonly string[]): string =>
+    columns
+      .map((column, index) => {
+        const cell = cells[index] ?? ''
+        const width = widths[index] ?? 0
+        return column.align === 'right' ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd()
+  return [style.bold(format(columns.map(({ title }) => title))), ...rows.map(format)]
+}

@@ -1,0 +1,113 @@
+import { Command, CommanderError, Option } from 'commander'
+import { AscribeError, InputError, errorChain } from '@ascribe/kit'
+import { EXIT } from './exit-codes.ts'
+import { addApi } from './commands/api.ts'
+import { addConfig } from './commands/config.ts'
+import { addDoctor } from './commands/doctor.ts'
+import { addEvents } from './commands/events.ts'
+import { addGateway } from './commands/gateway.ts'
+import { addJournal } from './commands/journal.ts'
+import { addKeys } from './commands/keys.ts'
+import { addMigrate } from './commands/migrate.ts'
+import { addOrgs } from './commands/orgs.ts'
+import { addPrices } from './commands/prices.ts'
+import { addRate } from './commands/rate.ts'
+import { addSettler } from './commands/settler.ts'
+import { addStatement } from './commands/statement.ts'
+import { addUp } from './commands/up.ts'
+import { addUsage } from './commands/usage.ts'
+import type { Surroundings } from './surroundings.ts'
+import { styleFor } from './output.ts'
+import { VERSION } from './version.ts'
+
+const EPILOGUE = `
+Try it:  ascribe up                       everything on this machine, with a demo key
+         ascribe COMMAND --help           what a command does, with examples
+
+Settings come from DIR/ascribe.yaml (or --config FILE), then ASCRIBE_* variables, then the command line.
+Exit codes: 0 done, 1 it failed or the answer is no, 2 the call or a file is wrong, 70 a bug.`
+
+/** Runs one command line and gives its exit code. Nothing here ends the process. */
+export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  let exitCode: number = EXIT.ok
+  const finish = (code: number): void => {
+    exitCode = code
+  }
+  try {
+    await createProgram(surroundings, finish).parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    return report(error, surroundings)
+  }
+}
+
+/** What commands are added to. `finish` sets the exit code of a command that ran to its end. */
+export type Finish = (exitCode: number) => void
+
+function createProgram(surroundings: Surroundings, finish: Finish): Command {
+  const program = new Command('ascribe')
+    .description('Ties every token and every bill to exactly one identity.')
+    .version(VERSION, '--version')
+    .helpOption('-h, --help', 'say what this does')
+    .addHelpText('after', EPILOGUE)
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => void surroundings.stdout.write(text),
+      writeErr: (text) => void surroundings.stderr.write(text),
+      getOutHelpWidth: () => surroundings.stdout.columns ?? 100,
+      getErrHelpWidth: () => surroundings.stderr.columns ?? 100,
+    })
+    .exitOverride()
+  program.action(() => program.help({ error: true }))
+  for (const add of [
+    addUp,
+    addGateway,
+    addSettler,
+    addApi,
+    addMigrate,
+    addOrgs,
+    addKeys,
+    addPrices,
+    addUsage,
+    addStatement,
+    addEvents,
+    addJournal,
+    addRate,
+    addConfig,
+    addDoctor,
+  ]) {
+    add(program, surroundings, finish)
+  }
+  addSharedOptions(program)
+  return program
+}
+
+/** Every command, and the program itself, takes these: people put them before the command or after it. */
+function addSharedOptions(command: Command): void {
+  command.addOption(new Option('--data <dir>', 'the data directory (default: $ASCRIBE_DATA, else .ascribe)'))
+  command.addOption(new Option('--config <file>', 'the configuration file (default: ascribe.yaml in the data directory)'))
+  command.addOption(new Option('--json', 'results as JSON, for programs'))
+  command.addOption(new Option('--log-level <level>', 'debug, info, warn or error'))
+  command.exitOverride()
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command)
+    addSharedOptions(child)
+  }
+}
+
+/** Says what went wrong, once, for people, and gives the exit code. */
+function report(error: unknown, { stderr }: Surroundings): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  const style = styleFor(stderr)
+  const write = (text: string): void => void stderr.write(`${text}\n`)
+  if (error instanceof AscribeError) {
+    write(`${style.bad('error')}: ${errorChain(error)}`)
+    if (error instanceof InputError && error.hint !== undefined) write(`${style.dim('hint')}:  ${error.hint}`)
+    return error instanceof InputError ? EXIT.usage : EXIT.failed
+  }
+  write(`${style.bad('bug')}: ${errorChain(error)}`)
+  if (error instanceof Error && error.stack !== undefined) write(style.dim(error.stack))
+  write('This should not have happened. Nothing was changed after it. Please report it with the lines above.')
+  return EXIT.bug
+}

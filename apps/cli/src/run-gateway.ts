@@ -1,0 +1,38 @@
+import type { Logger, Meters } from '@ascribe/kit'
+import { startGateway } from '@ascribe/gateway'
+import type { Gateway, Route } from '@ascribe/gateway'
+import type { PeerTrustOptions } from '@ascribe/identity'
+import { tryLock } from '@ascribe/service'
+import type { Config } from './config.ts'
+import type { Context } from './context.ts'
+import { prepareDataDir } from './data-dir.ts'
+import { serverSecretOf } from './server-secret.ts'
+
+/** Starts the gateway as the configuration says, with these routes. */
+export function runGateway(
+  context: Pick<Context, 'config' | 'dir'>,
+  deps: { readonly routes: readonly Route[]; readonly logger: Logger; readonly meters: Meters },
+): Promise<Gateway> {
+  const { config, dir } = context
+  prepareDataDir(dir)
+  const { routes, logger, meters } = deps
+  return startGateway(
+    {
+      host: config.gateway.host,
+      port: config.gateway.port,
+      routes,
+      trust: trustOf(config),
+      headerPrefix: config.gateway.header_prefix,
+      drain: { ms: config.gateway.drain_time, bytes: config.gateway.drain_size },
+      bodyBytesMax: config.gateway.body_size,
+      ack: config.gateway.ack,
+    },
+    { journal: dir.journal, policy: dir.policy },
+    { serverSecret: serverSecretOf(context), tryLock, logger, meters },
+  )
+}
+
+function trustOf({ gateway }: Config): PeerTrustOptions {
+  const { trust_headers_from: networks, edge_secret: secret, edge_secret_header: name } = gateway
+  return { networks, ...(secret !== undefined && { secretHeader: { name, value: secret.reveal() } }) }
+}

@@ -1,0 +1,6 @@
+/** What of the process the commands may see. */
+export type Surroundings = {
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+  readonly env: NodeJS.ProcessEnv
+}

@@ -1,0 +1,116 @@
+import type { Logger } from '@ascribe/kit'
+import { INVALID_REQUEST_ID, isRequestId } from '@ascribe/identity'
+import type { GateInput, GateOutcome } from '@ascribe/identity'
+import type { Reply, RequestHead } from '@ascribe/relay'
+import type { GatewayMeters } from './gateway-meters.ts'
+import { invalidRequest, openAiError, plainReply } from './replies.ts'
+
+/** Who a request belongs to, from its head alone. */
+export type Caller = {
+  readonly identifiedBy: 'headers' | 'key'
+  readonly authId: string
+  /** Only when trusted headers name it; with a key it comes from the route. */
+  readonly resourceId?: string
+  readonly resourceType?: string
+  readonly userId?: string
+  readonly groupId?: string
+  readonly baseModel?: string
+  readonly claimedOrganizationId?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** The client's `X-Request-Id`, if it sent one. Valid. */
+  readonly requestId?: string
+}
+
+export type Admission = { readonly kind: 'caller'; readonly caller: Caller } | { readonly kind: 'refused'; readonly reply: Reply }
+
+export type AdmissionDeps = {
+  readonly gate: (input: GateInput) => GateOutcome
+  readonly meters: GatewayMeters
+  readonly logger: Logger
+}
+
+/** Lets in what can be attributed. Everything else is answered here, before any upstream work and without a record. */
+export function createAdmission(deps: AdmissionDeps): (head: RequestHead) => Admission {
+  const { gate, meters, logger } = deps
+
+  function refuse(reason: string, reply: Reply): Admission {
+    meters.refused.add(1, { reason })
+    return { kind: 'refused', reply }
+  }
+
+  function noteStripped(count: number, peer: string): void {
+    if (count === 0) return
+    meters.strippedHeaders.add(count)
+    logger.warn('identity headers dropped: their peer is not trusted', { peer, count })
+  }
+
+  return (head) => {
+    const outcome = gate(head)
+    switch (outcome.kind) {
+      case 'missing':
+        logger.warn('request refused: billing identity is missing', { peer: head.peer, missing: outcome.missing })
+        return refuse('missing_identity', plainReply(400, outcome.message))
+      case 'repeated':
+        logger.warn('request refused: billing identity is repeated', { peer: head.peer, name: outcome.name })
+        return refuse('repeated_identity', plainReply(400, outcome.message))
+      case 'unauthenticated':
+        noteStripped(outcome.stripped, head.peer)
+        return refuse(outcome.reason, unauthenticated(outcome.reason))
+      case 'key':
+        noteStripped(outcome.stripped, head.peer)
+        if (!outcome.key.scopes.includes('inference')) return refuse('insufficient_scope', insufficientScope())
+        break
+      case 'headers':
+        break
+    }
+    const requestId = requestIdOf(head)
+    if (requestId === INVALID) {
+      logger.warn('request refused: X-Request-Id is invalid', { peer: head.peer })
+      return refuse('invalid_request_id', plainReply(400, INVALID_REQUEST_ID))
+    }
+    return { kind: 'caller', caller: callerOf(outcome, requestId) }
+  }
+}
+
+const INVALID: unique symbol = Symbol('invalid')
+
+/** The client's `X-Request-Id`; blank is absent, and one that comes twice says nothing. */
+function requestIdOf(head: RequestHead): string | undefined | typeof INVALID {
+  let found: string | undefined
+  for (let index = 0; index + 1 < head.headers.length; index += 2) {
+    const name = head.headers[index] ?? ''
+    if (name.length !== 12 || name.toLowerCase() !== 'x-request-id') continue
+    const value = (head.headers[index + 1] ?? '').trim()
+    if (value === '') continue
+    if (found !== undefined || !isRequestId(value)) return INVALID
+    found = value
+  }
+  return found
+}
+
+function callerOf(outcome: Extract<GateOutcome, { kind: 'headers' | 'key' }>, requestId: string | undefined): Caller {
+  const { count: _count, repeated: _repeated, others, authId: _authId, resourceId, ...identity } = outcome.identity
+  return {
+    ...identity,
+    identifiedBy: outcome.kind,
+    authId: outcome.kind === 'headers' ? outcome.identity.authId : outcome.key.authId,
+    ...(outcome.kind === 'headers' && resourceId !== undefined && { resourceId }),
+    ...(others !== undefined && { headers: others }),
+    ...(requestId !== undefined && { requestId }),
+  }
+}
+
+function unauthenticated(reason: 'no_key' | 'unknown_key'): Reply {
+  const message =
+    reason === 'no_key'
+      ? "You didn't provide an API key. Send it in an Authorization header: Authorization: Bearer YOUR_KEY."
+      : 'Incorrect API key provided.'
+  return openAiError(401, { message, type: 'invalid_request_error', code: 'invalid_api_key' }, ['www-authenticate', 'Bearer'])
+}
+
+function insufficientScope(): Reply {
+  return invalidRequest('This API key may not be used for inference: it lacks the scope "inference".', {
+    status: 403,
+    code: 'insufficient_scope',
+  })
+}

@@ -1,0 +1,186 @@
+import type { Clock, Logger } from '@ascribe/kit'
+import { errorChain } from '@ascribe/kit'
+import type { Drain, Exchange, Failure, RawHeaders, Sink } from '@ascribe/relay'
+import { createReplyReader, settle } from '@ascribe/usage'
+import type { Intent, MultipleChoices, Outcome, ReplyReader, RequestFacts } from '@ascribe/usage'
+import { createDecodedCopy, isEncoded } from './decoded-copy.ts'
+import type { DecodedCopy } from './decoded-copy.ts'
+import { failureReply } from './failure-reply.ts'
+import type { GatewayMeters } from './gateway-meters.ts'
+import { createFramedBody, createOpaqueBody, readBody } from './reply-body.ts'
+import type { ReplyBody } from './reply-body.ts'
+import { notAdmittedReply } from './replies.ts'
+import { clientHeaders } from './upstream-headers.ts'
+import type { OpenRecord } from './usage-journal.ts'
+
+export type MeteredExchangeOptions = {
+  readonly intent: Intent
+  readonly record: OpenRecord
+  readonly facts: RequestFacts
+  /** The wish for usage was spliced into the request: the event that answers it is ours alone. */
+  readonly injected: boolean
+  /** How far a reply is read on after its client has left. */
+  readonly drain: Drain
+  readonly multipleChoices: MultipleChoices
+  readonly clock: Clock
+  readonly meters: GatewayMeters
+  readonly logger: Logger
+}
+
+/**
+ * The life of one admitted request: passes the reply on while its usage is read, and settles its record exactly once,
+ * on whatever way out. The settlement is asked for before the client's last byte, and that byte waits for it.
+ */
+export class MeteredExchange implements Exchange {
+  readonly #options: MeteredExchangeOptions
+  #status: number | undefined
+  #firstByteMs: number | undefined
+  #reader: ReplyReader | undefined
+  #body: ReplyBody = readBody
+  #copy: DecodedCopy | undefined
+  #clientLeft = false
+  /** Set once, when the settlement has been asked for. */
+  #settled: Promise<void> | undefined
+
+  constructor(options: MeteredExchangeOptions) {
+    this.#options = options
+  }
+
+  head(status: number, headers: RawHeaders): { readonly status: number; readonly headers: RawHeaders } {
+    const { intent, facts, clock, meters } = this.#options
+    this.#status = status
+    this.#firstByteMs = Math.max(0, clock() - intent.startedAt)
+    meters.firstByte.observe(this.#firstByteMs / 1000)
+    const { contentType, contentEncoding, contentLength } = bodyFields(headers)
+    const encoded = isEncoded(contentEncoding)
+    const reader = createReplyReader({
+      api: intent.api,
+      asked: facts,
+      streamedRequest: facts.streams,
+      injected: this.#options.injected && !encoded,
+      contentType,
+    })
+    this.#reader = reader
+    if (encoded) {
+      this.#copy = createDecodedCopy(contentEncoding, (decoded) => void reader.push(decoded))
+      this.#body = createOpaqueBody()
+    } else if (reader.form === 'json' && contentLength !== undefined) {
+      this.#body = createFramedBody(contentLength)
+    }
+    const mayWithhold = reader.form === 'sse' && this.#options.injected && !encoded
+    return { status, headers: clientHeaders(headers, intent.requestId, { dropContentLength: mayWithhold }) }
+  }
+
+  data(chunk: Buffer, sink: Sink): void {
+    const reader = this.#reader
+    if (reader === undefined) return
+    if (this.#copy !== undefined || this.#body !== readBody) {
+      if (this.#copy === undefined) reader.push(chunk)
+      else this.#copy.write(chunk)
+      this.#body.data(chunk, NO_STEP, sink)
+      return
+    }
+    const step = reader.push(chunk)
+    this.#body.data(chunk, step, sink)
+    if (!reader.terminal) return
+    if (this.#settled === undefined) sink.barrier(this.#settle(this.#outcome()))
+    for (const bytes of step.afterSettlement) sink.write(bytes)
+  }
+
+  end(sink: Sink): void {
+    const copy = this.#copy
+    if (copy !== undefined) {
+      sink.barrier(this.#settleCopy(copy, this.#outcome(), true))
+      this.#body.end(NO_STEP, sink)
+      sink.end()
+      return
+    }
+    const step = this.#reader?.end() ?? NO_STEP
+    if (this.#settled === undefined) sink.barrier(this.#settle(this.#outcome()))
+    this.#body.end(step, sink)
+    sink.end()
+  }
+
+  fail(failure: Failure, sink: Sink): void {
+    const { intent, logger, meters } = this.#options
+    if (failure.kind === 'not_admitted') {
+      logger.error('request refused: its intent cannot be recorded', { eventId: intent.eventId, error: failure.cause })
+      meters.refused.add(1, { reason: 'not_recorded' })
+      sink.reply(notAdmittedReply())
+      return
+    }
+    if (this.#settled !== undefined) {
+      // The terminal event has been passed on: the client has the whole reply, only its framing is left.
+      sink.end()
+      return
+    }
+    const outcome = this.#failedOutcome(failure)
+    if (outcome !== 'aborted')
+      logger.warn('upstream failed', { eventId: intent.eventId, route: intent.route, kind: failure.kind, cause: errorChain(failure.cause) })
+    const settled = this.#copy === undefined ? this.#settle(outcome) : this.#settleCopy(this.#copy, outcome, false)
+    if (this.#status !== undefined || this.#clientLeft) {
+      settled.catch(() => {
+        // Logged by the journal, which admits nothing more; the client gets a broken reply in any case.
+      })
+      sink.reset()
+      return
+    }
+    sink.barrier(settled)
+    sink.reply(failureReply(failure.kind))
+  }
+
+  clientGone(): Drain {
+    this.#clientLeft = true
+    return this.#settled === undefined ? this.#options.drain : { ms: 0, bytes: 0 }
+  }
+
+  /** Of a reply that came to its end. */
+  #outcome(): Outcome {
+    if (this.#status !== undefined && this.#status >= 400) return 'upstream_error'
+    return this.#clientLeft ? 'aborted' : 'completed'
+  }
+
+  #failedOutcome(failure: Failure): Outcome {
+    if (this.#clientLeft) return 'aborted'
+    if (failure.kind === 'shutdown') return 'interrupted'
+    return this.#status === undefined ? 'upstream_error' : 'upstream_reset'
+  }
+
+  /** Settles once the copy has been decoded as far as it came. */
+  async #settleCopy(copy: DecodedCopy, outcome: Outcome, whole: boolean): Promise<void> {
+    await copy.end()
+    if (whole) this.#reader?.end()
+    await this.#settle(outcome)
+  }
+
+  #settle(outcome: Outcome): Promise<void> {
+    const { record, multipleChoices, clock, meters } = this.#options
+    const settlement = settle(this.#reader?.observation, {
+      outcome,
+      endedAt: clock(),
+      multipleChoices,
+      ...(this.#status !== undefined && { status: this.#status }),
+      ...(this.#firstByteMs !== undefined && { firstByteMs: this.#firstByteMs }),
+    })
+    meters.records.add(1, { outcome: settlement.outcome, provenance: settlement.provenance })
+    this.#settled = record.settle(settlement)
+    return this.#settled
+  }
+}
+
+const NO_STEP = { now: [], afterSettlement: [] } as const
+
+type BodyFields = { contentType: string | undefined; contentEncoding: string | undefined; contentLength: number | undefined }
+
+function bodyFields(headers: RawHeaders): BodyFields {
+  const fields: BodyFields = { contentType: undefined, contentEncoding: undefined, contentLength: undefined }
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] ?? ''
+    const value = headers[index + 1] ?? ''
+    // The length tells most names apart without making another string.
+    if (name.length === 12 && name.toLowerCase() === 'content-type') fields.contentType = value
+    else if (name.length === 14 && name.toLowerCase() === 'content-length') fields.contentLength = Number(value)
+    else if (name.length === 16 && name.toLowerCase() === 'content-encoding') fields.contentEncoding = value
+  }
+  return fields
+}

@@ -1,0 +1,154 @@
+import type { Clock, Logger } from '@ascribe/kit'
+import { singleHeader } from '@ascribe/identity'
+import type { Decision, Drain, RequestHead, Verdict } from '@ascribe/relay'
+import { boundText, scanRequest, spliceIncludeUsage } from '@ascribe/usage'
+import type { Intent, RequestFacts } from '@ascribe/usage'
+import type { Admission, Caller } from './admission.ts'
+import { endpointOf } from './endpoints.ts'
+import type { Endpoint } from './endpoints.ts'
+import type { GatewayMeters } from './gateway-meters.ts'
+import { MeteredExchange } from './metered-exchange.ts'
+import { modelReply, modelsReply } from './models.ts'
+import { invalidRequest } from './replies.ts'
+import type { Route, RouteTable } from './routes.ts'
+import { upstreamHeaders } from './upstream-headers.ts'
+import { openRecord } from './usage-journal.ts'
+import type { JournalPort } from './usage-journal.ts'
+
+export type RequestHandlerDeps = {
+  readonly admit: (head: RequestHead) => Admission
+  readonly routes: RouteTable
+  readonly journal: JournalPort
+  readonly newId: () => string
+  readonly clock: Clock
+  readonly meters: GatewayMeters
+  readonly logger: Logger
+  readonly drain: Drain
+  readonly bodyBytesMax: number
+  /** Lower-case prefix of identity headers. */
+  readonly identityPrefix: string
+  readonly secretHeader: string | undefined
+}
+
+/** As long as the engine's own name for a model may be in a record. */
+const MODEL_LENGTH_MAX = 512
+
+type Billable = Extract<Endpoint, { kind: 'billable' }>
+
+/** Gives the first word on every request: what it is, whose it is, and where it goes. */
+export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHead) => Verdict {
+  function decide(head: RequestHead, caller: Caller, endpoint: Billable, body: Buffer): Decision {
+    const facts = scanRequest(body, endpoint.api)
+    if (facts.kind === 'invalid') return refuse(deps, 'invalid_body', facts.message, facts.param)
+    const route = deps.routes.find({ model: facts.model, resourceId: caller.resourceId })
+    if (route === undefined) return unroutable(deps, facts.model)
+    if (route.multipleChoices === 'refuse' && facts.choices * facts.prompts > 1) {
+      return refuse(deps, 'multiple_choices', 'This model serves one choice for one prompt at a time.', facts.choices > 1 ? 'n' : 'prompt')
+    }
+    return forward(deps, { head, caller, endpoint, body, facts, route })
+  }
+
+  return (head) => {
+    const endpoint = endpointOf(head.method, head.target)
+    if (endpoint.kind === 'unknown') {
+      deps.meters.refused.add(1, { reason: 'unknown_path' })
+      return {
+        kind: 'reply',
+        reply: invalidRequest(`Unknown request URL: ${head.method} ${pathOf(head.target)}.`, { status: 404, code: 'unknown_url' }),
+      }
+    }
+    if (endpoint.kind === 'wrong_method') {
+      deps.meters.refused.add(1, { reason: 'wrong_method' })
+      const reply = invalidRequest(`Only ${endpoint.allow} is allowed here.`, { status: 405, code: 'method_not_allowed' })
+      return { kind: 'reply', reply: { ...reply, headers: [...reply.headers, 'allow', endpoint.allow] } }
+    }
+    const admission = deps.admit(head)
+    if (admission.kind === 'refused') return { kind: 'reply', reply: admission.reply }
+    if (endpoint.kind === 'models') return { kind: 'reply', reply: modelsReply(deps.routes.models) }
+    if (endpoint.kind === 'model') return { kind: 'reply', reply: modelReply(deps.routes.models, endpoint.id) }
+    const encoding = singleHeader(head.headers, 'content-encoding')
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+      deps.meters.refused.add(1, { reason: 'encoded_body' })
+      return {
+        kind: 'reply',
+        reply: invalidRequest('The request body must not be compressed.', { status: 415, code: 'unsupported_encoding' }),
+      }
+    }
+    return { kind: 'read', bodyBytesMax: deps.bodyBytesMax, decide: (body) => decide(head, admission.caller, endpoint, body) }
+  }
+}
+
+type Admitted = {
+  readonly head: RequestHead
+  readonly caller: Caller
+  readonly endpoint: Billable
+  readonly body: Buffer
+  readonly facts: RequestFacts
+  readonly route: Route
+}
+
+function forward(deps: RequestHandlerDeps, admitted: Admitted): Decision {
+  const { head, caller, endpoint, body, facts, route } = admitted
+  const eventId = deps.newId()
+  const intent = intentOf(admitted, eventId, deps.clock())
+  const record = openRecord(deps.journal, intent)
+  const { parts, injected } = spliceIncludeUsage(body, facts)
+  return {
+    kind: 'forward',
+    upstream: route.upstream,
+    method: 'POST',
+    target: `${route.basePath}${endpoint.path}${endpoint.query}`,
+    headers: upstreamHeaders(head.headers, {
+      route,
+      identityPrefix: deps.identityPrefix,
+      secretHeader: deps.secretHeader,
+      eventId,
+      clientRequestId: caller.requestId,
+    }),
+    body: parts,
+    ready: record.admitted,
+    exchange: new MeteredExchange({
+      intent,
+      record,
+      facts,
+      injected,
+      drain: deps.drain,
+      multipleChoices: route.multipleChoices,
+      clock: deps.clock,
+      meters: deps.meters,
+      logger: deps.logger,
+    }),
+  }
+}
+
+function intentOf({ caller, endpoint, facts, route }: Admitted, eventId: string, startedAt: number): Intent {
+  const { requestId = eventId, resourceId = route.resourceId, resourceType = route.resourceType, ...identity } = caller
+  return {
+    eventId,
+    startedAt,
+    requestId,
+    ...identity,
+    resourceId,
+    ...(resourceType !== undefined && { resourceType }),
+    route: route.id,
+    api: endpoint.api,
+    ...(facts.model !== undefined && { modelAsked: boundText(facts.model, MODEL_LENGTH_MAX) }),
+    streamed: facts.streams,
+  }
+}
+
+function refuse(deps: RequestHandlerDeps, reason: string, message: string, param?: string): Decision {
+  deps.meters.refused.add(1, { reason })
+  return { kind: 'reply', reply: invalidRequest(message, param === undefined ? {} : { param }) }
+}
+
+function unroutable(deps: RequestHandlerDeps, model: string | undefined): Decision {
+  if (model === undefined) return refuse(deps, 'no_model', 'You must provide a model parameter.', 'model')
+  deps.meters.refused.add(1, { reason: 'unknown_model' })
+  const message = `The model \`${boundText(model, MODEL_LENGTH_MAX)}\` does not exist or you do not have access to it.`
+  return { kind: 'reply', reply: invalidRequest(message, { status: 404, code: 'model_not_found', param: 'model' }) }
+}
+
+function pathOf(target: string): string {
+  return target.split('?', 1)[0]?.slice(0, 200) ?? ''
+}

@@ -1,0 +1,118 @@
+import { mkdirSync } from 'node:fs'
+import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
+import { systemClock } from '@ascribe/kit'
+import { DEFAULT_HEADER_PREFIX, createGate, createPeerTrust, openKeyDirectory } from '@ascribe/identity'
+import type { KeyDirectory, PeerTrustOptions } from '@ascribe/identity'
+import { openJournalWriter } from '@ascribe/journal'
+import type { JournalWriter } from '@ascribe/journal'
+import { createRelay } from '@ascribe/relay'
+import type { Drain, Relay } from '@ascribe/relay'
+import { createIdSource } from '@ascribe/units'
+import { createAdmission } from './admission.ts'
+import { createGatewayMeters } from './gateway-meters.ts'
+import { refusalReply } from './replies.ts'
+import { createRequestHandler } from './request-handler.ts'
+import { createRouteTable } from './routes.ts'
+import type { Route } from './routes.ts'
+
+export type GatewayConfig = {
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  readonly routes: readonly Route[]
+  readonly trust: PeerTrustOptions
+  /** Default `X-Saturn-`. */
+  readonly headerPrefix?: string
+  /** How far a reply is read on after its client has left. */
+  readonly drain: Drain
+  readonly bodyBytesMax: number
+  /** `durable`: the client's last byte waits for the disk. `async`: for the kernel only. */
+  readonly ack: 'durable' | 'async'
+}
+
+export type GatewayPlaces = {
+  /** Folder of all journals. */
+  readonly journal: string
+  /** The policy snapshot. */
+  readonly policy: string
+}
+
+export type GatewayDeps = {
+  readonly serverSecret: Buffer
+  readonly tryLock: TryLock
+  readonly logger: Logger
+  readonly meters: Meters
+  readonly clock?: Clock
+}
+
+export type Gateway = {
+  readonly url: string
+  /** Why it would refuse everything; `undefined` when it serves. */
+  readonly unready: string | undefined
+  /**
+   * Takes no more requests, lets open ones end for up to `graceMs`, settles what is left, and closes the journal.
+   * `cut` ends the grace.
+   */
+  close(options: { readonly graceMs: number; readonly cut?: AbortSignal }): Promise<void>
+}
+
+/** Starts the metering proxy: a relay whose every admitted request leaves one record in a journal of its own. */
+export async function startGateway(config: GatewayConfig, places: GatewayPlaces, deps: GatewayDeps): Promise<Gateway> {
+  const { logger, meters, clock = systemClock } = deps
+  const routes = createRouteTable(config.routes)
+  const trust = createPeerTrust(config.trust)
+  mkdirSync(places.journal, { recursive: true, mode: 0o700 })
+  const keys = openKeyDirectory({ path: places.policy, serverSecret: deps.serverSecret, logger })
+  const newId = createIdSource(clock)
+  const journal = await openJournalWriter({
+    root: places.journal,
+    writer: newId(),
+    tryLock: deps.tryLock,
+    clock,
+    logger,
+    meters,
+    ack: config.ack === 'durable' ? 'durable' : 'written',
+  })
+  const gatewayMeters = createGatewayMeters(meters)
+  const headerPrefix = config.headerPrefix ?? DEFAULT_HEADER_PREFIX
+  const gate = createGate({ trust, findKey: (token) => keys.find(token), headerPrefix })
+  const onRequest = createRequestHandler({
+    admit: createAdmission({ gate, meters: gatewayMeters, logger }),
+    routes,
+    journal,
+    newId,
+    clock,
+    meters: gatewayMeters,
+    logger,
+    drain: config.drain,
+    bodyBytesMax: config.bodyBytesMax,
+    identityPrefix: headerPrefix.toLowerCase(),
+    secretHeader: trust.secretHeader,
+  })
+  try {
+    const relay = await createRelay({ host: config.host, port: config.port, onRequest, refuse: refusalReply, logger, meters })
+    return gatewayOf(relay, journal, keys)
+  } catch (error) {
+    await journal.close()
+    keys[Symbol.dispose]()
+    throw error
+  }
+}
+
+function gatewayOf(relay: Relay, journal: JournalWriter, keys: KeyDirectory): Gateway {
+  let closing: Promise<void> | undefined
+  return {
+    url: relay.url,
+    get unready() {
+      return journal.state === 'open' ? undefined : `the journal is ${journal.state}`
+    },
+    close({ graceMs, cut }) {
+      closing ??= (async () => {
+        await relay.close({ graceMs, ...(cut !== undefined && { abort: cut }) })
+        await journal.close()
+        keys[Symbol.dispose]()
+      })()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import { endToEndHeaders } from '@ascribe/relay'
+import { hasPrefix } from '@ascribe/identity'
+import type { Route } from './routes.ts'
+
+/** What of the client's head never travels on by itself: credentials, and what we or the transport write. */
+const WITHHELD = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
+const REWRITTEN = new Set(['host', 'content-length', 'accept-encoding', 'x-request-id', 'expect'])
+
+export type UpstreamHeadersOptions = {
+  readonly route: Route
+  /** Lower-case prefix of identity headers. */
+  readonly identityPrefix: string
+  /** Lower-case name of the edge's secret header, which goes nowhere, whatever the route says. */
+  readonly secretHeader: string | undefined
+  readonly eventId: string
+  /** The client's own request id, if it sent a valid one. */
+  readonly clientRequestId: string | undefined
+}
+
+/**
+ * The fields that go up: the client's end-to-end fields without credentials and identity, unless the route lets them
+ * pass; our event id as `X-Request-Id` (the client's own where the route says so); identity encoding, so that usage can
+ * be read from the bytes; the route's own credential.
+ */
+export function upstreamHeaders(client: readonly string[], options: UpstreamHeadersOptions): string[] {
+  const { route, identityPrefix, secretHeader, eventId, clientRequestId } = options
+  const endToEnd = endToEndHeaders(client)
+  const headers: string[] = []
+  for (let index = 0; index + 1 < endToEnd.length; index += 2) {
+    const sent = endToEnd[index] ?? ''
+    const name = sent.toLowerCase()
+    if (REWRITTEN.has(name) || name === secretHeader) continue
+    if ((WITHHELD.has(name) || hasPrefix(name, identityPrefix)) && !route.forwardHeaders.has(name)) continue
+    // The route's own credential replaces the client's, it does not stand beside it.
+    if (name === 'authorization' && route.credential !== undefined) continue
+    headers.push(sent, endToEnd[index + 1] ?? '')
+  }
+  headers.push('accept-encoding', 'identity', 'x-request-id', route.forwardRequestId ? (clientRequestId ?? eventId) : eventId)
+  if (route.credential !== undefined) headers.push('authorization', `Bearer ${route.credential.reveal()}`)
+  return headers
+}
+
+/** The upstream's fields for the client, with our word on the request id in place of the upstream's. */
+export function clientHeaders(upstream: readonly string[], requestId: string, options: { readonly dropContentLength: boolean }): string[] {
+  const headers: string[] = []
+  for (let index = 0; index + 1 < upstream.length; index += 2) {
+    const sent = upstream[index] ?? ''
+    const name = sent.length === 12 || sent.length === 14 ? sent.toLowerCase() : ''
+    if (name === 'x-request-id' || (options.dropContentLength && name === 'content-length')) continue
+    headers.push(sent, upstream[index + 1] ?? '')
+  }
+  headers.push('X-Request-Id', requestId)
+  return headers
+}

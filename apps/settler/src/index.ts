@@ -1,0 +1,3 @@
+export { publishPolicy } from './publish-policy.ts'
+export { createSettler } from './settler.ts'
+export type { Settler, SettlerDeps } from './settler.ts'

@@ -1,0 +1,21 @@
+import type { Counter, Gauge, Meters } from '@ascribe/kit'
+
+/** What the settler counts. */
+export type SettlerMeters = {
+  /** By `outcome`: inserted, duplicate, conflicting, quarantined. */
+  readonly records: Counter
+  readonly failures: Counter
+  readonly recovered: Counter
+  readonly hoursRated: Counter
+  readonly lastPass: Gauge
+}
+
+export function createSettlerMeters(meters: Meters): SettlerMeters {
+  return {
+    records: meters.counter('ascribe_settler_records_total', 'Usage records shipped to the ledger, by what became of them.'),
+    failures: meters.counter('ascribe_settler_failures_total', 'Passes that ended in an error and will be repeated.'),
+    recovered: meters.counter('ascribe_settler_recovered_intents_total', 'Intents of dead processes that were closed as unknown.'),
+    hoursRated: meters.counter('ascribe_settler_hours_rated_total', 'Hours whose charges were derived.'),
+    lastPass: meters.gauge('ascribe_settler_last_pass_timestamp_seconds', 'When the journals were last found empty or drained.'),
+  }
+}
