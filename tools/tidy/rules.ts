@@ -3,6 +3,7 @@ import { effectRules } from './effects.ts'
 import { errorCodeRules } from './error-codes.ts'
 import { importRules } from './imports.ts'
 import { manifestRules } from './manifests.ts'
+import { packedRules } from './packed.ts'
 import type { Rule } from './rule.ts'
 import { shapeRules } from './shape.ts'
 import { sqlRules } from './sql.ts'
@@ -11,6 +12,7 @@ import { sqlRules } from './sql.ts'
 export const rules: readonly Rule[] = [
   ...shapeRules,
   ...manifestRules,
+  ...packedRules,
   ...importRules,
   ...cycleRules,
   ...effectRules,
