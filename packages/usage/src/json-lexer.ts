@@ -207,7 +207,7 @@ export class JsonLexer {
     if (this.#want === 'content') this.contentBytes += end - at
     if (this.#want !== 'model' && this.#want !== 'finish_reason') return
     const before = this.#stringBefore
-    const text = before === undefined ? { bytes, start: this.#stringStart, end } : joined(before, bytes, end)
+    const text = before === undefined ? cut(bytes, this.#stringStart, end) : joined(before, bytes, end)
     if (text.end === text.start) return
     if (this.#want === 'model') this.#model = text
     else {
@@ -321,9 +321,14 @@ function matches(bytes: Buffer, start: number, name: Buffer): boolean {
   return true
 }
 
+/** A string is cut at the same length whether it comes in one chunk or in many. */
+function cut(bytes: Buffer, start: number, end: number): Slice {
+  return { bytes, start, end: Math.min(end, start + CAPTURE_BYTES_MAX) }
+}
+
 function joined(before: Buffer, bytes: Buffer, end: number): Slice {
   const text = Buffer.concat([before, bytes.subarray(0, end)])
-  return { bytes: text, start: 0, end: Math.min(text.length, CAPTURE_BYTES_MAX) }
+  return cut(text, 0, text.length)
 }
 
 /** Decoded; a value that was cut at the bound may end in half an escape, and is then taken as it stands. */
