@@ -116,11 +116,11 @@ async function chargedFrom(
   // Only the records say how many of the hour that `from` cuts are on its far side.
   const part = await ratePeriod(tx, { start: from, end: hour.end }, { versions: all, books: createBookShelf() })
   const charged = part.usage.filter((row) => row.priceSequence === inForce.sequence)
-  const records = charged.reduce((sum, row) => sum + row.recordCount, later.records)
+  // A charge stands whatever its records would be charged today: the hour may wait to be rated again.
+  if (charged.length === 0) return { records: later.records + 1n, firstInstant: Math.min(found.cut_first ?? Infinity, later.firstInstant) }
   return {
-    // The charge stands, whatever its records would be charged today.
-    records: records === 0n ? 1n : records,
-    firstInstant: Math.min(found.cut_first ?? Infinity, ...charged.map((row) => row.firstInstant)),
+    records: charged.reduce((sum, row) => sum + row.recordCount, later.records),
+    firstInstant: Math.min(later.firstInstant, ...charged.map((row) => row.firstInstant)),
   }
 }
 
