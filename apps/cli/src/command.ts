@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { createLogger } from '@ascribe/service'
+import type { ConfigOverride } from '@ascribe/service'
 import { loadCliConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { dataDirAt } from './data-dir.ts'
@@ -15,7 +16,7 @@ export type SharedOptions = {
 }
 
 /** Makes what a command is given from its options, wherever on the line they stood. `overrides` come from options of its own. */
-export function contextOf(command: Command, surroundings: Surroundings, overrides: Readonly<Record<string, unknown>> = {}): Context {
+export function contextOf(command: Command, surroundings: Surroundings, overrides: Readonly<Record<string, ConfigOverride>> = {}): Context {
   const options = command.optsWithGlobals<SharedOptions>()
   const { env, stdout, stderr } = surroundings
   const dir = dataDirAt(options.data ?? env['ASCRIBE_DATA'] ?? '.ascribe')
@@ -23,7 +24,7 @@ export function contextOf(command: Command, surroundings: Surroundings, override
     env,
     dir,
     ...(options.config !== undefined && { file: options.config }),
-    overrides: { ...overrides, 'log.level': options.logLevel },
+    overrides: { ...overrides, 'log.level': { flag: '--log-level', value: options.logLevel } },
   })
   const { level, format } = loaded.value.log
   return {

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import type { Route } from '@ascribe/gateway'
 import { parseUpstreamUrl } from '@ascribe/gateway'
 import { InputError, errorChain } from '@ascribe/kit'
-import { byteSize, durationMs, flag, loadConfig, port, secret, textList } from '@ascribe/service'
-import type { HostPort, Loaded, Secret } from '@ascribe/service'
+import { byteSize, cidrList, durationMs, loadConfig, secret } from '@ascribe/service'
+import type { ConfigOverride, HostPort, LoadedConfig as Loaded, Secret } from '@ascribe/service'
 import type { DataDir } from './data-dir.ts'
 
 /** A route as the configuration has it; `routesOf` turns it into one. */
@@ -60,41 +60,43 @@ export type Config = {
 const name = z.string().min(1)
 const header = z.string().regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header')
 
+const port = z.int().min(0).max(65_535)
+
 const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
   id: name,
-  models: textList.default([]),
+  models: z.array(name).default([]),
   resource_id: name.optional(),
   resource_type: name.optional(),
   upstream: name,
-  credential: secret.optional(),
+  credential: secret().optional(),
   ca_file: name.optional(),
-  forward_headers: textList.default([]),
-  forward_request_id: flag.default(false),
+  forward_headers: z.array(name).default([]),
+  forward_request_id: z.boolean().default(false),
   multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
   connections_max: z.int().min(1).optional(),
-  connect_timeout: durationMs.optional(),
-  head_timeout: durationMs.optional(),
-  idle_timeout: durationMs.optional(),
+  connect_timeout: durationMs().optional(),
+  head_timeout: durationMs().optional(),
+  idle_timeout: durationMs().optional(),
 })
 
 const listener = (defaultPort: number): z.ZodType<HostPort, unknown> =>
   z.strictObject({ host: name.default('127.0.0.1'), port: port.default(defaultPort) }).prefault({})
 
 const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
-  database_url: secret.optional(),
-  server_secret: secret.optional(),
+  database_url: secret().optional(),
+  server_secret: secret().optional(),
   gateway: z
     .strictObject({
       host: name.default('127.0.0.1'),
       port: port.default(8080),
-      trust_headers_from: textList.default([]),
+      trust_headers_from: cidrList().default([]),
       edge_secret_header: header.default('X-Ascribe-Edge-Secret'),
-      edge_secret: secret.optional(),
+      edge_secret: secret().optional(),
       header_prefix: header.default('X-Saturn-'),
       ack: z.enum(['durable', 'async']).default('durable'),
-      drain_time: durationMs.default(10_000),
-      drain_size: byteSize.default(4 * 1024 * 1024),
-      body_size: byteSize.default(32 * 1024 * 1024),
+      drain_time: durationMs().default(10_000),
+      drain_size: byteSize().default(4 * 1024 * 1024),
+      body_size: byteSize().default(32 * 1024 * 1024),
       routes: z.array(RouteSchema).default([]),
     })
     .prefault({}),
@@ -118,8 +120,8 @@ export type LoadCliConfigOptions = {
   readonly dir: DataDir
   /** Must be there; without it `ascribe.yaml` in the data directory is read if it is there. */
   readonly file?: string
-  /** Of the command line, by dotted path; undefined: not given. */
-  readonly overrides?: Readonly<Record<string, unknown>>
+  /** Of the command line, by dotted path; a value that is undefined was not given. */
+  readonly overrides?: Readonly<Record<string, ConfigOverride>>
 }
 
 /** Loads the configuration. @throws {ConfigError} */
@@ -129,9 +131,9 @@ export function loadCliConfig({ env, dir, file = env['ASCRIBE_CONFIG'], override
     schema: ConfigSchema,
     ...(found !== undefined && { file: found }),
     env,
-    names: { database_url: 'DATABASE_URL' },
-    known: OTHER_VARIABLES,
-    overrides: Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)),
+    envNames: { database_url: 'DATABASE_URL' },
+    otherEnvNames: OTHER_VARIABLES,
+    overrides: Object.fromEntries(Object.entries(overrides).filter(([, { value }]) => value !== undefined)),
   })
 }
 

@@ -16,7 +16,10 @@ export function addApi(program: Command, surroundings: Surroundings, finish: Fin
     .option('--port <port>', 'where it listens', portArgument)
     .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
     .action(async (options: { port?: number; metricsPort?: number }, command: Command) => {
-      const context = contextOf(command, surroundings, { 'api.port': options.port, 'ops.port': options.metricsPort })
+      const context = contextOf(command, surroundings, {
+        'api.port': { flag: '--port', value: options.port },
+        'ops.port': { flag: '--metrics-port', value: options.metricsPort },
+      })
       const { config, logger, out } = context
       finish(
         await runProcess({

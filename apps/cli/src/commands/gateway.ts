@@ -30,9 +30,9 @@ export function addGateway(program: Command, surroundings: Surroundings, finish:
     .option('--trust-headers-from <networks>', 'comma-separated networks whose identity headers are believed')
     .action(async (options: GatewayOptions, command: Command) => {
       const context = contextOf(command, surroundings, {
-        'gateway.port': options.port,
-        'ops.port': options.metricsPort,
-        'gateway.trust_headers_from': options.trustHeadersFrom,
+        'gateway.port': { flag: '--port', value: options.port },
+        'ops.port': { flag: '--metrics-port', value: options.metricsPort },
+        'gateway.trust_headers_from': { flag: '--trust-headers-from', value: options.trustHeadersFrom },
       })
       const { config, logger, out } = context
       const routes = [...routesOf(config), ...(options.upstream === undefined ? [] : [catchAllRoute(options.upstream)])]

@@ -17,7 +17,7 @@ export function addSettler(program: Command, surroundings: Surroundings, finish:
     .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
     .addHelpText('after', '\nOnly one works on a data directory; a second one waits for its turn.')
     .action(async (options: { metricsPort?: number }, command: Command) => {
-      const context = contextOf(command, surroundings, { 'ops.port': options.metricsPort })
+      const context = contextOf(command, surroundings, { 'ops.port': { flag: '--metrics-port', value: options.metricsPort } })
       const { config, dir, logger, out } = context
       finish(
         await runProcess({

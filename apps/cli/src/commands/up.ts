@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { runProcess } from '@ascribe/service'
+import type { ConfigOverride } from '@ascribe/service'
 import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -22,7 +23,7 @@ export function addUp(program: Command, surroundings: Surroundings, finish: Fini
     .option('--trust-headers-from <networks>', 'comma-separated networks whose identity headers are believed, such as 127.0.0.1/32')
     .addHelpText('after', '\nCtrl-C stops it: open requests may end first; a second Ctrl-C cuts them. Either way each is recorded.')
     .action(async (options: UpCommandOptions, command: Command) => {
-      const context = contextOf(command, surroundings, { ...portsOf(options.port), 'gateway.trust_headers_from': options.trustHeadersFrom })
+      const context = contextOf(command, surroundings, overridesOf(options))
       const { logger, out } = context
       finish(
         await runProcess({
@@ -44,9 +45,14 @@ export function addUp(program: Command, surroundings: Surroundings, finish: Fini
 }
 
 /** The API and the metrics take the two ports after the gateway's; 0 is a free one for each. */
-function portsOf(port: number | undefined): Readonly<Record<string, unknown>> {
-  if (port === undefined) return {}
-  return { 'gateway.port': port, 'api.port': port === 0 ? 0 : port + 1, 'ops.port': port === 0 ? 0 : port + 2 }
+function overridesOf({ port, trustHeadersFrom }: UpCommandOptions): Readonly<Record<string, ConfigOverride>> {
+  const after = (places: number): number | undefined => (port === undefined || port === 0 ? port : port + places)
+  return {
+    'gateway.port': { flag: '--port', value: port },
+    'api.port': { flag: '--port', value: after(1) },
+    'ops.port': { flag: '--port', value: after(2) },
+    'gateway.trust_headers_from': { flag: '--trust-headers-from', value: trustHeadersFrom },
+  }
 }
 
 function announceJson(out: Output, { dir }: Context, { gateway, api, metrics, upstream, demo }: Everything): void {
