@@ -64,7 +64,7 @@ function externalsOf(
 }
 
 /** Finds the file that a bundled workspace exports under a specifier such as `@ascribe/units`; `undefined` for packages from elsewhere. */
-export function bundledTarget(bundle: Pick<Bundle, 'workspaces'>, specifier: string): string | undefined {
+function bundledTarget(bundle: Pick<Bundle, 'workspaces'>, specifier: string): string | undefined {
   const workspace = bundle.workspaces.find(({ name }) => name === packageOf(specifier))
   if (workspace === undefined) return undefined
   const { exports } = workspace.manifest
