@@ -13,8 +13,8 @@ export {
   EmbeddedUnavailableError,
   MigrationError,
 } from './errors.ts'
-export type { DatabaseErrorKind, DatabaseErrorPlace, MigrationErrorCode } from './errors.ts'
-export { startEmbedded, stopIfUnused } from './embedded/embedded.ts'
+export type { DatabaseErrorCode, DatabaseErrorKind, DatabaseErrorPlace, MigrationErrorCode } from './errors.ts'
+export { startEmbedded } from './embedded/embedded.ts'
 export type { EmbeddedOptions, EmbeddedPostgres } from './embedded/embedded.ts'
 export type { StartKind } from './embedded/server-folder.ts'
 export type { ServerSettings } from './embedded/cluster.ts'

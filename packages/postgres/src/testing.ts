@@ -39,7 +39,7 @@ let serial = 0
 /** Databases on an external server that are older than this belong to dead runs; their processes cannot be asked. */
 const EXTERNAL_LEFTOVER_S = 6 * 3600
 const CLONE_ATTEMPTS_MAX = 3
-/** Kept on the embedded server; some 8 MB each. */
+/** Kept for the next run; some 8 MB each. Whoever misses one makes it again. */
 const TEMPLATES_MAX = 8
 const PREFIX = 'ascribe_test_'
 const TEMPLATE_PREFIX = 'ascribe_template_'
@@ -186,7 +186,6 @@ async function dropLeftovers(server: TestServer, admin: Database): Promise<void>
     // Another process may tidy at the same time.
     if (isDead) await dropDatabase(admin, datname).catch(() => {})
   }
-  if (server.kind === 'external') return
   const old = await admin.query<{ datname: string }>(
     'select datname from pg_database where starts_with(datname, $1) and not datallowconn order by oid desc offset $2',
     [TEMPLATE_PREFIX, TEMPLATES_MAX],

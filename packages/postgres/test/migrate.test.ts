@@ -49,7 +49,10 @@ test('migrate() run by 20 at once applies each migration once', async () => {
       return await migrate(own, [FIRST, SECOND, FIFTH])
     }),
   )
-  assert.deepEqual(ids(outcomes.flat()).toSorted(), [1, 2, 5])
+  assert.deepEqual(
+    ids(outcomes.flat()).toSorted((a, b) => a - b),
+    [1, 2, 5],
+  )
   assert.deepEqual((await db.query('select n from first order by n')).rows, [{ n: 1 }, { n: 2 }])
 })
 

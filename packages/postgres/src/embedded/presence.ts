@@ -25,7 +25,7 @@ export type Presence = {
 }
 
 /** A server that takes longer to answer on a socket is asked again; it may be stopped or be recovering. */
-const PROBE_TIMEOUT_MS = 1_000
+const PROBE_TIMEOUT_MS = 500
 
 /** Connects. @throws what `pg` throws */
 export async function connect(target: SocketTarget, applicationName: string, options: pg.ClientConfig = {}): Promise<pg.Client> {

@@ -8,7 +8,7 @@ import { testTryLock } from './lock.ts'
 import { caretakerLockOf } from './server.ts'
 
 /** Long enough to bridge the start of the next test file, short enough for nobody to notice. */
-const UNUSED_MS_MAX = 2_500
+const UNUSED_MS_MAX = 2_000
 const POLL_MS = 250
 
 async function isServerUnused(folder: string): Promise<boolean> {
