@@ -73,8 +73,8 @@ create table usage_record (
   other_meters jsonb,
   first_byte_ms double precision,
   writer text not null,
-  -- The transaction that brought it, for readers that follow new records. Everything below pg_snapshot_xmin has ended,
-  -- so a reader that stays below it misses nothing that commits out of order.
+  -- The transaction that brought it, for readers that follow new records: see ingestHorizon(), and lockIngest(), which whoever
+  -- inserts must call first.
   ingest_transaction bigint not null
 );
 

@@ -3,6 +3,7 @@ import type { Database, Queryable } from '@ascribe/postgres'
 import { hourOf } from '@ascribe/units'
 import type { EventId } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
+import { lockIngest } from './locks.ts'
 import { storePosition } from './positions.ts'
 import type { WriterPosition } from './positions.ts'
 import { quarantine } from './quarantine-store.ts'
@@ -115,6 +116,7 @@ type Insert = (
 
 async function ingest(tx: Queryable, batch: Batch, sorted: Sorted, insert: Insert): Promise<IngestSummary> {
   const { candidates } = sorted
+  await lockIngest(tx)
   const { inserted, refusals: refused } = await insert(tx, candidates, batch.writer)
   const refusals = [...sorted.refusals, ...refused]
   let duplicates = sorted.duplicates

@@ -1,7 +1,11 @@
 import type { Queryable } from '@ascribe/postgres'
 
-// Advisory locks are numbers shared by the whole database; ours begin with "ascr" in ASCII.
-const RATING = 0x61736372_00000001n
+// Advisory locks are numbers shared by the whole database, shown in pg_locks as (classid, objid). Ours begin with "ascr" in ASCII.
+const CLASS = 0x61736372n
+const RATING = 1n
+const INGEST = 2n
+
+const lockId = (object: bigint): bigint => (CLASS << 32n) | object
 
 /**
  * Makes the caller, until its transaction ends, the only one that rates or changes what rating reads (mappings, prices).
@@ -9,5 +13,40 @@ const RATING = 0x61736372_00000001n
  * rated before. Take it first; in `read committed`, so that the statements after it see what its last holder committed.
  */
 export async function lockRating(tx: Queryable): Promise<void> {
-  await tx.query('select pg_advisory_xact_lock($1::bigint)', [RATING])
+  await tx.query('select pg_advisory_xact_lock($1::bigint)', [lockId(RATING)])
+}
+
+/**
+ * Says that this transaction is going to add usage records. Whoever adds some takes it before anything else, so that
+ * {@link ingestHorizon} knows of it. It excludes nobody.
+ */
+export async function lockIngest(tx: Queryable): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock_shared($1::bigint)', [lockId(INGEST)])
+}
+
+// The snapshot is taken before the locks are looked at. So a transaction that is not among those looked at has either ended, or
+// it took its lock, and its number after that, later: then its number is at least xmax. pg_locks has the low 32 bits of numbers.
+const HORIZON = `
+with seen as materialized (select pid, locktype, database, classid, objid, objsubid, transactionid, mode, granted from pg_locks),
+  snapshot as (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax)
+select least(xmax, (
+  select min(xmax - behind)
+  from seen ingest
+  join seen own on own.pid = ingest.pid and own.locktype = 'transactionid' and own.mode = 'ExclusiveLock' and own.granted
+  cross join lateral (select (xmax - own.transactionid::text::bigint) & 4294967295 as behind) b
+  where ingest.locktype = 'advisory' and ingest.granted and ingest.objsubid = 1
+    and ingest.classid::bigint = ${CLASS} and ingest.objid::bigint = ${INGEST}
+    and ingest.database = (select oid from pg_database where datname = current_database())
+    and behind < 2147483648
+)) as horizon
+from snapshot`
+
+/**
+ * A transaction number below which no record will ever appear any more: every ingesting transaction below it has ended. Statements
+ * that begin after this returns see all of their records. Other transactions of the server, however long, do not hold it back, as
+ * they would with pg_snapshot_xmin.
+ */
+export async function ingestHorizon(db: Queryable): Promise<bigint> {
+  const { rows } = await db.query<{ horizon: bigint }>(HORIZON)
+  return rows[0]?.horizon ?? 0n
 }

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Database, Queryable } from '@ascribe/postgres'
+import type { Database } from '@ascribe/postgres'
 import { MAPPING_AT_INSTANT, claimAgreesSql } from './attribution-sql.ts'
 import type { LedgerRecord } from './event-json.ts'
 import { ledgerRecordOf } from './events.ts'
 import { USAGE_CHANNEL } from './ingest.ts'
+import { ingestHorizon } from './locks.ts'
 import { RECORD_COLUMNS } from './record-row.ts'
 import type { RecordRow } from './record-row.ts'
 
@@ -17,31 +18,33 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 /** A notice may come while an older transaction is still open, which hides the records behind it; so we look again. */
 const LOOK_AGAIN_MS = 200
 
-// Transactions commit out of order. Those below pg_snapshot_xmin have all ended: whoever reads only below it never finds later
-// that something appeared behind his place. Uses the index on ingest_transaction.
+// Transactions commit out of order. Those below the horizon have all ended: whoever reads only below it never finds later that
+// something appeared behind his place. Uses the index on ingest_transaction.
 const PAGE_SQL = `
 select ${RECORD_COLUMNS}, r.ingest_transaction,
   case when ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')} then m.organization_id end as organization_id
 from usage_record r ${MAPPING_AT_INSTANT}
 where r.ingest_transaction >= $1::bigint and (r.ingest_transaction, r.event_id) > ($1::bigint, $2::uuid)
-  and r.ingest_transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-order by r.ingest_transaction, r.event_id limit $3::integer`
+  and r.ingest_transaction < $3::bigint
+order by r.ingest_transaction, r.event_id limit $4::integer`
 
-/** The place behind everything that is committed and visible to all; records of transactions that are open now come after it. */
-export async function ingestCursorNow(db: Queryable): Promise<IngestCursor> {
-  const { rows } = await db.query<{ transaction: bigint }>(
-    'select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 as transaction',
-  )
-  return { transaction: rows[0]?.transaction ?? 0n, eventId: LAST_ID }
+/** The place behind everything that is committed; records of transactions that are open now come after it, and perhaps some of those that have just ended. */
+export async function ingestCursorNow(db: Database): Promise<IngestCursor> {
+  return { transaction: (await ingestHorizon(db)) - 1n, eventId: LAST_ID }
 }
 
-/** One page of records in the order of their commits, after a cursor; `cursor` is where the next page begins. */
+/**
+ * One page of records, after a cursor; `cursor` is where the next page begins. In the order of the transactions that brought
+ * them, which is nearly that of their commits. Skips nothing: a record is withheld while an older batch is still on its way.
+ */
 export async function readIngested(
-  db: Queryable,
+  db: Database,
   options: { readonly after: IngestCursor; readonly limit?: number },
 ): Promise<{ readonly records: readonly LedgerRecord[]; readonly cursor: IngestCursor }> {
   const { after, limit = PAGE } = options
-  const { rows } = await db.query<IngestedRow>(PAGE_SQL, [after.transaction, after.eventId, limit])
+  // A statement of its own, before the one that reads: in one, a transaction could end after the snapshot and before the look.
+  const horizon = await ingestHorizon(db)
+  const { rows } = await db.query<IngestedRow>(PAGE_SQL, [after.transaction, after.eventId, horizon, limit])
   const last = rows.at(-1)
   return {
     records: rows.map(ledgerRecordOf),

@@ -113,30 +113,27 @@ test('toEventJson() has the fields of the reference, leaves empty ones out, and 
   }
 })
 
-test('readIngested() shows nothing of a transaction while an older one is open, and then both', async () => {
+test('readIngested() withholds a batch while an older one is on its way, and then shows both', async () => {
   await using db = await openLedger()
+  await deliver(db, [], 'slow')
   const after = await ingestCursorNow(db)
-  const late = usageRecord()
-  const early = usageRecord()
+  const [late, early] = [usageRecord(), usageRecord()]
   // Takes its number first and commits last: a reader that had gone past it would never see its record.
-  const held = Promise.withResolvers<void>()
-  const started = Promise.withResolvers<void>()
-  const slow = db.transaction(async (tx) => {
-    await tx.query('select pg_current_xact_id()')
-    started.resolve()
-    await held.promise
-    const columns = `event_id, instant, ended_at, request_id, auth_id, resource_id, identified_by, route, api, streamed, outcome, provenance, writer`
-    await tx.query(
-      `insert into usage_record (${columns}, ingest_transaction)
-       values ($1, now(), now(), 'r', 'a', 'r', 'key', 'r', 'chat', false, 'completed', 'unknown', 'w', pg_current_xact_id()::text::bigint)`,
-      [late.eventId],
-    )
+  const hold = Promise.withResolvers<void>()
+  const holding = Promise.withResolvers<void>()
+  const blocking = db.transaction(async (tx) => {
+    await tx.query("select from writer_position where writer = 'slow' for update")
+    holding.resolve()
+    await hold.promise
   })
-  await started.promise
+  await holding.promise
+  const slow = deliver(db, [late], 'slow')
+  const waits = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+  while ((await db.query(waits)).rowCount === 0);
   await deliver(db, [early])
-  assert.deepEqual((await readIngested(db, { after })).records, [])
-  held.resolve()
-  await slow
+  assert.deepEqual(await readIngested(db, { after }), { records: [], cursor: after })
+  hold.resolve()
+  await Promise.all([blocking, slow])
   const first = await readIngested(db, { after, limit: 1 })
   assert.deepEqual(
     first.records.map(({ record }) => record.eventId),
@@ -150,10 +147,21 @@ test('readIngested() shows nothing of a transaction while an older one is open, 
   assert.deepEqual((await readIngested(db, { after: second.cursor })).records, [])
 })
 
+test('readIngested() does not wait for transactions that bring no records, however old', async () => {
+  await using db = await openLedger()
+  const after = await ingestCursorNow(db)
+  const record = usageRecord()
+  await db.transaction(async (tx) => {
+    await tx.query('select pg_current_xact_id()')
+    await deliver(db, [record])
+    assert.equal((await readIngested(db, { after })).records.length, 1)
+  })
+})
+
 test('tailEvents() gives each new record once, in the order of commits, until it is told to stop', async () => {
   await using db = await openLedger()
   await deliver(db, [usageRecord()])
-  const after = await ingestCursorNow(db)
+  const { cursor: after } = await readIngested(db, { after: { transaction: 0n, eventId: usageRecord().eventId } })
   const batches = [[usageRecord({ startedAt: TEN + 9 }), usageRecord()], [usageRecord({ startedAt: TEN - 9 })], [usageRecord()]]
   const stop = new AbortController()
   const seen: LedgerRecord[] = []
