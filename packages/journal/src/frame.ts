@@ -9,7 +9,7 @@ export const HEADER_BYTES = 256
 /** Bytes of a frame before its payload. See SPEC.md section 3. */
 export const FRAME_BYTES = 60
 /** Characters of an event id: a canonical UUID. */
-export const EVENT_ID_LENGTH = 36
+const EVENT_ID_LENGTH = 36
 /** Most bytes of one payload in any journal of this format; a longer length field is damage. */
 export const PAYLOAD_BYTES_MAX: number = 1 << 20
 /** The payload of a seal. */

@@ -78,7 +78,7 @@ test('intend() of a new segment is written only after the seal of the one before
   disk.holds = false
   disk.held.shift()?.()
   await Promise.all(pending)
-  assert.equal((await readAll(writer.dir)).at(-1)?.segment, 2)
+  assert.ok(((await readAll(writer.dir)).at(-1)?.segment ?? 0) > 1)
   await Promise.all(ids.map((id) => writer.settle(id, id)))
   await writer.close()
   const firstFile = disk.events[0] ?? ''
