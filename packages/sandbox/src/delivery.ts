@@ -88,16 +88,19 @@ export class Delivery {
     return new Promise((resolve) => setImmediate(resolve))
   }
 
-  async end(): Promise<void> {
-    if (this.isOver) return
-    if (this.#compressor) {
+  /** Ends the body, with `last` as its last part, and waits until all is written or the client has left. */
+  async end(last?: string): Promise<void> {
+    if (last !== undefined && this.#faults !== NO_FAULTS) await this.send(last)
+    if (this.#compressor && !this.isOver) {
       this.#compressor.end()
       await once(this.#compressor, 'end')
       await this.#sendBytes(this.#takeCompressed())
     }
     if (this.isOver) return
-    this.#response.end()
-    if (!this.#response.writableFinished) await Promise.race([once(this.#response, 'finish'), this.#closed])
+    // One write for head and body together, where nothing stands between them.
+    if (last !== undefined && this.#faults === NO_FAULTS) this.#response.end(last)
+    else this.#response.end()
+    await this.#closed
   }
 
   async #compress(compressor: Gzip | BrotliCompress, text: string): Promise<Buffer> {

@@ -183,7 +183,7 @@ class Engine {
         return sendJson(response, this.#faults)
       case 'POST /tokenize': {
         const { content, prompt } = JSON.parse((await readBody(request)).toString()) as Record<string, unknown>
-        const tokens = tokenize(String(content ?? prompt ?? ''))
+        const tokens = tokenize(typeof content === 'string' ? content : typeof prompt === 'string' ? prompt : '')
         return sendJson(response, { tokens, count: tokens.length })
       }
       default:
@@ -221,6 +221,7 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
   })
   request.on('end', () => resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)))
   request.on('error', reject)
-  request.on('close', () => reject(new RefusalError(400, 'The body broke off.')))
+  // Comes after every request; the error is made only where the body did not end.
+  request.on('close', () => request.complete || reject(new RefusalError(400, 'The body broke off.')))
   return promise
 }

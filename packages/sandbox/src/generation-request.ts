@@ -96,7 +96,7 @@ function modelOf(name: unknown, faults: Faults): { model: SandboxModel; modelNam
   if (model !== undefined) return { model, modelName: model.id }
   const [first] = SANDBOX_MODELS
   if (first !== undefined && faults.style === 'llama') return { model: first, modelName: first.id }
-  if (first !== undefined && faults.style === 'python') return { model: first, modelName: String(name ?? first.id) }
+  if (first !== undefined && faults.style === 'python') return { model: first, modelName: typeof name === 'string' ? name : first.id }
   if (typeof name !== 'string') throw new RefusalError(400, 'you must provide a model parameter')
   throw new RefusalError(404, `The model \`${name}\` does not exist.`, { param: 'model', openaiCode: 'model_not_found' })
 }

@@ -52,13 +52,11 @@ export async function sendReply(generation: Generation, delivery: Delivery, onTo
   const sizeBytes = Buffer.byteLength(text) + (padBytes === 0 ? 0 : padBytes - PAD_MARK.length)
   const type = styleOf(generation) === 'llama' ? 'application/json; charset=utf-8' : 'application/json'
   delivery.head(200, { 'content-type': type, 'content-length': sizeBytes + (faults.contentLengthOff ?? 0) })
-  const [before = '', after] = padBytes === 0 ? [text] : text.split(PAD_MARK)
+  if (padBytes === 0) return delivery.end(text)
+  const [before = '', after = ''] = text.split(PAD_MARK)
   await delivery.send(before)
-  if (after !== undefined) {
-    for (let left = padBytes; left > 0 && !delivery.isOver; left -= PAD_BLOCK.length) await delivery.send(PAD_BLOCK.slice(0, left))
-    await delivery.send(after)
-  }
-  await delivery.end()
+  for (let left = padBytes; left > 0 && !delivery.isOver; left -= PAD_BLOCK.length) await delivery.send(PAD_BLOCK.slice(0, left))
+  await delivery.end(after)
 }
 
 async function generateAll({ request, choices }: Generation, delivery: Delivery, onTokens: OnTokens): Promise<void> {

@@ -14,13 +14,6 @@ const WORDS = (
   .split(' ')
   .filter((word) => word.length <= TOKEN_LENGTH)
 
-/** How many tokens `text` has. */
-export function countTokens(text: string): number {
-  let count = 0
-  walkTokens(text, () => (count += 1))
-  return count
-}
-
 /** The tokens of `text` as numbers; equal tokens have equal numbers. */
 export function tokenize(text: string): number[] {
   const tokens: number[] = []

@@ -7,7 +7,7 @@ export type ProcessScope = {
   /** Aborts when it must stop at once: a second signal, or the grace is over. What is open is cut, and still recorded. */
   readonly cut: AbortSignal
   /** Asks for the same stop from inside. With an error it is logged and the exit code is 1. */
-  stop(error?: unknown): void
+  readonly stop: (error?: unknown) => void
 }
 
 export type RunOptions = {

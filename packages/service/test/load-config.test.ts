@@ -217,7 +217,7 @@ test('configRows() tells what is in force and from where, as one would write it,
   )
   assert.equal(rows.at(-1)?.env, 'DATABASE_URL')
   assert(
-    !`${JSON.stringify(rows)}${JSON.stringify(loaded)}${inspect(loaded.value, { depth: 9, showHidden: true })}${loaded.value.databaseUrl}`.includes(
+    !`${JSON.stringify(rows)}${JSON.stringify(loaded)}${inspect(loaded.value, { depth: 9, showHidden: true })}${String(loaded.value.databaseUrl)}`.includes(
       'hunter',
     ),
   )

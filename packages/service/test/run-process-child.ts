@@ -1,13 +1,20 @@
 // A process under runProcess() whose behaviour its argument names; it says each step on stdout.
 import { runProcess } from '../src/run-process.ts'
-import { createLogger } from '../src/logger.ts'
+import { type Logger, errorChain } from '@ascribe/kit'
 
 const mode = process.argv[2] ?? ''
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
+// Not the real logger: loading it would take most of this process's short life.
+const log = (message: string, fields?: object): void =>
+  void process.stderr.write(
+    `${message} ${JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? `${value.name} ${errorChain(value)}` : value))}\n`,
+  )
+const logger: Logger = { debug: log, info: log, warn: log, error: log, child: () => logger }
+
 process.exitCode = await runProcess({
   name: 'child',
-  logger: createLogger({ name: 'child', format: 'json', level: 'debug' }),
+  logger,
   graceMs: mode === 'grace' ? 50 : 60_000,
   ...(mode === 'linger' ? { lingerMs: 50 } : {}),
   ...(mode === 'cut' ? { sameWishMs: 0 } : {}),
