@@ -103,6 +103,9 @@ export class JsonLexer {
   #structure(bytes: Buffer, start: number): number {
     const { length } = bytes
     let at = start
+    // The string read last, in variables: most strings are never asked for.
+    let keyStart = -1
+    let keyEnd = 0
     while (at < length) {
       const runEnd = Math.min(at + RUN_BYTES, length)
       let byte = 0
@@ -123,11 +126,13 @@ export class JsonLexer {
           this.#openString(at + 1, false)
           return at + 1
         }
-        this.#setKey(bytes, at + 1, end)
+        keyStart = at + 1
+        keyEnd = end
         at = end + 1
         continue
       }
       if (byte === COLON && this.#depth > 0) {
+        if (keyStart >= 0) this.#setKey(bytes, keyStart, keyEnd)
         this.#want = this.#wanted()
         at += 1
         if (this.#want === 'nothing') continue
@@ -141,6 +146,8 @@ export class JsonLexer {
       if (this.broken) return at
       at += 1
     }
+    // The colon may come with the next chunk.
+    if (keyStart >= 0) this.#setKey(bytes, keyStart, keyEnd)
     return at
   }
 
@@ -256,13 +263,17 @@ export class JsonLexer {
   }
 
   #closeUsage(bytes: Buffer, end: number): void {
-    this.#keepUsage(bytes, end)
+    let text: string
+    if (this.#usageBytes === 0) {
+      this.#usageBytes = end - this.#usageStart
+      text = bytes.toString('utf8', this.#usageStart, end)
+    } else {
+      this.#keepUsage(bytes, end)
+      text = Buffer.concat(this.#usageBefore).toString()
+    }
     this.#usageStart = -1
-    if (this.#usageBytes > CAPTURE_BYTES_MAX) return
-    const [first = bytes] = this.#usageBefore
-    const object = this.#usageBefore.length === 1 ? first : Buffer.concat(this.#usageBefore)
     this.#usageBefore = []
-    this.usage = readUsage(parsedObject(object.toString()), this.#api)
+    if (this.#usageBytes <= CAPTURE_BYTES_MAX) this.usage = readUsage(parsedObject(text), this.#api)
   }
 
   /** What the key before a colon announces, by where it stands. */

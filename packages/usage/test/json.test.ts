@@ -61,6 +61,8 @@ test('push() never believes a usage, a model or a finish reason that is text or 
       choices: [CHOICE],
       z: ['usage', { a: 1 }, 'model', 'free'],
     },
+    { model: 'tiny', choices: [{ ...CHOICE, message: { content: 'x'.repeat(100) + `\\",${forged},"` } }], usage: USAGE },
+    { model: 'tiny', usage: USAGE, choices: [{ finish_reason: 'stop', message: { finish_reason: 'x' } }], x: [{ finish_reason: 'x' }] },
     { usage: USAGE, model: 'tiny', choices: [CHOICE], x: null, y: 'usage', z: { prompt_tokens: 1 } },
   ]
   for (const body of bodies) {

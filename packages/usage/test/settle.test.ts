@@ -61,11 +61,8 @@ test('settle() calls an error of the upstream one, unless the client or we left 
 test('settle() estimates from the pieces of a stream, and from the bytes where a piece is more than a token', () => {
   assert.deepEqual(told(stream([delta('a'), delta(' b'), delta(''), finish(), DONE])), ['estimated', 3, 2])
   assert.deepEqual(told(stream([delta('x'.repeat(50)), delta('y'.repeat(50)), DONE])), ['estimated', 3, 25])
-  assert.deepEqual(
-    told(stream([delta('\\u6a21\\u578b\\ud83e\\udd99'), DONE])),
-    ['estimated', 3, 1],
-    'ten bytes of UTF-8, not 24 of escapes',
-  )
+  const escapes = [delta('a'), delta('\\u6a21'.repeat(6)), delta('\\ud83e\\udd99'.repeat(4)), delta('\\u00e9\\n\\u0041'.repeat(4)), DONE]
+  assert.deepEqual(told(stream(escapes)), ['estimated', 3, 4], '51 bytes of UTF-8, not 141 of escapes')
 })
 
 test('settle() counts reasoning, refusals and tool calls as delivered content', () => {
@@ -92,6 +89,11 @@ test('settle() estimates a JSON body from its content, else from its bytes', () 
     2,
   ])
   assert.deepEqual(told(jsonRun('completions', '{"choices":[{"text":"123456789"}]}')), ['estimated', 1, 3])
+  assert.deepEqual(told(jsonRun('chat', `{"x":{"content":"${'x'.repeat(99)}"},"choices":[{"message":{"content":"12345"}}]}`)), [
+    'estimated',
+    1,
+    2,
+  ])
   assert.deepEqual(told(jsonRun('chat', 'plain text!!')), ['estimated', 1, 3])
   assert.deepEqual(told(jsonRun('chat', '{"choices":[{"message":{"content":""}}]}')), ['estimated', 1, 0])
   assert.deepEqual(told(jsonRun('chat', '{"error":{"message":"no"}}')), ['unknown', null, null])
@@ -101,6 +103,7 @@ test('settle() estimates a JSON body from its content, else from its bytes', () 
 test('settle() believes a running count until what passed after it says more', () => {
   assert.deepEqual(told(broken([running(5, 1), running(5, 2)], 'aborted')), ['continuous', 5, 2])
   assert.deepEqual(told(broken([running(5, 1), delta('a'), delta('b')], 'aborted')), ['estimated', 5, 3])
+  assert.deepEqual(told(broken([delta('a'), usage(5, 1)], 'aborted')), ['continuous', 5, 1], 'nothing has ended yet')
   assert.deepEqual(told(broken([running(5, 1), finish(), usage(5, 9)], 'upstream_reset')), ['reported', 5, 9], 'the last word had come')
   assert.deepEqual(told(stream([running(5, 1), running(5, 2), DONE])), ['reported', 5, 2], 'the stream was whole')
 })
