@@ -15,6 +15,8 @@ export type SharedOptions = {
   readonly logLevel?: string
 }
 
+const LONG_RUNNING = new Set(['up', 'gateway', 'settler', 'api'])
+
 /** Makes what a command is given from its options, wherever on the line they stood. `overrides` come from options of its own. */
 export function contextOf(command: Command, surroundings: Surroundings, overrides: Readonly<Record<string, ConfigOverride>> = {}): Context {
   const options = command.optsWithGlobals<SharedOptions>()
@@ -27,14 +29,16 @@ export function contextOf(command: Command, surroundings: Surroundings, override
     overrides: { ...overrides, 'log.level': { flag: '--log-level', value: options.logLevel } },
   })
   const { level, format } = loaded.value.log
+  // A tool whose output is its result says only what went wrong, unless somebody asked for more.
+  const isQuiet = !LONG_RUNNING.has(command.name()) && loaded.sources.get('log.level')?.kind === 'default'
   return {
     config: loaded.value,
     loaded,
     dir,
     out: createOutput({ json: options.json === true, stdout, stderr }),
     logger: createLogger({
-      level,
-      format: format === 'auto' ? (stderr.isTTY ? 'pretty' : 'json') : format,
+      level: isQuiet ? 'warn' : level,
+      format: format === 'auto' ? (stderr.isTTY || isQuiet ? 'pretty' : 'json') : format,
       stream: stderr,
       name: `ascribe ${command.name()}`,
     }),

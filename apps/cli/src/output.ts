@@ -4,24 +4,19 @@ import { styleText } from 'node:util'
 export type Output = {
   readonly json: boolean
   /** One line of the result. */
-  line(text: string): void
+  readonly line: (text: string) => void
   /** The result as one JSON line (`--json`). */
-  value(value: unknown): void
+  readonly value: (value: unknown) => void
   /** Rows for people: aligned columns under a header. */
-  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void
+  readonly table: (columns: readonly Column[], rows: readonly (readonly string[])[]) => void
   /** A word to the person, not part of the result. */
-  note(text: string): void
+  readonly note: (text: string) => void
   readonly style: Style
 }
 
 export type Column = { readonly title: string; readonly align?: 'left' | 'right' }
-export type Style = {
-  dim(text: string): string
-  bold(text: string): string
-  good(text: string): string
-  bad(text: string): string
-  warn(text: string): string
-}
+/** Words in the colours of a terminal, or plain. */
+export type Style = Readonly<Record<'dim' | 'bold' | 'good' | 'bad' | 'warn', (text: string) => string>>
 
 type Stream = NodeJS.WriteStream
 

@@ -1,21 +1,8 @@
 import { Command, CommanderError, Option } from 'commander'
 import { AscribeError, InputError, errorChain } from '@ascribe/kit'
+import { COMMANDS } from './command-list.ts'
 import { EXIT } from './exit-codes.ts'
-import { addApi } from './commands/api.ts'
-import { addConfig } from './commands/config.ts'
-import { addDoctor } from './commands/doctor.ts'
-import { addEvents } from './commands/events.ts'
-import { addGateway } from './commands/gateway.ts'
-import { addJournal } from './commands/journal.ts'
-import { addKeys } from './commands/keys.ts'
-import { addMigrate } from './commands/migrate.ts'
-import { addOrgs } from './commands/orgs.ts'
-import { addPrices } from './commands/prices.ts'
-import { addRate } from './commands/rate.ts'
-import { addSettler } from './commands/settler.ts'
-import { addStatement } from './commands/statement.ts'
-import { addUp } from './commands/up.ts'
-import { addUsage } from './commands/usage.ts'
+import type { Finish } from './finish.ts'
 import type { Surroundings } from './surroundings.ts'
 import { styleFor } from './output.ts'
 import { VERSION } from './version.ts'
@@ -34,17 +21,15 @@ export async function runProgram(args: readonly string[], surroundings: Surround
     exitCode = code
   }
   try {
-    await createProgram(surroundings, finish).parseAsync([...args], { from: 'user' })
+    const program = await createProgram(args, surroundings, finish)
+    await program.parseAsync([...args], { from: 'user' })
     return exitCode
   } catch (error) {
     return report(error, surroundings)
   }
 }
 
-/** What commands are added to. `finish` sets the exit code of a command that ran to its end. */
-export type Finish = (exitCode: number) => void
-
-function createProgram(surroundings: Surroundings, finish: Finish): Command {
+async function createProgram(args: readonly string[], surroundings: Surroundings, finish: Finish): Promise<Command> {
   const program = new Command('ascribe')
     .description('Ties every token and every bill to exactly one identity.')
     .version(VERSION, '--version')
@@ -59,25 +44,10 @@ function createProgram(surroundings: Surroundings, finish: Finish): Command {
       getErrHelpWidth: () => surroundings.stderr.columns ?? 100,
     })
     .exitOverride()
-  program.action(() => program.help({ error: true }))
-  for (const add of [
-    addUp,
-    addGateway,
-    addSettler,
-    addApi,
-    addMigrate,
-    addOrgs,
-    addKeys,
-    addPrices,
-    addUsage,
-    addStatement,
-    addEvents,
-    addJournal,
-    addRate,
-    addConfig,
-    addDoctor,
-  ]) {
-    add(program, surroundings, finish)
+  for (const { name, description, load } of COMMANDS) {
+    const command = program.command(name).description(description)
+    // A name that stands anywhere on the line may be the command; loading one too many does no harm.
+    if (args.includes(name)) (await load())(command, surroundings, finish)
   }
   addSharedOptions(program)
   return program

@@ -4,15 +4,13 @@ import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/ser
 import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import { openLedger } from '../open-ledger.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import { serverSecretOf } from '../server-secret.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe api`. */
-export function addApi(program: Command, surroundings: Surroundings, finish: Finish): void {
-  program
-    .command('api')
-    .description('run the usage and billing API alone')
+export function configureApi(root: Command, surroundings: Surroundings, finish: Finish): void {
+  root
     .option('--port <port>', 'where it listens', portArgument)
     .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
     .action(async (options: { port?: number; metricsPort?: number }, command: Command) => {

@@ -2,14 +2,12 @@ import type { Command } from 'commander'
 import { contextOf } from '../command.ts'
 import { examine } from '../doctor/examine.ts'
 import { EXIT } from '../exit-codes.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe doctor`. */
-export function addDoctor(program: Command, surroundings: Surroundings, finish: Finish): void {
-  program
-    .command('doctor')
-    .description('look for what is wrong: data directory, secrets, database, schema, journals, prices, upstreams')
+export function configureDoctor(root: Command, surroundings: Surroundings, finish: Finish): void {
+  root
     .addHelpText('after', '\nExit code 0 if nothing is wrong, 1 if something is; what is only worth knowing does not count.')
     .action(async (_options: unknown, command: Command) => {
       const context = contextOf(command, surroundings)

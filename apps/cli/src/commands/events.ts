@@ -21,8 +21,8 @@ type ListOptions = {
 }
 
 /** `ascribe events list|tail|quarantine|replay`. */
-export function addEvents(program: Command, surroundings: Surroundings): void {
-  const events = program.command('events').description('usage records, one a line')
+export function configureEvents(root: Command, surroundings: Surroundings): void {
+  const events = root
   addList(events, surroundings)
   events
     .command('tail')

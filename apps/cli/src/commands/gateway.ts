@@ -4,7 +4,7 @@ import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/ser
 import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import { routesOf } from '../config.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import { runGateway } from '../run-gateway.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { catchAllRoute } from '../up-routes.ts'
@@ -20,10 +20,8 @@ type GatewayOptions = {
 const GRACE_MS = 20_000
 
 /** `ascribe gateway`. */
-export function addGateway(program: Command, surroundings: Surroundings, finish: Finish): void {
-  program
-    .command('gateway')
-    .description('run the metering proxy alone; a settler on the same data directory ships its journal')
+export function configureGateway(root: Command, surroundings: Surroundings, finish: Finish): void {
+  root
     .option('--port <port>', 'where it listens', portArgument)
     .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
     .option('--upstream <url>', 'the engine for every model that has no route, with or without /v1')

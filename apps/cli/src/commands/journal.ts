@@ -5,12 +5,12 @@ import { formatInstant } from '@ascribe/units'
 import { contextOf } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Output } from '../output.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe journal verify|inspect`. */
-export function addJournal(program: Command, surroundings: Surroundings, finish: Finish): void {
-  const journal = program.command('journal').description('the durable logs that gateways write before they answer')
+export function configureJournal(root: Command, surroundings: Surroundings, finish: Finish): void {
+  const journal = root
   journal
     .command('verify')
     .argument('[path]', 'a data directory, or a journal in it (default: the data directory)')

@@ -20,8 +20,8 @@ class DirectoryConflictError extends AscribeError {
 }
 
 /** `ascribe keys create|revoke|map|list`. */
-export function addKeys(program: Command, surroundings: Surroundings): void {
-  const keys = program.command('keys').description('API keys, and whose usage an auth id is')
+export function configureKeys(root: Command, surroundings: Surroundings): void {
+  const keys = root
   addCreate(keys, surroundings)
   addRevoke(keys, surroundings)
   addMap(keys, surroundings)

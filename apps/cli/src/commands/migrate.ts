@@ -3,14 +3,12 @@ import { migrateLedger, pendingLedgerMigrations } from '@ascribe/ledger'
 import { contextOf } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { openDatabaseOnly } from '../open-ledger.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe migrate`. */
-export function addMigrate(program: Command, surroundings: Surroundings, finish: Finish): void {
-  program
-    .command('migrate')
-    .description("bring the database to this program's schema; safe to repeat, and from several machines at once")
+export function configureMigrate(root: Command, surroundings: Surroundings, finish: Finish): void {
+  root
     .option('--check', 'only say what is missing; exit code 1 if anything is')
     .action(async (options: { check?: true }, command: Command) => {
       const context = contextOf(command, surroundings)

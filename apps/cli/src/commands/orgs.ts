@@ -6,8 +6,8 @@ import { changeDirectory, openLedger } from '../open-ledger.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe orgs create|list`. */
-export function addOrgs(program: Command, surroundings: Surroundings): void {
-  const orgs = program.command('orgs').description('the organizations that are billed')
+export function configureOrgs(root: Command, surroundings: Surroundings): void {
+  const orgs = root
   orgs
     .command('create')
     .description('make an organization')

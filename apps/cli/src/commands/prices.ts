@@ -21,8 +21,8 @@ class PriceOverlapError extends AscribeError {
 }
 
 /** `ascribe prices check|diff|apply|list`. */
-export function addPrices(program: Command, surroundings: Surroundings): void {
-  const prices = program.command('prices').description('price books: check, compare, apply')
+export function configurePrices(root: Command, surroundings: Surroundings): void {
+  const prices = root
   prices
     .command('check')
     .argument('<file>', 'a price book, YAML')

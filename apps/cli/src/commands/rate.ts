@@ -11,16 +11,14 @@ import { EXIT } from '../exit-codes.ts'
 import { openSettledLedger } from '../open-ledger.ts'
 import type { Output } from '../output.ts'
 import { readPriceFile } from '../price-file.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 type RateOptions = { readonly dryRun?: true; readonly prices?: string; readonly month: string }
 
 /** `ascribe rate`, `ascribe rate --dry-run`, `ascribe rate verify`. */
-export function addRate(program: Command, surroundings: Surroundings, finish: Finish): void {
-  const rate = program
-    .command('rate')
-    .description('price what is not priced yet; a settler does so by itself')
+export function configureRate(root: Command, surroundings: Surroundings, finish: Finish): void {
+  const rate = root
     .option('--dry-run', 'change nothing: show what a month would come to')
     .option('--prices <file>', 'with --dry-run: by these prices instead of those in force')
     .option('--month <month>', 'with --dry-run: YYYY-MM, UTC (default: this one)', monthArgument, new Date().toISOString().slice(0, 7))

@@ -5,15 +5,13 @@ import { createSettler } from '@ascribe/settler'
 import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import { openLedger } from '../open-ledger.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import { settleInBackground } from '../settle-in-background.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe settler`. */
-export function addSettler(program: Command, surroundings: Surroundings, finish: Finish): void {
-  program
-    .command('settler')
-    .description('run the settler alone: ships the journals of a data directory, rates, publishes keys to gateways')
+export function configureSettler(root: Command, surroundings: Surroundings, finish: Finish): void {
+  root
     .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
     .addHelpText('after', '\nOnly one works on a data directory; a second one waits for its turn.')
     .action(async (options: { metricsPort?: number }, command: Command) => {

@@ -10,10 +10,8 @@ import type { Output } from '../output.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe statement`. */
-export function addStatement(program: Command, surroundings: Surroundings): void {
-  program
-    .command('statement')
-    .description("an organization's statement for a month: per model and key, with quantities, rates and amounts")
+export function configureStatement(root: Command, surroundings: Surroundings): void {
+  root
     .requiredOption('--org <id>', 'the organization, by id or name')
     .requiredOption('--month <month>', 'YYYY-MM, UTC', monthArgument)
     .addHelpText('after', '\nThe records behind a line:  ascribe events list --org ID --from … --to … --model M --auth-id A')

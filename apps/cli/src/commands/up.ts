@@ -5,7 +5,7 @@ import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import type { Context } from '../context.ts'
 import type { Output } from '../output.ts'
-import type { Finish } from '../program.ts'
+import type { Finish } from '../finish.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { startEverything } from '../up.ts'
 import type { Everything } from '../up.ts'
@@ -13,10 +13,8 @@ import type { Everything } from '../up.ts'
 type UpCommandOptions = { readonly port?: number; readonly upstream?: string; readonly prices?: string; readonly trustHeadersFrom?: string }
 
 /** `ascribe up`. */
-export function addUp(program: Command, surroundings: Surroundings, finish: Finish): void {
-  program
-    .command('up')
-    .description('start everything on this machine: gateway, settler, API, database, and a sandbox engine unless there is a real one')
+export function configureUp(root: Command, surroundings: Surroundings, finish: Finish): void {
+  root
     .option('--upstream <url>', 'a real OpenAI-compatible engine, with or without /v1, for every model that has no route')
     .option('--port <port>', 'of the gateway; API and metrics take the next two. 0: every listener takes a free one', portArgument)
     .option('--prices <file>', 'a price book to put in force: from the beginning where there is none yet, else from now')

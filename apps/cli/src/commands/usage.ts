@@ -15,10 +15,8 @@ const DIMENSIONS: readonly UsageDimension[] = ['model', 'day', 'hour', 'key', 'u
 type UsageOptions = { readonly org: string; readonly from: number; readonly to: number; readonly by: readonly UsageDimension[] }
 
 /** `ascribe usage`. */
-export function addUsage(program: Command, surroundings: Surroundings): void {
-  program
-    .command('usage')
-    .description('what an organization has used and what it costs, in a period [from, to)')
+export function configureUsage(root: Command, surroundings: Surroundings): void {
+  root
     .requiredOption('--org <id>', 'the organization, by id or name')
     .requiredOption('--from <instant>', 'RFC 3339, or a day in UTC', instantArgument)
     .requiredOption('--to <instant>', 'not included', instantArgument)
@@ -28,7 +26,6 @@ export function addUsage(program: Command, surroundings: Surroundings): void {
       const context = contextOf(command, surroundings)
       await using ledger = await openSettledLedger(context, 'usage')
       const organization = await organizationNamed(ledger.db, options.org)
-      const { from, to, by } = options
       const report = await usageReport(ledger.db, { organizationId: organization.id, from: options.from, to: options.to, by: options.by })
       if (report !== undefined) printReport(context.out, report, options.by)
     })

@@ -1,0 +1,75 @@
+import type { Command } from 'commander'
+import type { Finish } from './finish.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** Gives a command its options, its subcommands and what it does. */
+export type Configure = (command: Command, surroundings: Surroundings, finish: Finish) => void
+
+/** A command by name, and the module that knows the rest of it: loaded only when it is asked for, so that help is quick. */
+export type CommandEntry = { readonly name: string; readonly description: string; readonly load: () => Promise<Configure> }
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'up',
+    description: 'start everything on this machine: gateway, settler, API, database, and a sandbox engine unless there is a real one',
+    load: async () => (await import('./commands/up.ts')).configureUp,
+  },
+  {
+    name: 'gateway',
+    description: 'run the metering proxy alone; a settler on the same data directory ships its journal',
+    load: async () => (await import('./commands/gateway.ts')).configureGateway,
+  },
+  {
+    name: 'settler',
+    description: 'run the settler alone: ships the journals of a data directory, rates, publishes keys to gateways',
+    load: async () => (await import('./commands/settler.ts')).configureSettler,
+  },
+  { name: 'api', description: 'run the usage and billing API alone', load: async () => (await import('./commands/api.ts')).configureApi },
+  {
+    name: 'migrate',
+    description: "bring the database to this program's schema; safe to repeat, and from several machines at once",
+    load: async () => (await import('./commands/migrate.ts')).configureMigrate,
+  },
+  { name: 'orgs', description: 'the organizations that are billed', load: async () => (await import('./commands/orgs.ts')).configureOrgs },
+  {
+    name: 'keys',
+    description: 'API keys, and whose usage an auth id is',
+    load: async () => (await import('./commands/keys.ts')).configureKeys,
+  },
+  {
+    name: 'prices',
+    description: 'price books: check, compare, apply',
+    load: async () => (await import('./commands/prices.ts')).configurePrices,
+  },
+  {
+    name: 'usage',
+    description: 'what an organization has used and what it costs, in a period [from, to)',
+    load: async () => (await import('./commands/usage.ts')).configureUsage,
+  },
+  {
+    name: 'statement',
+    description: "an organization's statement for a month: per model and key, with quantities, rates and amounts",
+    load: async () => (await import('./commands/statement.ts')).configureStatement,
+  },
+  { name: 'events', description: 'usage records, one a line', load: async () => (await import('./commands/events.ts')).configureEvents },
+  {
+    name: 'journal',
+    description: 'the durable logs that gateways write before they answer',
+    load: async () => (await import('./commands/journal.ts')).configureJournal,
+  },
+  {
+    name: 'rate',
+    description: 'price what is not priced yet; a settler does so by itself',
+    load: async () => (await import('./commands/rate.ts')).configureRate,
+  },
+  {
+    name: 'config',
+    description: 'check the configuration; with --print, show what is in force and from where, secrets masked',
+    load: async () => (await import('./commands/config.ts')).configureConfig,
+  },
+  {
+    name: 'doctor',
+    description: 'look for what is wrong: data directory, secrets, database, schema, journals, prices, upstreams',
+    load: async () => (await import('./commands/doctor.ts')).configureDoctor,
+  },
+]

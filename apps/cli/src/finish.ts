@@ -1,0 +1,2 @@
+/** Sets the exit code of a command that ran to its end. */
+export type Finish = (exitCode: number) => void
