@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type { Clock, Logger, TryLock } from '@ascribe/kit'
-import { listWriters, readJournal, recoverWriter, releaseSegments } from '@ascribe/journal'
-import type { Position } from '@ascribe/journal'
+import { createReleaser, listWriters, readJournal, recoverWriter } from '@ascribe/journal'
+import type { Position, Releaser } from '@ascribe/journal'
 import { ingestBatch, readPosition } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { closeIntent } from './close-intent.ts'
@@ -23,7 +23,18 @@ export type DrainDeps = {
   readonly meters: SettlerMeters
 }
 
-type Writer = { position: Position | undefined; checkedAt: number; done: boolean; corrupt: boolean }
+/** What is known of one writer's journal. */
+type Writer = {
+  readonly releaser: Releaser
+  /** Everything before it is in the ledger. */
+  position: Position | undefined
+  /** When it was last looked whether its process lives. */
+  checkedAt: number
+  /** Its process is dead and all of it has been shipped. */
+  done: boolean
+  /** It is damaged, and its process lives. */
+  corrupt: boolean
+}
 
 /** Ships journals to the ledger, in order; remembers how far it has come, since it alone drains them. */
 export class JournalDrain {
@@ -70,8 +81,7 @@ export class JournalDrain {
       writer.corrupt = !isDead
       return shipped
     }
-    if (writer.position !== undefined && (shipped > 0 || isDead))
-      await releaseSegments(dir, writer.position, { tryLock: this.#deps.tryLock })
+    if (writer.position !== undefined && (shipped > 0 || isDead)) await writer.releaser.release(writer.position)
     writer.done = isDead
     return shipped
   }
@@ -83,7 +93,8 @@ export class JournalDrain {
       return known
     }
     const position = await readPosition(this.#deps.db, name)
-    const writer: Writer = { position, checkedAt: -ALIVE_MS, done: false, corrupt: false }
+    const releaser = createReleaser(dir, { tryLock: this.#deps.tryLock })
+    const writer: Writer = { releaser, position, checkedAt: -ALIVE_MS, done: false, corrupt: false }
     this.#writers.set(dir, writer)
     return writer
   }
