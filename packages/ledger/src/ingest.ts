@@ -9,7 +9,7 @@ import type { WriterPosition } from './positions.ts'
 import { quarantine } from './quarantine-store.ts'
 import type { Refusal } from './quarantine-store.ts'
 import { checkRecord } from './record-check.ts'
-import { RECORD_COLUMNS, recordOfRow, rowLiteral } from './record-row.ts'
+import { RECORD_COLUMNS, canonicalText, recordOfRow, rowLiteral } from './record-row.ts'
 import type { RecordRow } from './record-row.ts'
 
 /** The channel that is notified, without a payload, when new records are committed. */
@@ -180,9 +180,8 @@ function conflict(delivery: Delivery): Refusal {
   return { ...delivery, reason: 'a record with this event id and other content was stored first', conflicting: true }
 }
 
-/** Both were made by one function or by its inverse, so that equal records have their fields in the same order. */
 function isSame(a: UsageRecord, b: UsageRecord): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+  return canonicalText(a) === canonicalText(b)
 }
 
 async function markHours(tx: Queryable, candidates: readonly Candidate[]): Promise<void> {

@@ -18,6 +18,8 @@ const PROVENANCES: ReadonlySet<string> = new Set<Provenance>(['reported', 'conti
 
 /** Instants from 1970 to before 2200: beyond that a clock is wrong, and arithmetic in doubles would not be exact for ever. */
 const INSTANT_MAX = Date.UTC(2200, 0, 1)
+/** As in price books. Anything else is no meter of ours; it is set aside, not charged under a name that was mended. */
+const METER = /^[a-z][a-z0-9_]{0,62}$/
 /** An HTTP status has three digits. */
 const STATUS_MAX = 999
 
@@ -51,7 +53,7 @@ function recordOf(fields: Fields, eventId: string): UsageRecord {
   const id = fields['eventId']
   if (typeof id !== 'string' || !isUuid(id)) throw new Fault('eventId is missing or no UUID')
   if (id !== eventId) throw new Fault('eventId is not the one of its frame')
-  return compact({
+  const record: Fields = {
     eventId: id,
     startedAt: instant(fields, 'startedAt'),
     requestId: required(fields, 'requestId'),
@@ -79,14 +81,10 @@ function recordOf(fields: Fields, eventId: string): UsageRecord {
     completionTokens: count(fields, 'completionTokens'),
     meters: metersOf(fields['meters']),
     firstByteMs: finite(fields, 'firstByteMs'),
-  })
-}
-
-/** Takes out what is undefined: absent is absent. */
-function compact(fields: Record<string, unknown>): UsageRecord {
-  for (const [name, value] of Object.entries(fields)) if (value === undefined) delete fields[name]
-  // Every field was checked above; `api` and `identifiedBy` are only ever passed on, so that a newer gateway may name others.
-  return fields as unknown as UsageRecord
+  }
+  // Every field was checked above; `api` and `identifiedBy` are only ever passed on, so that a newer gateway may name others. Absent
+  // fields are there as undefined: taking them out would cost as much as all the rest.
+  return record as unknown as UsageRecord
 }
 
 function objectOf(value: unknown, name: string): Fields {
@@ -151,26 +149,32 @@ function isCount(value: unknown): value is number {
 }
 
 function metersOf(value: unknown): Meters {
-  const entries = Object.entries(objectOf(value ?? {}, 'meters')).map(([name, quantity]): [string, number] => {
-    if (name === '') throw new Fault('a meter has no name')
-    if (!isCount(quantity)) throw new Fault('a meter is not an integer from 0 to 2^53 - 1')
-    return [storableText(name), quantity]
-  })
-  const meters = Object.fromEntries(entries.toSorted(byName))
-  if (Object.keys(meters).length !== entries.length) throw new Fault('two meters have the same name')
-  return meters
+  const meters = objectOf(value ?? {}, 'meters')
+  // Not by entries: this runs for every record.
+  for (const name in meters) {
+    if (!METER.test(name)) throw new Fault('a meter has a name that no price book can have')
+    if (!isCount(meters[name])) throw new Fault('a meter is not an integer from 0 to 2^53 - 1')
+  }
+  return meters as Meters
 }
 
 function headersOf(value: unknown): Readonly<Record<string, string>> | undefined {
   if (value === undefined || value === null) return undefined
-  const entries = Object.entries(objectOf(value, 'headers')).map(([name, content]): [string, string] => {
+  const headers = objectOf(value, 'headers')
+  let names = 0
+  for (const name in headers) {
+    const content = headers[name]
     if (typeof content !== 'string') throw new Fault('a header is not text')
-    return [storableText(name), storableText(content)]
-  })
-  return entries.length === 0 ? undefined : Object.fromEntries(entries.toSorted(byName))
+    if (storableText(name) !== name || storableText(content) !== content) return storableHeaders(headers)
+    names += 1
+  }
+  return names === 0 ? undefined : (headers as Readonly<Record<string, string>>)
 }
 
-function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
+function storableHeaders(headers: Fields): Readonly<Record<string, string>> | undefined {
+  const entries = Object.entries(headers).map(([name, content]): [string, unknown] => [
+    storableText(name),
+    typeof content === 'string' ? storableText(content) : content,
+  ])
+  return headersOf(Object.fromEntries(entries))
 }

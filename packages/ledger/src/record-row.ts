@@ -44,7 +44,7 @@ export type RecordRow = {
   readonly first_byte_ms: number | null
 }
 
-/** The record that a row holds: equal to the one that was stored, with its fields, headers and meters in the same order. */
+/** The record that a row holds: equal to the one that was stored. */
 export function recordOfRow(row: RecordRow): UsageRecord {
   const record = {
     eventId: row.event_id,
@@ -99,6 +99,16 @@ function metersOf(row: RecordRow): Readonly<Record<string, number>> {
 
 function sorted<Value>(fields: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
   return Object.fromEntries(Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Equal for equal records, whatever the order of their fields, headers and meters. */
+export function canonicalText(record: UsageRecord): string {
+  const fields = Object.entries(record).map(([name, value]): [string, unknown] => [name, isPlain(value) ? sorted<unknown>(value) : value])
+  return JSON.stringify(sorted(Object.fromEntries(fields)))
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, string | number>> {
+  return typeof value === 'object' && value !== null
 }
 
 const NEEDS_QUOTES = /[,()"\\\s]/

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import type { Database } from '@ascribe/postgres'
 import type { UsageRecord } from '@ascribe/usage'
 import { ingestBatch, listQuarantine, readPosition, replayQuarantine, streamEvents } from '../src/index.ts'
@@ -41,7 +42,7 @@ test('ingestBatch() stores records that read back equal, whatever they hold', as
       meters: {
         input_tokens: 0,
         cached_input_tokens: Number.MAX_SAFE_INTEGER,
-        'odd "meter", {}': 7,
+        images: 7,
         input_audio_tokens: 3,
         reasoning_tokens: 1,
       },
@@ -113,6 +114,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['has a negative count', JSON.stringify({ ...good, meters: { input_tokens: -5 } }), /meter/],
   ['has a fraction', JSON.stringify({ ...good, meters: { output_tokens: 1.5 } }), /meter/],
   ['has a count beyond 2^53', JSON.stringify({ ...good, meters: { output_tokens: 2 ** 53 } }), /meter/],
+  ['has a meter with an odd name', JSON.stringify({ ...good, meters: { 'output tokens': 5 } }), /meter/],
   ['has a count as text', JSON.stringify({ ...good, meters: { output_tokens: '5' } }), /meter/],
   ['has a negative total', JSON.stringify({ ...good, promptTokens: -1 }), /promptTokens/],
   ['has no auth id', JSON.stringify({ ...good, authId: '' }), /authId/],
@@ -176,4 +178,34 @@ test('usage_record refuses every change, so that a fact stays a fact', async () 
   for (const sql of ['update usage_record set output_tokens = 0', 'delete from usage_record', 'truncate usage_record']) {
     await assert.rejects(db.query(sql), { sqlstate: '23001' })
   }
+})
+
+test('ingestBatch() stores any text, and finds it to be the same when it comes again', async () => {
+  await using db = await openLedger()
+  // Units, not characters: halves of pairs, controls and NUL are among them.
+  const text = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)), minLength: 1, maxLength: 8 })
+  const odd = fc.oneof(text, fc.constantFrom('\\', '"', ',', '()', '{}', 'NULL', '\\N', ' ', '\0', "'", '\u{1F98A}'))
+  // Names without escapes: V8 14.6 can read an escaped name of one character as a backslash (nodejs/node#63785). Names of HTTP
+  // fields have none of those characters.
+  const name = fc
+    .oneof(odd, fc.constantFrom('X-Saturn-A', '$', "'", '__proto__'))
+    .filter((text_) => !/["\\]|[^ -\u{D7FF}\u{E000}-\u{FFFF}]/u.test(text_))
+  const headers = fc.dictionary(name, odd, { maxKeys: 3, noNullPrototype: true })
+  const record = fc.record({ requestId: odd, authId: odd, model: odd, finishReason: odd, groupId: odd, headers }).map(usageRecord)
+  const storable = (value: string): string => value.toWellFormed().replaceAll('\0', '\u{FFFD}')
+  await fc.assert(
+    fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 20 }), async (generated) => {
+      // Ids of this run: while fast-check shrinks, it comes with the same records again.
+      const records = generated.map((found) => ({ ...found, eventId: usageRecord().eventId }))
+      const first = await deliver(db, records)
+      assert.deepEqual(first, { ...NOTHING, inserted: records.length })
+      assert.deepEqual(await deliver(db, records), { ...NOTHING, duplicates: records.length })
+      const stored = new Map((await recordsOf(db)).map((found) => [found.eventId, found]))
+      for (const { eventId, authId, model = '', finishReason = '' } of records) {
+        const found = stored.get(eventId)
+        assert.deepEqual([found?.authId, found?.model, found?.finishReason], [authId, model, finishReason].map(storable))
+      }
+    }),
+    { numRuns: 40 },
+  )
 })
