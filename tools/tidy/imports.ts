@@ -122,7 +122,7 @@ function consoleIsSafe(tree: Tree): Problem[] {
   })
 }
 
-/** Workspaces by name, for rules that follow dependencies. */
+/** The names of what a workspace ships with. */
 export function dependenciesOf(workspace: Workspace): string[] {
   const { dependencies = {}, optionalDependencies = {} } = workspace.manifest
   return Object.keys({ ...dependencies, ...optionalDependencies })

@@ -65,7 +65,7 @@ proveRules(shapeRules, {
       { files: { 'docs/guide.md': `# Guide\n\nSee ${HOME}/notes.\n` }, found: 'docs/guide.md:3 names the machine path' },
       { files: { [UNITS]: `// as ${HOST} says\n` }, found: `${UNITS}:1 names the registry` },
     ],
-    sound: [{ 'docs/guide.md': 'Set ASCRIBE_DATA=/var/lib/ascribe. See https://example.com/root/page and ./work/notes.\n' }],
+    sound: [{ 'docs/guide.md': `Set ASCRIBE_DATA=/var/lib/ascribe. See https://example.com${HOME}/page and .${HOME}/notes.\n` }],
   },
   'no strays are tracked': {
     faults: [

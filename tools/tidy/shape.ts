@@ -1,11 +1,10 @@
 import type { Problem, Rule } from './rule.ts'
 import type { Source } from './source.ts'
-import { isTest } from './tree.ts'
+import { isForeign, isTest } from './tree.ts'
 import type { Tree } from './tree.ts'
 
 const LINES_MAX = 400
 const TEST_LINES_MAX = 600
-const FOREIGN = /(^|\/)(recorded|generated|fixtures)\//
 const VAGUE = /(^|\/)(utils?|helpers?|misc|common)\.tsx?$/
 const STRAY = /\.(log|tgz|tar|tar\.gz|zip|orig|rej|swp|tmp)$|(^|\/)(\.DS_Store|nohup\.out|core)$/
 // Written so that a plain search of the repository for such words does not find this file.
@@ -18,7 +17,7 @@ const TEST_FUNCTIONS = new Set(['test', 'it', 'describe', 'suite'])
 
 function fitsOnAScreenOrTen(tree: Tree): Problem[] {
   return [...tree.files].flatMap(([file, text]) => {
-    if (!/\.(tsx?|sql)$/.test(file) || FOREIGN.test(file)) return []
+    if (!/\.(tsx?|sql)$/.test(file) || isForeign(file)) return []
     const most = /\.test\.tsx?$/.test(file) ? TEST_LINES_MAX : LINES_MAX
     const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0)
     return lines > most ? [{ file, line: most + 1, says: `has ${lines} lines; split it by idea (at most ${most})` }] : []
@@ -91,7 +90,7 @@ function runsEveryTest(tree: Tree): Problem[] {
 
 function speaksOfItselfAlone(tree: Tree): Problem[] {
   return [...tree.files].flatMap(([file, text]) => {
-    if (file === 'package-lock.json' || FOREIGN.test(file)) return []
+    if (file === 'package-lock.json' || isForeign(file)) return []
     return text.split('\n').flatMap((line, index) => {
       const path = MACHINE_PATH.exec(line)?.[0]
       const host = REGISTRY_HOST.exec(line)?.[0]

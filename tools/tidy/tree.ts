@@ -35,8 +35,6 @@ export type Tree = {
   readonly broken: ReadonlyMap<string, string>
 }
 
-/** Files that rules on code leave alone: bytes that came from elsewhere. */
-const FOREIGN = /(^|\/)(recorded|generated|fixtures)\//
 const WORKSPACE = /^(?:(?:packages|apps)\/[^/]+|e2e|bench)(?=\/)/
 
 /** Builds a tree from paths and texts. */
@@ -59,7 +57,7 @@ export function createTree(texts: Readonly<Record<string, string>> | ReadonlyMap
     return { dir, name: manifest.name ?? dir, manifest }
   })
   const sources = [...files]
-    .filter(([path]) => /\.tsx?$/.test(path) && !FOREIGN.test(path))
+    .filter(([path]) => /\.tsx?$/.test(path) && !isForeign(path))
     .map(([path, text]) => attempt(path, () => parseSource(path, text)))
     .filter((source) => source !== undefined)
   return { files, root: manifestAt('package.json'), workspaces, sources, broken }
@@ -77,6 +75,11 @@ export function readTree(root: string): Tree {
     }
   }
   return createTree(files)
+}
+
+/** Bytes that came from elsewhere: rules on what is written here leave them alone. */
+export function isForeign(path: string): boolean {
+  return /(^|\/)(recorded|generated|fixtures)\//.test(path)
 }
 
 export function workspaceOf(tree: Tree, path: string): Workspace | undefined {
