@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
-import { isRelative, packageOf, targetOf } from '../tidy/imports.ts'
+import { dependenciesOf, isRelative, packageOf, targetOf } from '../tidy/imports.ts'
 import type { Import, Source } from '../tidy/source.ts'
 import { isTest, isTesting } from '../tidy/tree.ts'
-import type { Manifest, Tree, Workspace } from '../tidy/tree.ts'
+import type { Tree, Workspace } from '../tidy/tree.ts'
 
 /** What a packed command is made of. Paths are from the root of the repository and keep their layout inside the package. */
 export type Bundle = {
@@ -28,9 +28,7 @@ export function collectBundle(tree: Tree, entryDir: string): Bundle {
   const workspaces = new Set<Workspace>([entry])
   // A set that grows while it is walked: the new members are walked too.
   for (const workspace of workspaces) {
-    const names = Object.keys(
-      workspace === entry ? { ...workspace.manifest.devDependencies, ...shippedOf(workspace.manifest) } : shippedOf(workspace.manifest),
-    )
+    const names = [...dependenciesOf(workspace), ...(workspace === entry ? Object.keys(entry.manifest.devDependencies ?? {}) : [])]
     for (const name of names) {
       const next = byName.get(name)
       if (next !== undefined) workspaces.add(next)
@@ -45,10 +43,6 @@ export function collectBundle(tree: Tree, entryDir: string): Bundle {
     dependencies: externalsOf(workspaces, byName, 'dependencies'),
     optionalDependencies: externalsOf(workspaces, byName, 'optionalDependencies'),
   }
-}
-
-function shippedOf({ dependencies, optionalDependencies }: Manifest): Readonly<Record<string, string>> {
-  return { ...dependencies, ...optionalDependencies }
 }
 
 function externalsOf(
