@@ -72,9 +72,9 @@ async function refuseOldSchema(db: Database): Promise<void> {
  * shipped here, those of dead processes first recovered; then whatever is dirty is rated.
  */
 export async function openSettledLedger(context: Context, name: string): Promise<OpenLedger> {
-  const ledger = await openLedger(context, { name, logger: context.logger, max: 4 })
+  const ledger = await context.out.progress('opening the ledger', openLedger(context, { name, logger: context.logger, max: 4 }))
   try {
-    await settleNow(context, ledger.db)
+    await context.out.progress('shipping and rating what is new', settleNow(context, ledger.db))
   } catch (error) {
     await ledger[Symbol.asyncDispose]()
     throw error

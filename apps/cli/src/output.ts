@@ -1,14 +1,19 @@
 import { styleText } from 'node:util'
+import { withProgress } from './progress.ts'
 
 /** Where a command's result goes. `stdout` is the result and nothing else; progress and notes go to `stderr`. */
 export type Output = {
   readonly json: boolean
+  /** Whether a person sees the result as it comes. */
+  readonly terminal: boolean
   /** One line of the result. */
   readonly line: (text: string) => void
   /** The result as one JSON line (`--json`). */
   readonly value: (value: unknown) => void
   /** Rows for people: aligned columns under a header. */
   readonly table: (columns: readonly Column[], rows: readonly (readonly string[])[]) => void
+  /** Says what is being done while `work` takes long. */
+  readonly progress: <Result>(what: string, work: Promise<Result>) => Promise<Result>
   /** A word to the person, not part of the result. */
   readonly note: (text: string) => void
   readonly style: Style
@@ -28,12 +33,14 @@ export function createOutput(options: OutputOptions): Output {
   const line = (text: string): void => void stdout.write(`${text}\n`)
   return {
     json,
+    terminal: stdout.isTTY === true,
     style,
     line,
     value: (value) => line(JSON.stringify(value)),
     table: (columns, rows) => {
       for (const text of alignedLines(columns, rows, style)) line(text)
     },
+    progress: (what, work) => withProgress(stderr, what, work),
     note: (text) => void stderr.write(`${text}\n`),
   }
 }

@@ -8,6 +8,7 @@ import type { ProcessScope } from '@ascribe/service'
 import { createSettler, publishPolicy } from '@ascribe/settler'
 import { applyPrices } from './commands/prices.ts'
 import { routesOf } from './config.ts'
+import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { demoOf } from './demo.ts'
@@ -61,7 +62,7 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
   const after = await ingestCursorNow(db)
   const demo = await demoOf(context, db)
   await publishPolicy(db, dir.policy, tryLock)
-  await applyFirstPrices(ledger, options.prices)
+  await applyFirstPrices(ledger, { file: options.prices, isSandbox: isSandboxed(config, options) })
   const settler = createSettler({
     db,
     journal: dir.journal,
@@ -102,11 +103,18 @@ function readiness(gateway: Gateway, trouble: string | undefined): Record<string
   return { journal: check(gateway.unready), settler: check(trouble) }
 }
 
-/** Prices of a file, or those of the sandbox where there are none yet. The first book is in force from the beginning. */
-async function applyFirstPrices({ db }: OpenLedger, file: string | undefined): Promise<void> {
+type FirstPrices = { readonly file: string | undefined; readonly isSandbox: boolean }
+
+/** Prices of a file, or those of the sandbox for its models where there are none yet. The first book is in force from the beginning. */
+async function applyFirstPrices({ db }: OpenLedger, { file, isSandbox }: FirstPrices): Promise<void> {
   const isFirst = (await listPriceVersions(db)).length === 0
   if (file !== undefined) await applyPrices(db, readPriceFile(file), isFirst ? 'beginning' : undefined)
-  else if (isFirst) await applyPrices(db, readPriceFile(SANDBOX_PRICES), 'beginning')
+  else if (isFirst && isSandbox) await applyPrices(db, readPriceFile(SANDBOX_PRICES), 'beginning')
+}
+
+/** Whether there is no engine but our own. */
+function isSandboxed(config: Config, { upstream }: UpOptions): boolean {
+  return upstream === undefined && config.gateway.routes.length === 0
 }
 
 type Reachable = { readonly routes: readonly Route[]; readonly upstream: string; readonly model: string }

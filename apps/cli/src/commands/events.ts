@@ -60,7 +60,8 @@ async function filterOf(ledger: OpenLedger, { org, ...rest }: ListOptions): Prom
 }
 
 function print({ out }: Context, record: LedgerRecord): void {
-  if (out.json) return out.value(toEventJson(record))
+  // Programs read this through a pipe, with --json or without: a line for people is only for a terminal.
+  if (out.json || !out.terminal) return out.value(toEventJson(record))
   const { startedAt, eventId, authId, model, modelAsked, outcome, provenance, promptTokens, completionTokens } = record.record
   const counts = `${promptTokens ?? '?'} in, ${completionTokens ?? '?'} out`
   out.line(

@@ -18,7 +18,7 @@ export function configureJournal(root: Command, surroundings: Surroundings, fini
     .addHelpText('after', '\nReads live journals too. Exit code 0 only if all of it holds.')
     .action(async (path: string | undefined, _options: unknown, command: Command) => {
       const { out, dir } = contextOf(command, surroundings)
-      const report = await verifyJournal(path ?? dir.root)
+      const report = await out.progress('reading journals', verifyJournal(path ?? dir.root))
       if (!report.ok) finish(EXIT.failed)
       if (out.json) out.value(report)
       else printReport(out, report)

@@ -4,6 +4,7 @@ import { SCOPES, createApiKey } from '@ascribe/identity'
 import type { Scope } from '@ascribe/identity'
 import { AscribeError, InputError } from '@ascribe/kit'
 import { createCredential, listCredentials, mapAuthId, revokeCredential } from '@ascribe/ledger'
+import type { Credential } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { formatInstant } from '@ascribe/units'
 import { instantArgument } from '../arguments.ts'
@@ -139,20 +140,7 @@ function addList(keys: Command, surroundings: Surroundings): void {
       await using ledger = await openLedger(context, { name: 'keys', logger: context.logger })
       const filter = options.org === undefined ? {} : { organizationId: (await organizationNamed(ledger.db, options.org)).id }
       const found = await listCredentials(ledger.db, filter)
-      if (context.out.json) {
-        for (const { authId, publicId, name, scopes, organizationId, createdAt, revokedAt } of found) {
-          context.out.value({
-            auth_id: authId,
-            public_id: publicId,
-            name,
-            scopes,
-            organization_id: organizationId,
-            created_at: formatInstant(createdAt),
-            revoked_at: revokedAt === undefined ? undefined : formatInstant(revokedAt),
-          })
-        }
-        return
-      }
+      if (context.out.json) return context.out.value(found.map(credentialJson))
       context.out.table(
         [{ title: 'auth id' }, { title: 'key' }, { title: 'name' }, { title: 'scopes' }, { title: 'organization' }, { title: 'state' }],
         found.map((key) => [
@@ -165,4 +153,16 @@ function addList(keys: Command, surroundings: Surroundings): void {
         ]),
       )
     })
+}
+
+function credentialJson({ authId, publicId, name, scopes, organizationId, createdAt, revokedAt }: Credential): Record<string, unknown> {
+  return {
+    auth_id: authId,
+    public_id: publicId,
+    name,
+    scopes,
+    organization_id: organizationId,
+    created_at: formatInstant(createdAt),
+    revoked_at: revokedAt === undefined ? undefined : formatInstant(revokedAt),
+  }
 }

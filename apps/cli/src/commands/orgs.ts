@@ -28,9 +28,9 @@ export function configureOrgs(root: Command, surroundings: Surroundings): void {
       await using ledger = await openLedger(context, { name: 'orgs', logger: context.logger })
       const found = await listOrganizations(ledger.db)
       if (context.out.json) {
-        for (const { id, name, currency, createdAt } of found)
-          context.out.value({ id, name, currency, created_at: formatInstant(createdAt) })
-        return
+        return context.out.value(
+          found.map(({ id, name, currency, createdAt }) => ({ id, name, currency, created_at: formatInstant(createdAt) })),
+        )
       }
       context.out.table(
         [{ title: 'id' }, { title: 'name' }, { title: 'currency' }, { title: 'created' }],

@@ -54,8 +54,8 @@ export function configurePrices(root: Command, surroundings: Surroundings): void
       await using ledger = await openLedger(context, { name: 'prices', logger: context.logger })
       const versions = await listPriceVersions(ledger.db)
       if (context.out.json) {
-        for (const { sequence, currency, effectiveFrom, sha256, file, appliedAt, appliedBy } of versions) {
-          context.out.value({
+        return context.out.value(
+          versions.map(({ sequence, currency, effectiveFrom, sha256, file, appliedAt, appliedBy }) => ({
             sequence,
             currency,
             effective_from: startText(effectiveFrom),
@@ -63,9 +63,8 @@ export function configurePrices(root: Command, surroundings: Surroundings): void
             file,
             applied_at: formatInstant(appliedAt),
             applied_by: appliedBy,
-          })
-        }
-        return
+          })),
+        )
       }
       context.out.table(
         [

@@ -50,8 +50,8 @@ export function configureRate(root: Command, surroundings: Surroundings, finish:
 function printRuns(out: Output, runs: readonly DryRun[]): void {
   const rows = runs.flatMap(({ currency, rows: inCurrency }) => inCurrency.map((row) => ({ currency, ...row })))
   if (out.json) {
-    for (const { organizationId, name, currency, before, after, unpricedBefore, unpricedAfter } of rows) {
-      out.value({
+    return out.value(
+      rows.map(({ organizationId, name, currency, before, after, unpricedBefore, unpricedAfter }) => ({
         organization_id: organizationId,
         name,
         currency,
@@ -60,9 +60,8 @@ function printRuns(out: Output, runs: readonly DryRun[]): void {
         change: formatNano(difference(after, before)),
         unpriced_before: Number(unpricedBefore),
         unpriced_after: Number(unpricedAfter),
-      })
-    }
-    return
+      })),
+    )
   }
   out.table(
     [
@@ -93,9 +92,9 @@ function addVerify(rate: Command, surroundings: Surroundings, finish: Finish): v
       const context = contextOf(command, surroundings)
       await using ledger = await openSettledLedger(context, 'rate')
       // `rate` itself has a --month with a default, which commander would hand down: only a month that was asked for narrows this.
-      const { records, hours, pendingHours, differences } = await verifyRating(
-        ledger.db,
-        options.month === undefined ? {} : { month: options.month },
+      const { records, hours, pendingHours, differences } = await context.out.progress(
+        'recounting',
+        verifyRating(ledger.db, options.month === undefined ? {} : { month: options.month }),
       )
       if (differences.length > 0) finish(EXIT.failed)
       if (context.out.json) {

@@ -33,17 +33,16 @@ export function configureUsage(root: Command, surroundings: Surroundings): void 
 
 function printReport(out: Output, { currency, rows }: UsageReport, by: readonly UsageDimension[]): void {
   if (out.json) {
-    for (const { key, records, heldRecords, meters, amount } of rows) {
-      out.value({
+    return out.value(
+      rows.map(({ key, records, heldRecords, meters, amount }) => ({
         ...key,
         records: Number(records),
         held_records: Number(heldRecords),
         meters: numbers(meters),
         amount: formatNano(amount),
         currency,
-      })
-    }
-    return
+      })),
+    )
   }
   const meters = [...new Set(rows.flatMap((row) => Object.keys(row.meters)))].toSorted()
   const right = (title: string): Column => ({ title, align: 'right' })
