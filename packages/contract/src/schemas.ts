@@ -13,7 +13,7 @@ import type {
 } from './types.ts'
 
 /** The most records on a page. */
-export const PAGE_MAX = 1000
+const PAGE_MAX = 1000
 
 const decimal = z
   .string()
@@ -26,7 +26,7 @@ const month = z
 const amount = z.int().min(0)
 const count = (description: string): z.ZodType<number | null> => amount.nullable().meta({ description: `${description} Null: unknown.` })
 
-export const StatementLineSchema: z.ZodType<StatementLine> = z
+const StatementLineSchema: z.ZodType<StatementLine> = z
   .strictObject({
     model: z.string().meta({ description: 'As the engine named it; prices go by it.' }),
     auth_id: z.string().meta({ description: 'The key or token that the usage is attributed to.' }),
@@ -56,7 +56,7 @@ export const StatementSchema: z.ZodType<Statement> = z
   })
   .meta({ id: 'Statement' })
 
-export const UsageEventSchema: z.ZodType<UsageEvent> = z
+const UsageEventSchema: z.ZodType<UsageEvent> = z
   .looseObject({
     event_id: z.uuid(),
     request_id: z.string().meta({ description: "The client's X-Request-Id, else the event id. Not unique." }),

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { silentLogger, systemClock } from '@ascribe/kit'
+import { errorCode, silentLogger, systemClock } from '@ascribe/kit'
 import { openJournalWriter } from '../src/index.ts'
 import { nextId, tryLock } from './kit.ts'
 
@@ -30,7 +30,7 @@ async function request(): Promise<void> {
 
 async function fill(): Promise<void> {
   const open: string[] = []
-  let code: unknown
+  let code: string | undefined
   while (code === undefined) {
     const id = nextId()
     try {
@@ -38,7 +38,7 @@ async function fill(): Promise<void> {
       open.push(id)
       say(`i ${id}`)
     } catch (cause) {
-      code = cause instanceof Error && 'code' in cause ? cause.code : String(cause)
+      code = errorCode(cause) ?? 'none'
     }
   }
   say(`refused ${String(code)}`)

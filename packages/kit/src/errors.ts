@@ -47,11 +47,15 @@ export function errorChain(thrown: unknown): string {
   const messages: string[] = []
   let current: unknown = thrown
   for (let depth = 0; depth < 10 && current !== undefined && current !== null; depth += 1) {
-    const message = current instanceof Error ? current.message || current.name : String(current)
+    const message = current instanceof Error ? current.message || current.name : textOf(current)
     if (message !== messages.at(-1)) messages.push(message)
     current = current instanceof Error ? current.cause : undefined
   }
   return messages.join(': ')
+}
+
+function textOf(thrown: unknown): string {
+  return typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown)
 }
 
 /** The `code` of a Node or database error (`ENOSPC`, `ECONNREFUSED`, `23505`), if it has one. */

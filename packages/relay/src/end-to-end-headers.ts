@@ -30,7 +30,7 @@ export function isNamed(name: string, lower: string): boolean {
   return name.length === lower.length && (name === lower || name.toLowerCase() === lower)
 }
 
-const FIRST_LETTERS = new Set([...'ckptuCKPTU'].map((letter) => letter.charCodeAt(0)))
+const FIRST_LETTERS = new Set('ckptuCKPTU'.split('').map((letter) => letter.charCodeAt(0)))
 
 function isHopByHop(name: string): boolean {
   // Most names end here, before anything is allocated for a lower-case copy.

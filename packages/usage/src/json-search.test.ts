@@ -6,7 +6,7 @@ import { ENDS_ESCAPED, NativeSearch, unescapedQuote } from './json-search.ts'
 /** The same, one byte after the other. */
 function quoteByStepping(text: string): number {
   let isEscaped = false
-  for (const [index, character] of [...text].entries()) {
+  for (const [index, character] of text.split('').entries()) {
     if (isEscaped) isEscaped = false
     else if (character === '"') return index
     else isEscaped = character === '\\'

@@ -6,9 +6,9 @@ import { StreamTally } from './stream-tally.ts'
 import { isFields } from './usage-block.ts'
 
 /** An incomplete event is held up to this size where an event may have to be withheld; a longer one is never withheld. */
-export const HOLD_BYTES_MAX: number = 16 * 1024
+const HOLD_BYTES_MAX: number = 16 * 1024
 /** A longer event is not parsed: it counts as one piece of content. */
-export const PARSE_BYTES_MAX: number = 1024 * 1024
+const PARSE_BYTES_MAX: number = 1024 * 1024
 
 const LF = 0x0a
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const

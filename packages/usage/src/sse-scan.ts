@@ -11,7 +11,7 @@ const DATA = [0x64, 0x61, 0x74, 0x61, 0x3a] as const
 const DONE = [0x5b, 0x44, 0x4f, 0x4e, 0x45, 0x5d] as const
 
 /** Whether the line at `at` ends the stream: clients compare the start of the data with `[DONE]`, some after trimming. */
-export function terminalAt(bytes: Buffer, at: number): 'yes' | 'no' | 'unclear' {
+function terminalAt(bytes: Buffer, at: number): 'yes' | 'no' | 'unclear' {
   let position = at
   for (const byte of DATA) {
     if (bytes[position] !== byte) return position >= bytes.length ? 'unclear' : 'no'

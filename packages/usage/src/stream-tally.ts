@@ -89,7 +89,7 @@ export class StreamTally {
 }
 
 /** Bytes of what was generated in a choice of a chunk (`delta` or `text`) or of a whole reply (`message` or `text`). */
-export function contentBytesOf(choice: Fields): number {
+function contentBytesOf(choice: Fields): number {
   const delta = choice['delta'] ?? choice['message']
   const text = choice['text']
   let bytes = typeof text === 'string' ? Buffer.byteLength(text) : 0

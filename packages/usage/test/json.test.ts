@@ -67,7 +67,7 @@ test('push() never believes a usage, a model or a finish reason that is text or 
   ]
   for (const body of bodies) {
     const text = JSON.stringify(body)
-    for (const chunks of [[text], [...text]]) {
+    for (const chunks of [[text], text.split('')]) {
       const outcome = read(text, { chunks })
       assert.deepEqual(quantities(outcome), ['reported', 7, 3], text)
       assert.deepEqual([outcome.settlement.model, outcome.settlement.finishReason], ['tiny', 'stop'], text)

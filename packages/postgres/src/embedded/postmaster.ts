@@ -18,7 +18,7 @@ const STOP_IMMEDIATE_MS = 10_000
 export type ProcessState = 'server' | 'gone' | 'foreign'
 
 /** The process id in the folder's `postmaster.pid`. `unreadable`: the file is there without one (its writer was killed). */
-export async function readPostmasterPid(cluster: string): Promise<number | 'none' | 'unreadable'> {
+async function readPostmasterPid(cluster: string): Promise<number | 'none' | 'unreadable'> {
   let text: string
   try {
     text = await readFile(join(cluster, 'postmaster.pid'), 'utf8')

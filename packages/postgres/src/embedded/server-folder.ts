@@ -33,7 +33,7 @@ const MUTE_MS_MAX = 5_000
 const POLL_MS = 10
 
 /** The databases of PostgreSQL's own; presence and administration go there. */
-export const MAINTENANCE_DATABASE = 'postgres'
+const MAINTENANCE_DATABASE = 'postgres'
 
 export const clusterOf = (folder: string): string => join(folder, 'cluster')
 
