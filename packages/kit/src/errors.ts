@@ -55,7 +55,8 @@ export function errorChain(thrown: unknown): string {
 }
 
 function textOf(thrown: unknown): string {
-  return typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown)
+  // Whatever it is, turning it into text must not throw, and must not print what may be a secret inside it.
+  return typeof thrown === 'object' || typeof thrown === 'function' ? Object.prototype.toString.call(thrown) : String(thrown)
 }
 
 /** The `code` of a Node or database error (`ENOSPC`, `ECONNREFUSED`, `23505`), if it has one. */
