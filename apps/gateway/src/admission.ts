@@ -21,17 +21,26 @@ export type Caller = {
   readonly requestId?: string
 }
 
-export type Admission = { readonly kind: 'caller'; readonly caller: Caller } | { readonly kind: 'refused'; readonly reply: Reply }
+export type Admitted = {
+  readonly kind: 'caller'
+  readonly caller: Caller
+  /** Whether the request's identity headers were believed; else nothing that reads them may get them. */
+  readonly isIdentityTrusted: boolean
+}
+
+export type Admission = Admitted | { readonly kind: 'refused'; readonly reply: Reply }
 
 export type AdmissionDeps = {
   readonly gate: (input: GateInput) => GateOutcome
+  /** Lower-case name of the edge's secret header, which is never recorded, whatever it is called. */
+  readonly secretHeader: string | undefined
   readonly meters: GatewayMeters
   readonly logger: Logger
 }
 
 /** Lets in what can be attributed. Everything else is answered here, before any upstream work and without a record. */
 export function createAdmission(deps: AdmissionDeps): (head: RequestHead) => Admission {
-  const { gate, meters, logger } = deps
+  const { gate, secretHeader, meters, logger } = deps
 
   function refuse(reason: string, reply: Reply): Admission {
     meters.refused.add(1, { reason })
@@ -68,7 +77,11 @@ export function createAdmission(deps: AdmissionDeps): (head: RequestHead) => Adm
       logger.warn('request refused: X-Request-Id is invalid', { peer: head.peer })
       return refuse('invalid_request_id', plainReply(400, INVALID_REQUEST_ID))
     }
-    return { kind: 'caller', caller: callerOf(outcome, requestId) }
+    return {
+      kind: 'caller',
+      caller: callerOf(outcome, requestId, secretHeader),
+      isIdentityTrusted: outcome.kind === 'headers' || outcome.stripped === 0,
+    }
   }
 }
 
@@ -88,16 +101,29 @@ function requestIdOf(head: RequestHead): string | undefined | typeof INVALID {
   return found
 }
 
-function callerOf(outcome: Extract<GateOutcome, { kind: 'headers' | 'key' }>, requestId: string | undefined): Caller {
+type Attributed = Extract<GateOutcome, { kind: 'headers' | 'key' }>
+
+function callerOf(outcome: Attributed, requestId: string | undefined, secretHeader: string | undefined): Caller {
   const { count: _count, repeated: _repeated, others, authId: _authId, resourceId, ...identity } = outcome.identity
+  const headers = secretHeader === undefined ? others : without(others, secretHeader)
   return {
     ...identity,
     identifiedBy: outcome.kind,
     authId: outcome.kind === 'headers' ? outcome.identity.authId : outcome.key.authId,
     ...(outcome.kind === 'headers' && resourceId !== undefined && { resourceId }),
-    ...(others !== undefined && { headers: others }),
+    ...(headers !== undefined && { headers }),
     ...(requestId !== undefined && { requestId }),
   }
+}
+
+/** The secret may have a name with the prefix of identity headers, and would be taken for one. */
+function without(
+  headers: Readonly<Record<string, string>> | undefined,
+  lowerCaseName: string,
+): Readonly<Record<string, string>> | undefined {
+  if (headers === undefined) return undefined
+  const kept = Object.entries(headers).filter(([name]) => name.toLowerCase() !== lowerCaseName)
+  return kept.length === 0 ? undefined : Object.fromEntries(kept)
 }
 
 function unauthenticated(reason: 'no_key' | 'unknown_key'): Reply {

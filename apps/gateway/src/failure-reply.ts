@@ -1,8 +1,13 @@
 import type { FailureKind, Reply } from '@ascribe/relay'
 import { notAdmittedReply, serverError } from './replies.ts'
 
-/** What a client is told when no reply came from the upstream. The cause is in our log: it may name hosts. */
-export function failureReply(kind: FailureKind): Reply {
+/** What a client is told when no reply came from the upstream, with the id to ask about. The cause is in our log: it may name hosts. */
+export function failureReply(kind: FailureKind, requestId: string): Reply {
+  const reply = replyTo(kind)
+  return { ...reply, headers: [...reply.headers, 'X-Request-Id', requestId] }
+}
+
+function replyTo(kind: FailureKind): Reply {
   switch (kind) {
     case 'not_admitted':
       return notAdmittedReply()

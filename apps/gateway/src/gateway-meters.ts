@@ -1,4 +1,4 @@
-import type { Counter, Gauge, Histogram, Meters } from '@ascribe/kit'
+import type { Counter, Histogram, Meters } from '@ascribe/kit'
 
 /** What the gateway counts. One place, so that names and help texts are said once. */
 export type GatewayMeters = {
@@ -7,9 +7,7 @@ export type GatewayMeters = {
   readonly strippedHeaders: Counter
   /** By `outcome` and `provenance`. */
   readonly records: Counter
-  readonly openRequests: Gauge
   readonly firstByte: Histogram
-  readonly withheldEvents: Counter
 }
 
 export function createGatewayMeters(meters: Meters): GatewayMeters {
@@ -20,13 +18,8 @@ export function createGatewayMeters(meters: Meters): GatewayMeters {
       'Identity headers dropped because their peer is not trusted.',
     ),
     records: meters.counter('ascribe_gateway_usage_records_total', 'Usage records settled, by outcome and provenance.'),
-    openRequests: meters.gauge('ascribe_gateway_open_requests', 'Admitted requests that have not been settled.'),
     firstByte: meters.histogram('ascribe_gateway_first_byte_seconds', "From admission to the first byte of the upstream's reply.", {
       buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
     }),
-    withheldEvents: meters.counter(
-      'ascribe_gateway_withheld_usage_events_total',
-      'Usage events of streams withheld because only we had asked for them.',
-    ),
   }
 }

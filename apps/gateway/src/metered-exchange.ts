@@ -9,7 +9,6 @@ import { failureReply } from './failure-reply.ts'
 import type { GatewayMeters } from './gateway-meters.ts'
 import { createFramedBody, createOpaqueBody, readBody } from './reply-body.ts'
 import type { ReplyBody } from './reply-body.ts'
-import { notAdmittedReply } from './replies.ts'
 import { clientHeaders } from './upstream-headers.ts'
 import type { OpenRecord } from './usage-journal.ts'
 
@@ -41,6 +40,8 @@ export class MeteredExchange implements Exchange {
   #clientLeft = false
   /** Set once, when the settlement has been asked for. */
   #settled: Promise<void> | undefined
+  /** The reply has ended one way or the other, and is settled when its copy has been decoded. */
+  #settling: Promise<void> | undefined
 
   constructor(options: MeteredExchangeOptions) {
     this.#options = options
@@ -67,8 +68,8 @@ export class MeteredExchange implements Exchange {
     } else if (reader.form === 'json' && contentLength !== undefined) {
       this.#body = createFramedBody(contentLength)
     }
-    const mayWithhold = reader.form === 'sse' && this.#options.injected && !encoded
-    return { status, headers: clientHeaders(headers, intent.requestId, { dropContentLength: mayWithhold }) }
+    // A stream is whole with its terminal event, whatever its upstream promised to send after it; and an event may be withheld.
+    return { status, headers: clientHeaders(headers, intent.requestId, { dropContentLength: reader.form === 'sse' }) }
   }
 
   data(chunk: Buffer, sink: Sink): void {
@@ -76,7 +77,7 @@ export class MeteredExchange implements Exchange {
     if (reader === undefined) return
     if (this.#copy !== undefined || this.#body !== readBody) {
       if (this.#copy === undefined) reader.push(chunk)
-      else this.#copy.write(chunk)
+      else sink.barrier(this.#readCopy(this.#copy, chunk, reader))
       this.#body.data(chunk, NO_STEP, sink)
       return
     }
@@ -90,7 +91,8 @@ export class MeteredExchange implements Exchange {
   end(sink: Sink): void {
     const copy = this.#copy
     if (copy !== undefined) {
-      sink.barrier(this.#settleCopy(copy, this.#outcome(), true))
+      this.#settling = this.#settleCopy(copy, this.#outcome(), true)
+      sink.barrier(this.#settling)
       this.#body.end(NO_STEP, sink)
       sink.end()
       return
@@ -106,7 +108,7 @@ export class MeteredExchange implements Exchange {
     if (failure.kind === 'not_admitted') {
       logger.error('request refused: its intent cannot be recorded', { eventId: intent.eventId, error: failure.cause })
       meters.refused.add(1, { reason: 'not_recorded' })
-      sink.reply(notAdmittedReply())
+      sink.reply(failureReply(failure.kind, intent.requestId))
       return
     }
     if (this.#settled !== undefined) {
@@ -117,7 +119,8 @@ export class MeteredExchange implements Exchange {
     const outcome = this.#failedOutcome(failure)
     if (outcome !== 'aborted')
       logger.warn('upstream failed', { eventId: intent.eventId, route: intent.route, kind: failure.kind, cause: errorChain(failure.cause) })
-    const settled = this.#copy === undefined ? this.#settle(outcome) : this.#settleCopy(this.#copy, outcome, false)
+    this.#settling = this.#copy === undefined ? this.#settleBroken(outcome) : this.#settleCopy(this.#copy, outcome, false)
+    const settled = this.#settling
     if (this.#status !== undefined || this.#clientLeft) {
       settled.catch(() => {
         // Logged by the journal, which admits nothing more; the client gets a broken reply in any case.
@@ -126,7 +129,7 @@ export class MeteredExchange implements Exchange {
       return
     }
     sink.barrier(settled)
-    sink.reply(failureReply(failure.kind))
+    sink.reply(failureReply(failure.kind, intent.requestId))
   }
 
   clientGone(): Drain {
@@ -146,18 +149,34 @@ export class MeteredExchange implements Exchange {
     return this.#status === undefined ? 'upstream_error' : 'upstream_reset'
   }
 
+  /** The client gets a compressed chunk when we know what is in it: the terminal event waits for the settlement there too. */
+  async #readCopy(copy: DecodedCopy, chunk: Buffer, reader: ReplyReader): Promise<void> {
+    await copy.write(chunk)
+    if (reader.terminal) await (this.#settled ?? this.#settling ?? this.#settle(this.#outcome()))
+  }
+
   /** Settles once the copy has been decoded as far as it came. */
   async #settleCopy(copy: DecodedCopy, outcome: Outcome, whole: boolean): Promise<void> {
-    await copy.end()
-    if (whole) this.#reader?.end()
-    await this.#settle(outcome)
+    const decoded = await copy.end()
+    if (this.#settled === undefined) {
+      this.#reader?.end(whole && decoded ? 'whole' : 'broken')
+      void this.#settle(outcome)
+    }
+    await this.#settled
+  }
+
+  #settleBroken(outcome: Outcome): Promise<void> {
+    // Usage may stand in an event that lacks only its end.
+    this.#reader?.end('broken')
+    return this.#settle(outcome)
   }
 
   #settle(outcome: Outcome): Promise<void> {
-    const { record, multipleChoices, clock, meters } = this.#options
+    const { intent, record, multipleChoices, clock, meters } = this.#options
     const settlement = settle(this.#reader?.observation, {
       outcome,
-      endedAt: clock(),
+      // A clock that is set back must not make a request end before it began.
+      endedAt: Math.max(intent.startedAt, clock()),
       multipleChoices,
       ...(this.#status !== undefined && { status: this.#status }),
       ...(this.#firstByteMs !== undefined && { firstByteMs: this.#firstByteMs }),

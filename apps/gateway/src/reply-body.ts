@@ -30,6 +30,7 @@ export function createFramedBody(contentLength: number): ReplyBody {
   let last: Buffer | undefined
   return {
     data(chunk, _step, sink) {
+      if (chunk.length === 0) return
       remaining -= chunk.length
       if (remaining > 0) sink.write(chunk)
       else last = chunk

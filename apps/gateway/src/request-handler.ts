@@ -3,7 +3,7 @@ import { singleHeader } from '@ascribe/identity'
 import type { Decision, Drain, RequestHead, Verdict } from '@ascribe/relay'
 import { boundText, scanRequest, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
-import type { Admission, Caller } from './admission.ts'
+import type { Admission, Admitted } from './admission.ts'
 import { endpointOf } from './endpoints.ts'
 import type { Endpoint } from './endpoints.ts'
 import type { GatewayMeters } from './gateway-meters.ts'
@@ -37,18 +37,22 @@ type Billable = Extract<Endpoint, { kind: 'billable' }>
 
 /** Gives the first word on every request: what it is, whose it is, and where it goes. */
 export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHead) => Verdict {
-  function decide(head: RequestHead, caller: Caller, endpoint: Billable, body: Buffer): Decision {
+  function decide({ head, admitted, endpoint }: Asked, body: Buffer): Decision {
     const facts = scanRequest(body, endpoint.api)
     if (facts.kind === 'invalid') return refuse(deps, 'invalid_body', facts.message, facts.param)
-    const route = deps.routes.find({ model: facts.model, resourceId: caller.resourceId })
+    const route = deps.routes.find({ model: facts.model, resourceId: admitted.caller.resourceId })
     if (route === undefined) return unroutable(deps, facts.model)
-    if (route.multipleChoices === 'refuse' && facts.choices * facts.prompts > 1) {
+    // Embeddings have one count for all inputs with every engine.
+    if (route.multipleChoices === 'refuse' && endpoint.api !== 'embeddings' && facts.choices * facts.prompts > 1) {
       return refuse(deps, 'multiple_choices', 'This model serves one choice for one prompt at a time.', facts.choices > 1 ? 'n' : 'prompt')
     }
-    return forward(deps, { head, caller, endpoint, body, facts, route })
+    return forward(deps, { head, admitted, endpoint, body, facts, route })
   }
 
   return (head) => {
+    // Before anything else: who cannot be attributed learns nothing about what is here.
+    const admission = deps.admit(head)
+    if (admission.kind === 'refused') return { kind: 'reply', reply: admission.reply }
     const endpoint = endpointOf(head.method, head.target)
     if (endpoint.kind === 'unknown') {
       deps.meters.refused.add(1, { reason: 'unknown_path' })
@@ -62,8 +66,6 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
       const reply = invalidRequest(`Only ${endpoint.allow} is allowed here.`, { status: 405, code: 'method_not_allowed' })
       return { kind: 'reply', reply: { ...reply, headers: [...reply.headers, 'allow', endpoint.allow] } }
     }
-    const admission = deps.admit(head)
-    if (admission.kind === 'refused') return { kind: 'reply', reply: admission.reply }
     if (endpoint.kind === 'models') return { kind: 'reply', reply: modelsReply(deps.routes.models) }
     if (endpoint.kind === 'model') return { kind: 'reply', reply: modelReply(deps.routes.models, endpoint.id) }
     const encoding = singleHeader(head.headers, 'content-encoding')
@@ -74,23 +76,26 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
         reply: invalidRequest('The request body must not be compressed.', { status: 415, code: 'unsupported_encoding' }),
       }
     }
-    return { kind: 'read', bodyBytesMax: deps.bodyBytesMax, decide: (body) => decide(head, admission.caller, endpoint, body) }
+    return { kind: 'read', bodyBytesMax: deps.bodyBytesMax, decide: (body) => decide({ head, admitted: admission, endpoint }, body) }
   }
 }
 
-type Admitted = {
+type Asked = {
   readonly head: RequestHead
-  readonly caller: Caller
+  readonly admitted: Admitted
   readonly endpoint: Billable
+}
+
+type Forwarded = Asked & {
   readonly body: Buffer
   readonly facts: RequestFacts
   readonly route: Route
 }
 
-function forward(deps: RequestHandlerDeps, admitted: Admitted): Decision {
-  const { head, caller, endpoint, body, facts, route } = admitted
+function forward(deps: RequestHandlerDeps, forwarded: Forwarded): Decision {
+  const { head, admitted, endpoint, body, facts, route } = forwarded
   const eventId = deps.newId()
-  const intent = intentOf(admitted, eventId, deps.clock())
+  const intent = intentOf(forwarded, eventId, deps.clock())
   const record = openRecord(deps.journal, intent)
   const { parts, injected } = spliceIncludeUsage(body, facts)
   return {
@@ -101,9 +106,10 @@ function forward(deps: RequestHandlerDeps, admitted: Admitted): Decision {
     headers: upstreamHeaders(head.headers, {
       route,
       identityPrefix: deps.identityPrefix,
+      isIdentityTrusted: admitted.isIdentityTrusted,
       secretHeader: deps.secretHeader,
       eventId,
-      clientRequestId: caller.requestId,
+      clientRequestId: admitted.caller.requestId,
     }),
     body: parts,
     ready: record.admitted,
@@ -121,8 +127,8 @@ function forward(deps: RequestHandlerDeps, admitted: Admitted): Decision {
   }
 }
 
-function intentOf({ caller, endpoint, facts, route }: Admitted, eventId: string, startedAt: number): Intent {
-  const { requestId = eventId, resourceId = route.resourceId, resourceType = route.resourceType, ...identity } = caller
+function intentOf({ admitted, endpoint, facts, route }: Forwarded, eventId: string, startedAt: number): Intent {
+  const { requestId = eventId, resourceId = route.resourceId, resourceType = route.resourceType, ...identity } = admitted.caller
   return {
     eventId,
     startedAt,

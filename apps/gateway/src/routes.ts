@@ -37,7 +37,7 @@ export type RouteTable = {
 /** @throws {InputError} when two routes claim one model, or there are two catch-alls. */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
   const byModel = new Map<string, Route>()
-  const byResource = new Map<string, Route>()
+  const byResource = new Map<string, Route[]>()
   let catchAll: Route | undefined
   for (const route of routes) {
     if (route.models.length === 0) {
@@ -49,12 +49,18 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       if (other !== undefined) throw new InputError(`Cannot use route "${route.id}": model "${model}" goes to route "${other.id}" already`)
       byModel.set(model, route)
     }
-    if (!byResource.has(route.resourceId)) byResource.set(route.resourceId, route)
+    const sharers = byResource.get(route.resourceId)
+    if (sharers === undefined) byResource.set(route.resourceId, [route])
+    else sharers.push(route)
   }
   return {
     find({ model, resourceId }) {
-      const named = resourceId === undefined ? undefined : byResource.get(resourceId)
-      return named ?? (model === undefined ? undefined : byModel.get(model)) ?? catchAll
+      const sharers = resourceId === undefined ? undefined : byResource.get(resourceId)
+      const forModel = model === undefined ? undefined : byModel.get(model)
+      if (sharers === undefined) return forModel ?? catchAll
+      // Several routes may be one resource: the model tells them apart.
+      if (forModel !== undefined && sharers.includes(forModel)) return forModel
+      return sharers.find((route) => route === catchAll) ?? sharers[0]
     },
     models: [...byModel.keys()].toSorted(),
   }
@@ -64,7 +70,8 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 export function parseUpstreamUrl(text: string): { readonly origin: string; readonly basePath: string } {
   const url = URL.parse(text)
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new InputError(`Cannot use "${text}" as an upstream: it is not an http or https URL`, {
+    // What stands before an @ may be a password.
+    throw new InputError(`Cannot use "${text.replace(/[^/]*@/, '…@')}" as an upstream: it is not an http or https URL`, {
       hint: 'Write it like http://127.0.0.1:8000 or https://engine.example/v1.',
     })
   }

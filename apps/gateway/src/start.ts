@@ -2,9 +2,9 @@ import { mkdirSync } from 'node:fs'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { systemClock } from '@ascribe/kit'
 import { DEFAULT_HEADER_PREFIX, createGate, createPeerTrust, openKeyDirectory } from '@ascribe/identity'
-import type { KeyDirectory, PeerTrustOptions } from '@ascribe/identity'
+import type { PeerTrustOptions } from '@ascribe/identity'
 import { openJournalWriter } from '@ascribe/journal'
-import type { JournalWriter } from '@ascribe/journal'
+import type { JournalFs, JournalWriter } from '@ascribe/journal'
 import { createRelay } from '@ascribe/relay'
 import type { Drain, Relay } from '@ascribe/relay'
 import { createIdSource } from '@ascribe/units'
@@ -43,6 +43,8 @@ export type GatewayDeps = {
   readonly logger: Logger
   readonly meters: Meters
   readonly clock?: Clock
+  /** Default: the machine's disk. A seam: tests put a disk there that is full, fails or hangs. */
+  readonly journalFs?: JournalFs
 }
 
 export type Gateway = {
@@ -62,7 +64,8 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const routes = createRouteTable(config.routes)
   const trust = createPeerTrust(config.trust)
   mkdirSync(places.journal, { recursive: true, mode: 0o700 })
-  const keys = openKeyDirectory({ path: places.policy, serverSecret: deps.serverSecret, logger })
+  using held = new DisposableStack()
+  const keys = held.use(openKeyDirectory({ path: places.policy, serverSecret: deps.serverSecret, logger }))
   const newId = createIdSource(clock)
   const journal = await openJournalWriter({
     root: places.journal,
@@ -72,12 +75,13 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
     logger,
     meters,
     ack: config.ack === 'durable' ? 'durable' : 'written',
+    ...(deps.journalFs !== undefined && { fs: deps.journalFs }),
   })
   const gatewayMeters = createGatewayMeters(meters)
   const headerPrefix = config.headerPrefix ?? DEFAULT_HEADER_PREFIX
   const gate = createGate({ trust, findKey: (token) => keys.find(token), headerPrefix })
   const onRequest = createRequestHandler({
-    admit: createAdmission({ gate, meters: gatewayMeters, logger }),
+    admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
     routes,
     journal,
     newId,
@@ -91,26 +95,26 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   })
   try {
     const relay = await createRelay({ host: config.host, port: config.port, onRequest, refuse: refusalReply, logger, meters })
-    return gatewayOf(relay, journal, keys)
+    return gatewayOf(relay, journal, held.move())
   } catch (error) {
     await journal.close()
-    keys[Symbol.dispose]()
     throw error
   }
 }
 
-function gatewayOf(relay: Relay, journal: JournalWriter, keys: KeyDirectory): Gateway {
+function gatewayOf(relay: Relay, journal: JournalWriter, held: Disposable): Gateway {
   let closing: Promise<void> | undefined
   return {
     url: relay.url,
     get unready() {
+      if (closing !== undefined) return 'it is shutting down'
       return journal.state === 'open' ? undefined : `the journal is ${journal.state}`
     },
     close({ graceMs, cut }) {
       closing ??= (async () => {
         await relay.close({ graceMs, ...(cut !== undefined && { abort: cut }) })
         await journal.close()
-        keys[Symbol.dispose]()
+        held[Symbol.dispose]()
       })()
       return closing
     },

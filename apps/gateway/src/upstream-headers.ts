@@ -10,6 +10,8 @@ export type UpstreamHeadersOptions = {
   readonly route: Route
   /** Lower-case prefix of identity headers. */
   readonly identityPrefix: string
+  /** Whether a trusted peer wrote the identity headers. From anyone else they go nowhere, whatever the route says. */
+  readonly isIdentityTrusted: boolean
   /** Lower-case name of the edge's secret header, which goes nowhere, whatever the route says. */
   readonly secretHeader: string | undefined
   readonly eventId: string
@@ -23,14 +25,16 @@ export type UpstreamHeadersOptions = {
  * be read from the bytes; the route's own credential.
  */
 export function upstreamHeaders(client: readonly string[], options: UpstreamHeadersOptions): string[] {
-  const { route, identityPrefix, secretHeader, eventId, clientRequestId } = options
+  const { route, identityPrefix, isIdentityTrusted, secretHeader, eventId, clientRequestId } = options
   const endToEnd = endToEndHeaders(client)
   const headers: string[] = []
   for (let index = 0; index + 1 < endToEnd.length; index += 2) {
     const sent = endToEnd[index] ?? ''
     const name = sent.toLowerCase()
     if (REWRITTEN.has(name) || name === secretHeader) continue
-    if ((WITHHELD.has(name) || hasPrefix(name, identityPrefix)) && !route.forwardHeaders.has(name)) continue
+    const isIdentity = hasPrefix(name, identityPrefix)
+    if (isIdentity && !isIdentityTrusted) continue
+    if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(name)) continue
     // The route's own credential replaces the client's, it does not stand beside it.
     if (name === 'authorization' && route.credential !== undefined) continue
     headers.push(sent, endToEnd[index + 1] ?? '')

@@ -19,11 +19,23 @@ export type OpenRecord = {
 /** Writes the intent of a request. */
 export function openRecord(journal: JournalPort, intent: Intent): OpenRecord {
   const intentJson = JSON.stringify(intent)
+  let isWritten = false
+  const admitted = journal.intend(intent.eventId, intentJson).then(() => {
+    isWritten = true
+  })
   return {
-    admitted: journal.intend(intent.eventId, intentJson),
+    admitted,
     settle(settlement) {
       // Both are JSON objects with members: joining their texts saves making, and walking, a third object.
-      return journal.settle(intent.eventId, `${intentJson.slice(0, -1)},${JSON.stringify(settlement).slice(1)}`)
+      const record = `${intentJson.slice(0, -1)},${JSON.stringify(settlement).slice(1)}`
+      if (isWritten) return journal.settle(intent.eventId, record)
+      // Given up while its intent waits for space. A settlement comes after its intent, or not at all.
+      return admitted.then(
+        () => journal.settle(intent.eventId, record),
+        () => {
+          // No intent: nothing was sent up, and there is nothing to settle.
+        },
+      )
     },
   }
 }
