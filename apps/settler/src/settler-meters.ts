@@ -7,6 +7,8 @@ export type SettlerMeters = {
   readonly failures: Counter
   readonly recovered: Counter
   readonly hoursRated: Counter
+  /** Journals that cannot be shipped. */
+  readonly stuck: Gauge
   readonly lastPass: Gauge
 }
 
@@ -16,6 +18,10 @@ export function createSettlerMeters(meters: Meters): SettlerMeters {
     failures: meters.counter('ascribe_settler_failures_total', 'Passes that ended in an error and will be repeated.'),
     recovered: meters.counter('ascribe_settler_recovered_intents_total', 'Intents of dead processes that were closed as unknown.'),
     hoursRated: meters.counter('ascribe_settler_hours_rated_total', 'Hours whose charges were derived.'),
+    stuck: meters.gauge(
+      'ascribe_settler_stuck_journals',
+      'Journals that cannot be shipped now: damaged, or not to be read. The log has why.',
+    ),
     lastPass: meters.gauge('ascribe_settler_last_pass_timestamp_seconds', 'When the journals were last found empty or drained.'),
   }
 }

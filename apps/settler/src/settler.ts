@@ -1,17 +1,19 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { AssertionError, toAscribeError } from '@ascribe/kit'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
-import { rateDirtyHours } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { JournalDrain } from './drain-journals.ts'
-import { publishPolicy } from './publish-policy.ts'
+import { pause } from './pause.ts'
+import { createPolicyPublisher } from './publish-policy.ts'
+import { Rater } from './rater.ts'
 import { createSettlerMeters } from './settler-meters.ts'
 
 /** Between two looks at journals that were found drained: a settled record is billed well within a second. */
 const IDLE_MS = 100
-/** What others may have changed (prices, mappings, keys) is looked for this often when no record came. */
-const LOOK_MS = 400
+/** After a backlog of one writer was shipped for so long, it is the turn of the next one, and of rating. */
+const TURN_MS = 500
 const BACK_OFF_MS = [100, 250, 500, 1000, 2000, 5000] as const
+/** What cannot be shipped in this time at the end stays in the journals for the next start. */
+const LAST_PASS_MS = 10_000
 
 export type SettlerDeps = {
   readonly db: Database
@@ -26,9 +28,12 @@ export type SettlerDeps = {
 }
 
 export type Settler = {
-  /** Ships, rates and publishes everything there is now, once. @throws {AscribeError} */
+  /**
+   * Ships, rates and publishes everything there is now, once, unless `signal` fires. A journal that cannot be read does not keep the
+   * rest from it. @throws {AscribeError}
+   */
   pass(signal?: AbortSignal): Promise<void>
-  /** Passes for as long as `signal` lasts; waits out every error. Then one last pass. */
+  /** Goes on for as long as `signal` lasts; waits out every error. Then one last pass of at most ten seconds. */
   run(signal: AbortSignal): Promise<void>
   /** The error that it is waiting out, if any. */
   readonly trouble: string | undefined
@@ -36,35 +41,33 @@ export type Settler = {
 
 /** Turns journals into records, records into charges, and keys into the policy of gateways. One at a time: the caller holds the lock. */
 export function createSettler(deps: SettlerDeps): Settler {
-  const { db, logger, tryLock, policy } = deps
+  const { db, clock, logger } = deps
   const meters = createSettlerMeters(deps.meters)
   const drain = new JournalDrain({ ...deps, meters })
+  const publisher = createPolicyPublisher(deps)
+  const rater = new Rater(db, meters)
   let trouble: string | undefined
-  let lookedAt = -LOOK_MS
 
-  /** Gives whether there was anything to ship. */
-  async function step(signal: AbortSignal | undefined, look: boolean): Promise<boolean> {
-    const shipped = await drain.drain(signal)
-    const now = performance.now()
-    if (shipped > 0 || look || now - lookedAt >= LOOK_MS) {
-      lookedAt = now
-      await publishPolicy(db, policy, tryLock)
-      const { hours } = await rateDirtyHours(db, signal === undefined ? {} : { signal })
-      if (hours > 0) meters.hoursRated.add(hours)
-    }
-    meters.lastPass.set(Date.now() / 1000)
-    return shipped > 0
+  async function pass(signal?: AbortSignal): Promise<void> {
+    const { more } = await drain.drain({ signal, thorough: true })
+    await publisher.publish()
+    await rater.rateAll(signal)
+    if (!more) meters.lastPass.set(clock() / 1000)
+    if (drain.fault !== undefined) throw toAscribeError(drain.fault)
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
+  async function settle(signal: AbortSignal): Promise<void> {
     let failures = 0
     while (!signal.aborted) {
       try {
-        const busy = await step(signal, false)
+        const drained = await drain.drain({ signal, turnMs: TURN_MS })
+        const more = await rater.rateIfDue(signal, { isDirty: drained.shipped > 0 })
+        if (!drained.more) meters.lastPass.set(clock() / 1000)
         if (failures > 0) logger.info('settler goes on', { afterFailures: failures })
         failures = 0
         trouble = undefined
-        if (!busy) await pause(IDLE_MS, signal)
+        // Not at once after every record: what comes in the meantime shares a transaction.
+        if (!drained.more && !more) await pause(IDLE_MS, signal)
       } catch (error) {
         if (error instanceof AssertionError) throw error
         trouble = toAscribeError(error).message
@@ -75,24 +78,27 @@ export function createSettler(deps: SettlerDeps): Settler {
         failures += 1
       }
     }
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const broken = new AbortController()
+    const either = AbortSignal.any([signal, broken.signal])
+    // Apart, so that a key that was revoked does not work on while a backlog is shipped.
+    const parts = [settle(either), publisher.follow(either, logger)]
+    for (const part of parts) part.catch(() => broken.abort())
+    for (const ended of await Promise.allSettled(parts)) if (ended.status === 'rejected') throw ended.reason
     try {
-      await step(undefined, true)
+      await pass(AbortSignal.timeout(LAST_PASS_MS))
     } catch (error) {
       logger.warn('last pass failed, the next start goes on from the journals', { error })
     }
   }
 
   return {
-    pass: async (signal) => {
-      await step(signal, true)
-    },
+    pass,
     run,
     get trouble() {
       return trouble
     },
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {})
 }
