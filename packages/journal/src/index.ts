@@ -9,6 +9,7 @@ export {
 export type { JournalFs } from './fs.ts'
 export { isWriterDead, listWriters } from './layout.ts'
 export type { Position } from './layout.ts'
+export { mayHaveMore } from './peek.ts'
 export { readJournal } from './reader.ts'
 export type { JournalBatch, JournalEntry, ReadOptions } from './reader.ts'
 export { recoverWriter } from './recover.ts'

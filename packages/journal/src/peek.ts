@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import { errorCode } from '@ascribe/kit'
 import { FRAME_BYTES, HEADER_BYTES, headerWriter } from './frame.ts'
 import { listWriterFiles, segmentName } from './layout.ts'
+import type { Position } from './layout.ts'
 
 /** The name that a folder's frames are checked against: its headers know it, so that a copy under another name can be read too. */
 export async function writerNameOf(dir: string, sequences: readonly number[]): Promise<string> {
@@ -36,4 +37,16 @@ export async function peek(path: string, position: number, length: number): Prom
     if (errorCode(cause) === 'ENOENT') return undefined
     throw cause
   }
+}
+
+/**
+ * Whether reading on from `position` (the `next` of an earlier batch) may give something: one small read, for whoever looks
+ * often and finds nothing most of the time. When in doubt, yes.
+ */
+export async function mayHaveMore(dir: string, position: Position): Promise<boolean> {
+  const at = Math.max(position.offset, HEADER_BYTES)
+  const next = await peek(join(dir, segmentName(position.segment)), at, FRAME_BYTES)
+  if (next?.some((byte) => byte !== 0) === true) return true
+  // Nothing there. If a later segment has begun, this one was released or is damaged: the reader knows which.
+  return isFollowed(dir, position.segment)
 }

@@ -55,8 +55,9 @@ export function errorChain(thrown: unknown): string {
 }
 
 function textOf(thrown: unknown): string {
-  // Whatever it is, turning it into text must not throw, and must not print what may be a secret inside it.
-  return typeof thrown === 'object' || typeof thrown === 'function' ? Object.prototype.toString.call(thrown) : String(thrown)
+  if (typeof thrown === 'string') return thrown
+  // Whatever it is, saying so must not throw, and must not print what may be a secret inside it.
+  return thrown === null || typeof thrown !== 'object' ? `${typeof thrown} was thrown` : Object.prototype.toString.call(thrown)
 }
 
 /** The `code` of a Node or database error (`ENOSPC`, `ECONNREFUSED`, `23505`), if it has one. */
