@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { openDatabase } from '@ascribe/postgres'
-import type { Database, Queryable } from '@ascribe/postgres'
+import type { Database } from '@ascribe/postgres'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import {
   applyPriceBook,
@@ -26,16 +25,12 @@ import {
   openLedger,
   priceBook,
   rateAll,
+  until,
   usageRecord,
 } from './support.ts'
 
-/** Waits until a condition of the database holds; the test's own time limit is the bound. */
-async function until(db: Queryable, sql: string): Promise<void> {
-  while ((await db.query(sql)).rowCount === 0) await delay(5)
-}
-
 /** Keeps everybody else from a table until it is released. */
-async function holdTable(db: Database, table: string): Promise<{ release(): Promise<void> }> {
+async function holdTable(db: Database, table: string): Promise<AsyncDisposable & { release(): Promise<void> }> {
   const taken = Promise.withResolvers<void>()
   const done = Promise.withResolvers<void>()
   const holding = db.transaction(async (tx) => {
@@ -44,12 +39,11 @@ async function holdTable(db: Database, table: string): Promise<{ release(): Prom
     await done.promise
   })
   await Promise.race([taken.promise, holding])
-  return {
-    async release() {
-      done.resolve()
-      await holding
-    },
+  const release = async (): Promise<void> => {
+    done.resolve()
+    await holding
   }
+  return { release, [Symbol.asyncDispose]: release }
 }
 
 const WAITS_FOR_TABLE =
@@ -100,7 +94,7 @@ test('an hour that gets a record while it is rated is rated again', async () => 
   const { id } = await createCustomer(db)
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord({ meters: { input_tokens: 1 } })])
-  const hold = await holdTable(db, 'charge')
+  await using hold = await holdTable(db, 'charge')
   const rating = rateDirtyHours(db)
   await until(db, WAITS_FOR_TABLE)
   await deliver(db, [usageRecord({ meters: { input_tokens: 10 } })])
@@ -117,7 +111,7 @@ test('a mapping that changes while its hour is rated waits for the rater, and th
   const acme = await createCustomer(db, { authId: 'other' })
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord({ meters: { input_tokens: 1 } })])
-  const hold = await holdTable(db, 'charge')
+  await using hold = await holdTable(db, 'charge')
   const rating = rateDirtyHours(db)
   await until(db, WAITS_FOR_TABLE)
   const mapping = mapAuthId(db, { authId: 'auth-1', organizationId: acme.id })
@@ -135,7 +129,7 @@ test('a price book that is applied while an hour is rated waits for its charges,
   await createCustomer(db)
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord()])
-  const hold = await holdTable(db, 'charge')
+  await using hold = await holdTable(db, 'charge')
   const rating = rateDirtyHours(db)
   await until(db, WAITS_FOR_TABLE)
   const applying = applyPriceBook(db, priceBook({ text: DEAR_BOOK, effectiveFrom: TEN }))
@@ -175,7 +169,7 @@ test('a rater whose connection dies leaves the hour as it was, and dirty', async
   await rateAll(db)
   const before = await dumpDerived(db)
   await deliver(db, [usageRecord({ startedAt: TEN + 1 })])
-  const hold = await holdTable(db, 'charge')
+  await using hold = await holdTable(db, 'charge')
   const rating = assert.rejects(rateDirtyHours(db), { kind: 'connection' })
   await until(db, WAITS_FOR_TABLE)
   await db.query(KILL_WAITING)
@@ -252,7 +246,7 @@ test('ingestBatch() drops, stores and acknowledges nothing when permission is de
 test('ingestBatch() drops, stores and acknowledges nothing when its connection dies', async () => {
   await using db = await openLedger()
   const records = many(10)
-  const hold = await holdTable(db, 'writer_position')
+  await using hold = await holdTable(db, 'writer_position')
   const delivering = assert.rejects(deliver(db, records), { kind: 'connection' })
   await until(db, WAITS_FOR_TABLE)
   await db.query(KILL_WAITING)

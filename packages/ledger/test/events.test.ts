@@ -4,7 +4,7 @@ import { applyPriceBook, ingestCursorNow, readIngested, streamEvents, streamLine
 import type { EventFilter, LedgerRecord } from '../src/index.ts'
 import type { Database } from '@ascribe/postgres'
 import type { UsageRecord } from '@ascribe/usage'
-import { HOUR, MONTH, TEN, createCustomer, deliver, openLedger, priceBook, rateAll, unknownRecord, usageRecord } from './support.ts'
+import { HOUR, MONTH, TEN, createCustomer, deliver, openLedger, priceBook, rateAll, unknownRecord, until, usageRecord } from './support.ts'
 
 async function listed(db: Database, filter: EventFilter = {}): Promise<readonly string[]> {
   return (await Array.fromAsync(streamEvents(db, filter))).map(({ record }) => record.eventId)
@@ -128,8 +128,7 @@ test('readIngested() withholds a batch while an older one is on its way, and the
   })
   await holding.promise
   const slow = deliver(db, [late], 'slow')
-  const waits = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-  while ((await db.query(waits)).rowCount === 0);
+  await until(db, "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
   await deliver(db, [early])
   assert.deepEqual(await readIngested(db, { after }), { records: [], cursor: after })
   hold.resolve()

@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict'
 import { after } from 'node:test'
-import type { Database } from '@ascribe/postgres'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Database, Queryable } from '@ascribe/postgres'
 import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { createIdSource } from '@ascribe/units'
@@ -138,4 +140,16 @@ export async function dumpDerived(db: Database): Promise<string> {
   const charges = await db.query<{ line: string }>('select t::text as line from charge t order by t::text collate "C"')
   const usage = await db.query<{ line: string }>('select t::text as line from usage_hour t order by t::text collate "C"')
   return [...charges.rows, ...usage.rows].map(({ line }) => line).join('\n')
+}
+
+/** Far longer than anything here takes, so that a condition that never comes fails with its name. */
+const PATIENCE_MS = 10_000
+
+/** Waits until a condition of the database holds. */
+export async function until(db: Queryable, sql: string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  while ((await db.query(sql)).rowCount === 0) {
+    assert.ok(performance.now() < deadline, `still nothing: ${sql}`)
+    await delay(5)
+  }
 }
