@@ -16,6 +16,8 @@ export type InstallOptions = {
   /** Files that say what is installed and how: another recipe is installed beside this one, in a folder of its own. */
   readonly recipe: readonly string[]
   readonly install: (site: Site) => Promise<void>
+  /** Default {@link peersDir}. */
+  readonly root?: string
 }
 
 /** A folder where a peer is being installed. */
@@ -37,8 +39,8 @@ const LOCK_POLL_MS = 250
  * Installs a peer unless it is there, and gives its folder. Of two that come at once the second waits and finds the work done;
  * one that was interrupted goes on where it stopped. @throws {PeerUnavailable} with the reason
  */
-export async function installOnce({ peer, recipe, install }: InstallOptions): Promise<string> {
-  const dir = join(peersDir(), peer, recipeId(recipe))
+export async function installOnce({ peer, recipe, install, root = peersDir() }: InstallOptions): Promise<string> {
+  const dir = join(root, peer, recipeId(recipe))
   const ready = join(dir, 'ready')
   if (existsSync(ready)) return dir
   mkdirSync(dir, { recursive: true })

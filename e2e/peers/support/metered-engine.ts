@@ -35,8 +35,10 @@ export type MeteredEngine = AsyncDisposable & {
   records(): Promise<Event[]>
   /** The record behind a reply of the gateway. */
   recordOf(records: readonly Event[], reply: Response): Event
-  /** A counter or gauge of gateway or settler, all its labels added up. */
-  meter(name: string): Promise<number>
+  /** Waits until no admitted request is without a settlement. */
+  settled(): Promise<void>
+  /** Waits until the gateway has seen `count` clients leave. */
+  clientsGone(count: number): Promise<void>
 }
 
 export type PostOptions = { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal }
@@ -74,7 +76,9 @@ export async function meterEngine(start: () => Promise<Engine>): Promise<Metered
       if (record === undefined) throw new Error(`There is no record with request id ${id}`)
       return record
     },
-    meter: (name) => sumOfSeries(metrics, name),
+    settled: () => until(async () => (await sumOfSeries(metrics, 'ascribe_journal_open_intents')) === 0, 'every request is settled'),
+    clientsGone: (count) =>
+      until(async () => (await sumOfSeries(metrics, 'relay_clients_gone_total')) === count, 'the gateway sees its client leave'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
@@ -94,11 +98,11 @@ async function recordsOf(product: Product, tap: Tap): Promise<Event[]> {
   return records
 }
 
-/** A sample of an endpoint in Prometheus's text format, all its labels added up; 0 when it is not there. */
-export async function sumOfSeries(url: string, name: string): Promise<number> {
+/** A sample of an endpoint in Prometheus's text format, all its labels added up; `undefined` when it is not there. */
+export async function sumOfSeries(url: string, name: string): Promise<number | undefined> {
   const text = await (await fetch(`${url}/metrics`)).text()
   const values = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-  return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  return values.length === 0 ? undefined : values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
 
 /** What the records cost, counted without the product's own arithmetic. Nano-units. */
