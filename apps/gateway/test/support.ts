@@ -177,6 +177,7 @@ export type Ask = {
 }
 
 export type Answer = {
+  /** 0: the connection broke before the head. */
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
@@ -188,7 +189,7 @@ export type Answer = {
 /** One chat, in a few tokens. */
 export const CHAT = { model: 'sandbox-small', max_tokens: 5, messages: [{ role: 'user', content: 'hello there' }] } as const
 
-/** Asks over a connection of its own, and takes whatever comes. Rejects when no head comes. */
+/** Asks over a connection of its own, and takes whatever comes. */
 export async function ask(url: string, options: Ask = {}): Promise<Answer> {
   const { method = 'POST', path = '/v1/chat/completions', headers = IDENTITY, body = CHAT } = options
   const payload = method === 'GET' ? '' : typeof body === 'string' ? body : JSON.stringify(body)
@@ -203,7 +204,17 @@ export async function ask(url: string, options: Ask = {}): Promise<Answer> {
     headers: [...fields.flat(), 'Host', 'gateway', 'Content-Length', String(Buffer.byteLength(payload))],
   })
   outgoing.end(payload)
-  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+  outgoing.on('error', () => {
+    // Before the head: 'close' follows. After it: `complete` says it.
+  })
+  const response = await Promise.race([
+    once(outgoing, 'response').then(
+      ([message]) => message as IncomingMessage,
+      () => undefined,
+    ),
+    once(outgoing, 'close').then(() => undefined),
+  ])
+  if (response === undefined) return { status: 0, headers: {}, body: Buffer.alloc(0), text: '', whole: false }
   const parts: Buffer[] = []
   response.on('data', (part: Buffer) => parts.push(part))
   response.on('error', () => {
@@ -262,12 +273,16 @@ export async function watch(t: TestContext, port: number, options: Ask = {}): Pr
 export type RawUpstream = {
   readonly url: string
   readonly wires: readonly Wire[]
-  /** Closes the listener, not the connections. */ stop(): void
+  /** The connection of the first whole request. */
+  asked(): Promise<Wire>
+  /** Closes the listener, not the connections. */
+  stop(): void
 }
 
-/** An upstream in raw bytes: `serve` gets each connection once a whole request is there. */
-export async function rawUpstream(t: TestContext, serve: (wire: Wire) => void): Promise<RawUpstream> {
+/** An upstream in raw bytes: `serve` gets each connection once a whole request is there. Default: says nothing. */
+export async function rawUpstream(t: TestContext, serve: (wire: Wire) => void = () => {}): Promise<RawUpstream> {
   const wires: Wire[] = []
+  const first = Promise.withResolvers<Wire>()
   const server = createServer({ noDelay: true }, (socket) => {
     const wire = new Wire(socket)
     wires.push(wire)
@@ -278,6 +293,7 @@ export async function rawUpstream(t: TestContext, serve: (wire: Wire) => void): 
       if (asked || headEnd === -1 || wire.text.length < headEnd + 4 + length) return
       asked = true
       serve(wire)
+      first.resolve(wire)
     })
   })
   server.listen(0, '127.0.0.1')
@@ -286,7 +302,12 @@ export async function rawUpstream(t: TestContext, serve: (wire: Wire) => void): 
     server.close()
     for (const wire of wires) wire.socket.destroy()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, wires, stop: () => void server.close() }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    wires,
+    asked: () => first.promise,
+    stop: () => void server.close(),
+  }
 }
 
 /** Head of a chunked reply. */
