@@ -22,29 +22,13 @@ import {
   createCustomer,
   deliver,
   dumpDerived,
+  holdLock,
   openLedger,
   priceBook,
   rateAll,
   until,
   usageRecord,
 } from './support.ts'
-
-/** Keeps everybody else from a table until it is released. */
-async function holdTable(db: Database, table: string): Promise<AsyncDisposable & { release(): Promise<void> }> {
-  const taken = Promise.withResolvers<void>()
-  const done = Promise.withResolvers<void>()
-  const holding = db.transaction(async (tx) => {
-    await tx.query(`lock table ${table} in access exclusive mode`)
-    taken.resolve()
-    await done.promise
-  })
-  await Promise.race([taken.promise, holding])
-  const release = async (): Promise<void> => {
-    done.resolve()
-    await holding
-  }
-  return { release, [Symbol.asyncDispose]: release }
-}
 
 const WAITS_FOR_TABLE =
   "select from pg_locks where not granted and locktype = 'relation' and database = (select oid from pg_database where datname = current_database())"
@@ -94,7 +78,7 @@ test('an hour that gets a record while it is rated is rated again', async () => 
   const { id } = await createCustomer(db)
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord({ meters: { input_tokens: 1 } })])
-  await using hold = await holdTable(db, 'charge')
+  await using hold = await holdLock(db, 'lock table charge in access exclusive mode')
   const rating = rateDirtyHours(db)
   await until(db, WAITS_FOR_TABLE)
   await deliver(db, [usageRecord({ meters: { input_tokens: 10 } })])
@@ -111,7 +95,7 @@ test('a mapping that changes while its hour is rated waits for the rater, and th
   const acme = await createCustomer(db, { authId: 'other' })
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord({ meters: { input_tokens: 1 } })])
-  await using hold = await holdTable(db, 'charge')
+  await using hold = await holdLock(db, 'lock table charge in access exclusive mode')
   const rating = rateDirtyHours(db)
   await until(db, WAITS_FOR_TABLE)
   const mapping = mapAuthId(db, { authId: 'auth-1', organizationId: acme.id })
@@ -129,7 +113,7 @@ test('a price book that is applied while an hour is rated waits for its charges,
   await createCustomer(db)
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord()])
-  await using hold = await holdTable(db, 'charge')
+  await using hold = await holdLock(db, 'lock table charge in access exclusive mode')
   const rating = rateDirtyHours(db)
   await until(db, WAITS_FOR_TABLE)
   const applying = applyPriceBook(db, priceBook({ text: DEAR_BOOK, effectiveFrom: TEN }))
@@ -169,7 +153,7 @@ test('a rater whose connection dies leaves the hour as it was, and dirty', async
   await rateAll(db)
   const before = await dumpDerived(db)
   await deliver(db, [usageRecord({ startedAt: TEN + 1 })])
-  await using hold = await holdTable(db, 'charge')
+  await using hold = await holdLock(db, 'lock table charge in access exclusive mode')
   const rating = assert.rejects(rateDirtyHours(db), { kind: 'connection' })
   await until(db, WAITS_FOR_TABLE)
   await db.query(KILL_WAITING)
@@ -246,7 +230,7 @@ test('ingestBatch() drops, stores and acknowledges nothing when permission is de
 test('ingestBatch() drops, stores and acknowledges nothing when its connection dies', async () => {
   await using db = await openLedger()
   const records = many(10)
-  await using hold = await holdTable(db, 'writer_position')
+  await using hold = await holdLock(db, 'lock table writer_position in access exclusive mode')
   const delivering = assert.rejects(deliver(db, records), { kind: 'connection' })
   await until(db, WAITS_FOR_TABLE)
   await db.query(KILL_WAITING)

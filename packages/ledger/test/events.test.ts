@@ -4,7 +4,20 @@ import { applyPriceBook, ingestCursorNow, readIngested, streamEvents, streamLine
 import type { EventFilter, LedgerRecord } from '../src/index.ts'
 import type { Database } from '@ascribe/postgres'
 import type { UsageRecord } from '@ascribe/usage'
-import { HOUR, MONTH, TEN, createCustomer, deliver, openLedger, priceBook, rateAll, unknownRecord, until, usageRecord } from './support.ts'
+import {
+  HOUR,
+  MONTH,
+  TEN,
+  createCustomer,
+  deliver,
+  holdLock,
+  openLedger,
+  priceBook,
+  rateAll,
+  unknownRecord,
+  until,
+  usageRecord,
+} from './support.ts'
 
 async function listed(db: Database, filter: EventFilter = {}): Promise<readonly string[]> {
   return (await Array.fromAsync(streamEvents(db, filter))).map(({ record }) => record.eventId)
@@ -119,20 +132,13 @@ test('readIngested() withholds a batch while an older one is on its way, and the
   const after = await ingestCursorNow(db)
   const [late, early] = [usageRecord(), usageRecord()]
   // Takes its number first and commits last: a reader that had gone past it would never see its record.
-  const hold = Promise.withResolvers<void>()
-  const holding = Promise.withResolvers<void>()
-  const blocking = db.transaction(async (tx) => {
-    await tx.query("select from writer_position where writer = 'slow' for update")
-    holding.resolve()
-    await hold.promise
-  })
-  await holding.promise
+  await using hold = await holdLock(db, "select from writer_position where writer = 'slow' for update")
   const slow = deliver(db, [late], 'slow')
   await until(db, "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
   await deliver(db, [early])
   assert.deepEqual(await readIngested(db, { after }), { records: [], cursor: after })
-  hold.resolve()
-  await Promise.all([blocking, slow])
+  await hold.release()
+  await slow
   const first = await readIngested(db, { after, limit: 1 })
   assert.deepEqual(
     first.records.map(({ record }) => record.eventId),

@@ -153,3 +153,20 @@ export async function until(db: Queryable, sql: string): Promise<void> {
     await delay(5)
   }
 }
+
+/** Keeps what a statement locks until it is released; disposing releases it, so that a test that fails does not hang. */
+export async function holdLock(db: Database, sql: string): Promise<AsyncDisposable & { release(): Promise<void> }> {
+  const taken = Promise.withResolvers<void>()
+  const done = Promise.withResolvers<void>()
+  const holding = db.transaction(async (tx) => {
+    await tx.query(sql)
+    taken.resolve()
+    await done.promise
+  })
+  await Promise.race([taken.promise, holding])
+  const release = async (): Promise<void> => {
+    done.resolve()
+    await holding
+  }
+  return { release, [Symbol.asyncDispose]: release }
+}
