@@ -1,0 +1,116 @@
+import { faultsOf, median } from './compare.ts'
+import type { Contestant } from './contestants.ts'
+import { measureDisk } from './disk.ts'
+import type { Field } from './field.ts'
+import type { PeerResult } from './peer.ts'
+import { processTree } from './processes.ts'
+import { number } from './report.ts'
+import type { Section, Target } from './report.ts'
+import { requestBytes } from './requests.ts'
+import type { Setting } from './setting.ts'
+
+const RATE = 10_000
+const CONNECTIONS = 256
+/** A short stream: its first byte does not wait for the journal, its last one does. */
+const EVENTS = 1
+/** The journal starts commits this far apart under load. */
+const COMMIT_INTERVAL_US = 1_000
+const FIRST_BYTE_US = 60
+const WARM_COUNT = 60_000
+
+type Line = { readonly name: string; readonly first: number; readonly last: number; readonly runs: readonly PeerResult[] }
+
+/** What a proxy adds to the first and the last byte of a reply, at a steady rate of requests. */
+export async function measureLatency(setting: Setting, field: Field): Promise<Section> {
+  const { peer, quick, progress } = setting
+  progress(`added latency at ${RATE} requests/s, open loop`)
+  const direct: Contestant = { ...field.relay, name: 'no proxy', pid: 0, port: peer.port }
+  const contestants = [direct, ...(field.nginx ? [field.nginx] : []), field.relay, field.gateway, field.gatewayAsync]
+  const runs = new Map<Contestant, PeerResult[]>(contestants.map((contestant) => [contestant, []]))
+  const disk: number[] = []
+  for (let round = 0; round < (quick ? 1 : 3); round += 1) {
+    disk.push((await measureDisk(setting.scratch, quick ? 200 : 500)).p50)
+    for (const [contestant, results] of runs) results.push(await run(setting, contestant, results.length > 0))
+  }
+  const lines = [...runs].map(([{ name }, results]) => lineOf(name, results))
+  const floor = lines[0] ?? { first: 0, last: 0 }
+  const commitUs = COMMIT_INTERVAL_US + median(disk)
+  return {
+    name: 'latency',
+    title: `Added latency: streams of ${EVENTS + 2} events, ${number(RATE)} requests/s, Poisson arrivals, from the due instant to the body's byte`,
+    columns: ['p50, µs', 'first byte', 'added', 'last byte', 'added', 'first p99', 'last p99'],
+    rows: lines.map((line) => rowOf(line, floor)),
+    notes: [
+      `this disk: fdatasync of one 4 KiB overwrite p50 ${number(median(disk))} µs; one group commit is that plus the pacing of ${number(COMMIT_INTERVAL_US)} µs`,
+      ...lines.flatMap(({ name, runs: results }) => notesOf(name, results)),
+    ],
+    targets: targetsOf(
+      lines.find(({ name }) => name === field.gateway.name),
+      floor,
+      commitUs,
+    ),
+    raw: { lines, diskUs: disk },
+  }
+}
+
+function run({ peer, quick }: Setting, contestant: Contestant, warm: boolean): Promise<PeerResult> {
+  return peer.run({
+    port: contestant.streamPort ?? contestant.port,
+    request: requestBytes(contestant.headers, { stream: true }),
+    connections: CONNECTIONS,
+    rate: RATE,
+    warmSeconds: 0.5,
+    warmCount: warm || quick ? 0 : WARM_COUNT,
+    seconds: quick ? 0.7 : 1.2,
+    events: EVENTS,
+    pids: processTree(contestant.pid),
+  })
+}
+
+/** The calmest run counts: what else the machine does only ever adds. */
+function lineOf(name: string, runs: readonly PeerResult[]): Line {
+  return {
+    name,
+    first: Math.min(...runs.map(({ firstByteUs }) => firstByteUs.p50)),
+    last: Math.min(...runs.map(({ lastByteUs }) => lastByteUs.p50)),
+    runs,
+  }
+}
+
+function rowOf(line: Line, floor: Pick<Line, 'first' | 'last'>): string[] {
+  const p99 = (of: (result: PeerResult) => number): string => number(Math.min(...line.runs.map(of)))
+  return [
+    line.name,
+    number(line.first),
+    number(line.first - floor.first),
+    number(line.last),
+    number(line.last - floor.last),
+    p99(({ firstByteUs }) => firstByteUs.p99),
+    p99(({ lastByteUs }) => lastByteUs.p99),
+  ]
+}
+
+function notesOf(name: string, runs: readonly PeerResult[]): string[] {
+  const faults = faultsOf(runs)
+  const queued = Math.min(...runs.map((one) => one.queued / Math.max(1, one.completed)))
+  return [
+    ...(faults === undefined ? [] : [`${name}: ${faults}`]),
+    ...(queued > 0.01
+      ? [`${name}: ${number(queued * 100)} % of the requests waited for one of ${CONNECTIONS} connections: it is saturated`]
+      : []),
+  ]
+}
+
+function targetsOf(gateway: Line | undefined, floor: Pick<Line, 'first' | 'last'>, commitUs: number): Target[] {
+  if (gateway === undefined) return []
+  const common = { kind: 'most', unit: ' µs' } as const
+  return [
+    { ...common, what: 'whole gateway, durable, added to the first byte, p50', value: gateway.first - floor.first, limit: FIRST_BYTE_US },
+    {
+      ...common,
+      what: 'whole gateway, durable, added to the last byte, p50 (first byte and one group commit)',
+      value: gateway.last - floor.last,
+      limit: FIRST_BYTE_US + commitUs,
+    },
+  ]
+}

@@ -1,0 +1,124 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg, release } from 'node:os'
+import { join } from 'node:path'
+import { Unavailable } from './errors.ts'
+import { startField } from './field.ts'
+import type { Field } from './field.ts'
+import { measureJournal } from './journal-section.ts'
+import { measureJson } from './json-section.ts'
+import { measureLatency } from './latency-section.ts'
+import { measureBodies } from './memory-section.ts'
+import { HELP, parseOptions } from './options.ts'
+import type { BenchOptions, SectionName } from './options.ts'
+import { startPeer } from './peer.ts'
+import { isMet, sectionText } from './report.ts'
+import type { Section } from './report.ts'
+import type { Setting } from './setting.ts'
+import { measureSoak } from './soak-section.ts'
+import { measureSse } from './sse-section.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const CACHE = join(ROOT, '.peers')
+const RESULTS = join(ROOT, 'results')
+
+async function bench(options: BenchOptions): Promise<void> {
+  if (process.platform !== 'linux') throw new Unavailable('Cannot measure here: the peer needs Linux (epoll, /proc)')
+  mkdirSync(CACHE, { recursive: true })
+  mkdirSync(RESULTS, { recursive: true })
+  const startedAt = new Date()
+  // Beside the sources, on the disk that is really there: /tmp may be in memory, where fdatasync costs nothing.
+  const scratch = mkdtempSync(join(CACHE, 'scratch-'))
+  const missing: string[] = []
+  try {
+    await using peer = await startPeer(CACHE)
+    const setting: Setting = {
+      peer,
+      cache: CACHE,
+      scratch,
+      quick: options.quick,
+      soakSeconds: options.soakSeconds,
+      progress: (what) => process.stderr.write(`bench: ${what}\n`),
+      missing: (what) => {
+        missing.push(what)
+        process.stderr.write(`bench: ${what}\n`)
+      },
+    }
+    const machine = machineOf()
+    console.log(
+      `${startedAt.toISOString()}  ${machine.cores} x ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}, load ${machine.load}`,
+    )
+    const { sections, versions } = await measureAll(options.sections, setting)
+    const targets = sections.flatMap((section) => section.targets)
+    console.log(`\n${targets.filter(isMet).length} targets met, ${targets.filter((target) => !isMet(target)).length} missed`)
+    for (const what of missing) console.log(`not measured: ${what}`)
+    const file = join(RESULTS, `${startedAt.toISOString().replaceAll(':', '-')}.json`)
+    writeFileSync(file, JSON.stringify({ startedAt, machine, versions, quick: options.quick, missing, sections }, null, 1))
+    process.stderr.write(`bench: everything that was seen is in ${file}\n`)
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+const WITH_FIELD: Partial<Record<SectionName, (setting: Setting, field: Field) => Promise<Section>>> = {
+  json: measureJson,
+  sse: measureSse,
+  latency: measureLatency,
+}
+const ALONE: Partial<Record<SectionName, (setting: Setting) => Promise<Section>>> = {
+  journal: measureJournal,
+  bodies: measureBodies,
+  soak: measureSoak,
+}
+
+async function measureAll(
+  names: readonly SectionName[],
+  setting: Setting,
+): Promise<{ sections: Section[]; versions: Record<string, string> }> {
+  const sections: Section[] = []
+  const done = (section: Section): void => {
+    sections.push(section)
+    console.log(sectionText(section))
+  }
+  const versions: Record<string, string> = {}
+  if (names.some((name) => WITH_FIELD[name] !== undefined)) {
+    await using field = await startField(setting)
+    for (const one of [field.nginx, field.portkey]) if (one?.version !== undefined) versions[one.name] = one.version
+    console.log(
+      Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
+    )
+    for (const name of names) {
+      const measure = WITH_FIELD[name]
+      if (measure !== undefined) done(await measure(setting, field))
+    }
+  }
+  for (const name of names) {
+    const measure = ALONE[name]
+    if (measure !== undefined) done(await measure(setting))
+  }
+  return { sections, versions }
+}
+
+function machineOf(): { cores: number; cpu: string; kernel: string; node: string; load: string } {
+  return {
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model ?? modelOf(),
+    kernel: release(),
+    node: process.versions.node,
+    load: loadavg()[0]?.toFixed(1) ?? '',
+  }
+}
+
+function modelOf(): string {
+  return /^model name\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown'
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2))
+  if (options === 'help') console.log(HELP)
+  else await bench(options)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
