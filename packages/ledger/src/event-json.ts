@@ -1,4 +1,4 @@
-import type { UsageRecord } from '@ascribe/usage'
+import type { Meters, Outcome, Provenance, UsageRecord } from '@ascribe/usage'
 
 /** A record, and whose it is. */
 export type LedgerRecord = {
@@ -7,8 +7,47 @@ export type LedgerRecord = {
   readonly organizationId?: string
 }
 
-/** A usage event as it goes out: the fields of the reference under their names, and ours. Absent fields are left out. */
-export type EventJson = Readonly<Record<string, unknown>>
+/** A usage event as it goes out: the fields of the reference under their names, and ours. What is absent is left out. */
+export type EventJson = {
+  readonly event_id: string
+  /** The client's, if it was valid; correlation only. */
+  readonly request_id: string
+  readonly auth_id: string
+  readonly user_id?: string
+  readonly group_id?: string
+  /** The organization that the edge claimed. */
+  readonly org_id?: string
+  /** Whose it is. */
+  readonly organization_id?: string
+  readonly resource_id: string
+  readonly resource_type?: string
+  readonly model?: string
+  readonly base_model?: string
+  readonly model_asked?: string
+  /** The engine's totals, cached tokens inside `prompt_tokens`; null: unknown. */
+  readonly prompt_tokens: number | null
+  readonly cached_tokens: number | null
+  readonly completion_tokens: number | null
+  /** Disjoint classes. */
+  readonly meters: Meters
+  readonly finish_reason?: string
+  /** Whether the client left early. */
+  readonly aborted: boolean
+  readonly outcome: Outcome
+  readonly provenance: Provenance
+  readonly status?: number
+  readonly route: string
+  readonly api: string
+  readonly streamed: boolean
+  readonly identified_by: string
+  /** When the request was admitted: its instant. */
+  readonly started_unix_ms: number
+  /** When it ended. */
+  readonly timestamp_unix_ms: number
+  readonly first_byte_ms?: number
+  /** Every other X-Saturn-* header. */
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 /**
  * Makes the event of a record. Token counts that nobody knows are null, never 0. `prompt_tokens` is the engine's total with
@@ -16,7 +55,7 @@ export type EventJson = Readonly<Record<string, unknown>>
  * `organization_id` is whose it is.
  */
 export function toEventJson({ record, organizationId }: LedgerRecord): EventJson {
-  const event: Record<string, unknown> = {
+  const event: { readonly [Name in keyof EventJson]-?: EventJson[Name] | undefined } = {
     event_id: record.eventId,
     request_id: record.requestId,
     auth_id: record.authId,
@@ -47,6 +86,6 @@ export function toEventJson({ record, organizationId }: LedgerRecord): EventJson
     first_byte_ms: record.firstByteMs,
     headers: record.headers,
   }
-  for (const name of Object.keys(event)) if (event[name] === undefined) delete event[name]
-  return event
+  // Only what may be absent in the type can be undefined here.
+  return Object.fromEntries(Object.entries(event).filter(([, value]) => value !== undefined)) as EventJson
 }

@@ -115,7 +115,7 @@ function lineOf(row: LineRow): StatementLine {
 }
 
 /** A stored rate without zeros at its end. */
-export function plainRate(stored: string): string {
+function plainRate(stored: string): string {
   const rate = parseRate(stored, 1)
   assert(typeof rate === 'bigint', `stored rate ${stored} is no rate`)
   return formatRate(rate)

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { DatabaseError } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
 import { MAPPING_AT_INSTANT, claimAgreesSql } from './attribution-sql.ts'
 import type { LedgerRecord } from './event-json.ts'
@@ -54,7 +55,7 @@ export async function readIngested(
 
 /**
  * Follows new records as they are committed, each exactly once, until `signal` fires. Starts at `after`, by default now.
- * A database that goes away is waited for.
+ * A database that goes away is waited for. @throws {DatabaseError} when it answers that it cannot, for any other reason.
  */
 export async function* tailEvents(
   db: Database,
@@ -65,11 +66,21 @@ export async function* tailEvents(
   let wake = Promise.withResolvers<void>()
   await using _subscription = db.listen(USAGE_CHANNEL, () => wake.resolve())
   while (!signal.aborted) {
+    // Before reading: a notice that comes while we read is about what we may have missed.
     wake = Promise.withResolvers<void>()
-    const page = await readIngested(db, { after: cursor })
+    const page = await readIfThere(db, cursor)
     for (const record of page.records) yield record
     cursor = page.cursor
     if (page.records.length < PAGE && !signal.aborted) await eitherOf(wake.promise, signal)
+  }
+}
+
+async function readIfThere(db: Database, after: IngestCursor): ReturnType<typeof readIngested> {
+  try {
+    return await readIngested(db, { after })
+  } catch (thrown) {
+    if (thrown instanceof DatabaseError && thrown.retryable) return { records: [], cursor: after }
+    throw thrown
   }
 }
 

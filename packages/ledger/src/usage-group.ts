@@ -61,7 +61,7 @@ type GroupRow = {
  * that was asked for stands in: the engine had no chance to name one, and such a stream must not fall out of the price book
  * (litellm-37734). A whole reply that names none stays without, and is held.
  */
-export const PRICED_MODEL_SQL =
+const PRICED_MODEL_SQL =
   "coalesce(r.model, case when r.outcome <> 'completed' or r.provenance in ('estimated', 'continuous') then r.model_asked end)"
 
 // Groups the records of [$1, $2) so that few rows come back; the directory is asked once a group, not once a record. Mappings

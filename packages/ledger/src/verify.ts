@@ -22,13 +22,13 @@ export type Verification = {
   readonly hours: number
   /** Hours that wait to be rated again, and were not compared. */
   readonly pendingHours: number
-  /** At most {@link DIFFERENCES_MAX}. */
+  /** At most 1000. */
   readonly differences: readonly RatingDifference[]
   readonly differenceCount: number
 }
 
 /** Differences that are reported one by one; beyond that only their number tells anything. */
-export const DIFFERENCES_MAX = 1000
+const DIFFERENCES_MAX = 1000
 const NANO_PER_RATE_UNIT = 10n ** 9n
 /** Years 1970 to 2200: everything that can be stored. */
 const ALWAYS: Period = { start: 0, end: Date.UTC(2200, 0, 1) }

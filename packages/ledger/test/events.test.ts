@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { applyPriceBook, ingestCursorNow, readIngested, streamEvents, streamLineRecords, tailEvents, toEventJson } from '../src/index.ts'
 import type { EventFilter, LedgerRecord } from '../src/index.ts'
+import { openDatabase } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
 import type { UsageRecord } from '@ascribe/usage'
 import {
@@ -119,8 +120,8 @@ test('toEventJson() has the fields of the reference, leaves empty ones out, and 
     headers: { 'X-Saturn-A': 'b' },
   })
   const event = toEventJson({ record: { ...unknownRecord(), outcome: 'aborted' } })
-  assert.equal(event['aborted'], true)
-  assert.deepEqual([event['prompt_tokens'], event['cached_tokens'], event['completion_tokens']], [null, null, null])
+  assert.equal(event.aborted, true)
+  assert.deepEqual([event.prompt_tokens, event.cached_tokens, event.completion_tokens], [null, null, null])
   for (const name of ['organization_id', 'org_id', 'user_id', 'model', 'status', 'headers', 'finish_reason', 'first_byte_ms']) {
     assert.ok(!(name in event), name)
   }
@@ -182,6 +183,29 @@ test('tailEvents() gives each new record once, in the order of commits, until it
     seen.map(({ record }) => record.eventId),
     batches.flatMap((batch) => idsOf(batch).toSorted()),
   )
+})
+
+test('tailEvents() goes on when its connections are cut', async () => {
+  await using db = await openLedger()
+  const after = await ingestCursorNow(db)
+  const stop = new AbortController()
+  const records = Array.from({ length: 6 }, () => usageRecord())
+  const seen: string[] = []
+  const tailing = (async () => {
+    for await (const { record } of tailEvents(db, { signal: stop.signal, after })) {
+      seen.push(record.eventId)
+      if (seen.length === records.length) stop.abort()
+    }
+  })()
+  await using other = openDatabase(db.target)
+  for (const record of records) {
+    await deliver(other, [record])
+    await other.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    )
+  }
+  await tailing
+  assert.deepEqual(seen, idsOf(records))
 })
 
 test('streamLineRecords() gives exactly the records behind a line', async () => {

@@ -203,7 +203,7 @@ test('charges equal those of an independent oracle, whatever came in whichever o
       const { differences, pendingHours } = await verifyRating(db)
       assert.deepEqual({ differences, pendingHours }, { differences: [], pendingHours: 0 })
     }),
-    { numRuns: 40 },
+    { numRuns: 30 },
   )
 })
 
@@ -229,7 +229,7 @@ test('the same records give byte-identical rows when they come shuffled, in othe
       await rateAll(db)
       assert.equal(await dumpDerived(db), before)
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   )
 })
 
@@ -267,6 +267,6 @@ test('money is conserved: charges, statements and reports have one sum', async (
         }
       }
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   )
 })

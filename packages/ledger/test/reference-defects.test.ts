@@ -92,10 +92,10 @@ test('reference defect 13: over-long and NUL-bearing text, lone surrogates and d
   await rateAll(db)
   assert.deepEqual([(await statementOf(db, id)).total, (await statementOf(db, id)).held.unpriced], ['0.00024', 2])
   const events = (await Array.fromAsync(streamEvents(db))).map(toEventJson)
-  assert.equal(events[0]?.['model'], 'x'.repeat(100_000))
-  assert.equal(events[1]?.['model'], 'small\u{FFFD}')
-  assert.equal(events[2]?.['user_id'], '0192f0c1-2a7b-7000-8000-000000000001')
-  assert.deepEqual([events[3]?.['headers'], events[3]?.['request_id']], [{ 'X-Saturn-\u{FFFD}': '\u{FFFD}\u{FFFD}' }, '\u{FFFD}'])
+  assert.equal(events[0]?.model, 'x'.repeat(100_000))
+  assert.equal(events[1]?.model, 'small\u{FFFD}')
+  assert.equal(events[2]?.user_id, '0192f0c1-2a7b-7000-8000-000000000001')
+  assert.deepEqual([events[3]?.headers, events[3]?.request_id], [{ 'X-Saturn-\u{FFFD}': '\u{FFFD}\u{FFFD}' }, '\u{FFFD}'])
 })
 
 test('reference defect 14: a client id is correlation only: a replay is billed, and nobody can burn the id of another', async () => {
