@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_STATUS, getStatement, listUsageRecords } from '@ascribe/contract'
@@ -25,12 +26,29 @@ export type Api = AsyncDisposable & { readonly url: string }
 
 type Handler<Query, Response> = (db: Database, organizationId: string, query: Query) => Promise<Response>
 
+/** A caller that has not sent its request by then is let go. */
+const REQUEST_TIMEOUT_MS = 10_000
+/** Node's bound on the head of a request: no part of a URL can be longer. */
+const HEAD_BYTES_MAX = 16 * 1024
+
 /** Starts the customers' listener: statements and usage records of the organization that a key belongs to. */
 export async function startApi(config: ApiConfig, deps: ApiDeps): Promise<Api> {
-  const app = fastify({ logger: false, bodyLimit: 1024, routerOptions: { ignoreTrailingSlash: false } })
+  const app = fastify({
+    logger: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Answered like any other: by the one who is asked to stop, and in the shape of the contract.
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: HEAD_BYTES_MAX },
+    // fastify's own words for what it refuses before a route is found are not those of the contract.
+    frameworkErrors: (error, request, reply) => void refuse(deps.logger, error, request, reply),
+    clientErrorHandler: (error, socket) => refuseBytes(error, socket),
+  })
   const requests = deps.meters.counter('ascribe_api_requests_total', 'Requests to the API, by operation and status.')
-  app.setNotFoundHandler(() => {
-    throw new Refusal('route_not_found', 'There is nothing here. The operations are in openapi.json.')
+  app.addHook('onRequest', async (request, reply) => {
+    // What is a customer's must not stay in anybody's cache.
+    void reply.header('cache-control', 'no-store')
+    // Here, before a body is looked at that nobody wants.
+    if (request.is404) throw new Refusal('route_not_found', 'There is nothing here. The operations are in openapi.json.')
   })
   app.setErrorHandler((error, request, reply) => refuse(deps.logger, error, request, reply))
   app.addHook('onResponse', async (request, reply) => {
@@ -60,9 +78,7 @@ function addRoute<Query, Response>(
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     config: { operationId: route.operationId },
-    handler: async (request, reply) => {
-      // What is a customer's must not stay in anybody's cache.
-      void reply.header('cache-control', 'no-store')
+    handler: async (request) => {
       const reader = await authenticate(deps.db, deps.serverSecret, request.headers.authorization)
       const { id } = request.params as OrganizationParams
       const organizationId = ownOrganization(reader, id)
@@ -83,9 +99,27 @@ function refuse(logger: Logger, error: unknown, request: FastifyRequest, reply: 
   const [code, message] = refusalOf(error)
   if (code === 'internal' || code === 'unavailable')
     logger.error('api request failed', { operation: request.routeOptions.config.operationId, error: toAscribeError(error) })
+  void reply.header('cache-control', 'no-store')
   if (code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer')
   if (code === 'unavailable') void reply.header('retry-after', '1')
   return reply.status(ERROR_STATUS[code]).send(errorBody(code, message))
+}
+
+/** Answers what is not HTTP, or more of it than we read: there is no request then, just bytes. */
+function refuseBytes(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = JSON.stringify(errorBody('invalid_request', 'The request is malformed.'))
+  const head = [
+    `HTTP/1.1 ${ERROR_STATUS.invalid_request} Bad Request`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function refusalOf(error: unknown): readonly [ApiErrorCode, string] {

@@ -181,7 +181,7 @@ export async function killedCopy(writer: JournalWriter, journal: string): Promis
 
 /** Names in a folder; none when it is missing. */
 export async function namesIn(path: string): Promise<string[]> {
-  return (await readdir(path).catch(() => [])).sort()
+  return (await readdir(path).catch((): string[] => [])).toSorted((a, b) => (a < b ? -1 : 1))
 }
 
 export async function readJson(path: string): Promise<unknown> {
