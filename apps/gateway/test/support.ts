@@ -109,7 +109,7 @@ export async function startTestGateway(t: TestContext, options: GatewayOptions):
   let version = 0
   const writePolicy = (): void => {
     version += 1
-    writePolicyFile(places.policy, { version, keys }, tryLock)
+    writePolicyFile(places.policy, { ledger: 'test', version, keys }, tryLock)
   }
   const entries = async (): Promise<JournalEntry[]> => {
     const all: JournalEntry[] = []

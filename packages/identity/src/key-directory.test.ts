@@ -25,6 +25,7 @@ function setUp(): { path: string; secret: Buffer } & Disposable {
 
 function snapshot(version: number, ...keys: readonly { publicId: string; hmac: string }[]): PolicySnapshot {
   return {
+    ledger: 'one',
     version,
     keys: keys.map(({ publicId, hmac }) => ({ publicId, hmac, authId: `auth-${publicId}`, organizationId: 'org', scopes: ['inference'] })),
   }
@@ -53,7 +54,15 @@ test('a snapshot that cannot be read never replaces a good one', () => {
   const made = createApiKey(place.secret)
   writePolicyFile(place.path, snapshot(1, made), free)
   using directory = openKeyDirectory({ path: place.path, serverSecret: place.secret, logger: silentLogger })
-  for (const text of ['', '{', 'null', '[]', '{"version":"2","keys":[]}', '{"version":2,"keys":[{"authId":1}]}']) {
+  for (const text of [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"version":2,"keys":[]}',
+    '{"ledger":"one","version":"2","keys":[]}',
+    '{"ledger":"one","version":2,"keys":[{"authId":1}]}',
+  ]) {
     writeFileSync(place.path, text)
     directory.find('ask_000000000000_00000000000000000000000000000000')
     assert.ok(directory.find(made.key), JSON.stringify(text))
@@ -69,6 +78,16 @@ test('writePolicyFile() never puts an older snapshot over a newer one, and mends
   assert.equal(readPolicyFile(place.path)?.version, 5)
   writeFileSync(place.path, 'torn')
   assert.equal(writePolicyFile(place.path, snapshot(1), free), 'written')
+})
+
+test('the snapshot of another ledger is in force whatever its version: a new database must not be deaf to new keys', () => {
+  using place = setUp()
+  const [before, after] = [createApiKey(place.secret), createApiKey(place.secret)]
+  writePolicyFile(place.path, snapshot(900, before), free)
+  using directory = openKeyDirectory({ path: place.path, serverSecret: place.secret, logger: silentLogger })
+  assert.equal(writePolicyFile(place.path, { ...snapshot(2, after), ledger: 'two' }, free), 'written')
+  assert.ok(directory.find(after.key))
+  assert.equal(directory.find(before.key), undefined)
 })
 
 test('readServerSecret() gives the same secret each time, and refuses a file that holds none', () => {

@@ -27,6 +27,7 @@ export type KeyDirectory = Disposable & {
 export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
   const { path, serverSecret, logger } = options
   let keys = new Map<string, PolicyKey>()
+  let ledger = ''
   let version = 0
   let stamp: string | undefined
 
@@ -36,8 +37,9 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
     stamp = now
     try {
       const snapshot = readPolicyFile(path)
-      if (snapshot === undefined || snapshot.version < version) return
+      if (snapshot === undefined || (snapshot.ledger === ledger && snapshot.version < version)) return
       keys = new Map(snapshot.keys.map((key) => [key.publicId, key]))
+      ledger = snapshot.ledger
       version = snapshot.version
       logger.debug('policy snapshot in force', { version, keys: keys.size })
     } catch (error) {

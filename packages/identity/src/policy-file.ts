@@ -20,7 +20,8 @@ export function readPolicyFile(path: string): PolicySnapshot | undefined {
 }
 
 /**
- * Puts `snapshot` on disk whole or not at all (temporary file, fsync, rename, fsync of the folder), unless a newer one is there.
+ * Puts `snapshot` on disk whole or not at all (temporary file, fsync, rename, fsync of the folder), unless a newer one of the
+ * same ledger is there.
  * `tryLock` keeps two writers apart; when another one is at work for longer than its turn, that one's word stands and
  * `busy` is returned: call again.
  */
@@ -29,7 +30,7 @@ export function writePolicyFile(path: string, snapshot: PolicySnapshot, tryLock:
   if (lock === undefined) return 'busy'
   try {
     const present = readQuietly(path)
-    if (present !== undefined && present.version >= snapshot.version) return 'current'
+    if (present !== undefined && present.ledger === snapshot.ledger && present.version >= snapshot.version) return 'current'
     const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
     try {
       writeFileSync(temporary, JSON.stringify(snapshot), { flag: 'wx', mode: 0o600, flush: true })
@@ -69,10 +70,16 @@ function parsePolicy(text: string, path: string): PolicySnapshot {
   } catch (cause) {
     throw new PolicyFileError(`Cannot use the policy snapshot at ${path}: it is not JSON`, { cause })
   }
-  if (!isRecord(value) || !Number.isSafeInteger(value['version']) || !Array.isArray(value['keys']) || !value['keys'].every(isPolicyKey)) {
+  if (
+    !isRecord(value) ||
+    typeof value['ledger'] !== 'string' ||
+    !Number.isSafeInteger(value['version']) ||
+    !Array.isArray(value['keys']) ||
+    !value['keys'].every(isPolicyKey)
+  ) {
     throw new PolicyFileError(`Cannot use the policy snapshot at ${path}: it does not have the shape of one`)
   }
-  return { version: value['version'] as number, keys: value['keys'] }
+  return { ledger: value['ledger'], version: value['version'] as number, keys: value['keys'] }
 }
 
 function isPolicyKey(value: unknown): value is PolicyKey {

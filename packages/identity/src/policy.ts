@@ -16,8 +16,11 @@ export type PolicyKey = {
   readonly scopes: readonly Scope[]
 }
 
-/** All that travels from the ledger to the gateways. Revoked keys are not in it. A higher `version` is newer. */
+/** All that travels from the ledger to the gateways. Revoked keys are not in it. */
 export type PolicySnapshot = {
+  /** Which ledger says so; versions of two ledgers do not compare. */
+  readonly ledger: string
+  /** A higher one of the same ledger is newer. */
   readonly version: number
   readonly keys: readonly PolicyKey[]
 }

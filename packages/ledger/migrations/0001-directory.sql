@@ -41,6 +41,8 @@ create index auth_mapping_organization on auth_mapping (organization_id);
 
 -- One row. Its lock makes the order of versions the order of commits.
 create table policy_version (
+  -- Tells this ledger from another one whose versions mean nothing here: a gateway's disk outlives its database.
+  ledger_id uuid not null default gen_random_uuid(),
   single boolean primary key default true check (single),
   version bigint not null
 );

@@ -29,7 +29,7 @@ export async function readPolicySnapshot(db: Database): Promise<PolicySnapshot> 
   // One snapshot for both: a key must never come with a version that is older than it.
   return db.transaction(
     async (tx) => {
-      const { rows } = await tx.query<{ version: bigint }>('select version from policy_version')
+      const { rows } = await tx.query<{ ledger_id: string; version: bigint }>('select ledger_id, version from policy_version')
       const keys = await tx.query<KeyRow>(
         `select c.auth_id, c.public_id, c.hmac, m.organization_id, c.scopes
          from credential c
@@ -41,7 +41,7 @@ export async function readPolicySnapshot(db: Database): Promise<PolicySnapshot> 
          where c.revoked_at is null
          order by c.auth_id collate "C"`,
       )
-      return { version: Number(rows[0]?.version ?? 0n), keys: keys.rows.map(policyKey) }
+      return { ledger: rows[0]?.ledger_id ?? '', version: Number(rows[0]?.version ?? 0n), keys: keys.rows.map(policyKey) }
     },
     { isolation: 'repeatable read', readOnly: true },
   )
