@@ -11,7 +11,7 @@ const TURNS = 50
 const TURN_MS = 20
 /** Between two looks that nobody asked for: a notice may be missed, behind a connection pooler each one is. */
 const LOOK_MS_MIN = 400
-const LOOK_MS_MAX = 2000
+const LOOK_MS_MAX = 5000
 /** Such looks take a twentieth of the time, unless there are very many keys. */
 const LOOK_SHARE = 20
 

@@ -1,6 +1,6 @@
-import { cp, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { after } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openJournalWriter } from '@ascribe/journal'
@@ -171,12 +171,14 @@ export function usageRecords(count: number, fields: Partial<UsageRecord> = {}): 
 }
 
 /**
- * What a gateway leaves that is killed now: its files as they are, and no lock. They go to another folder of journals, under the
+ * What a gateway leaves that is killed now: its segments as they are, and no lock. They go to another folder of journals, under the
  * same name. The lock file is not touched: closing a descriptor of it would end the living one's lock.
  */
 export async function killedCopy(writer: JournalWriter, journal: string): Promise<void> {
-  await mkdir(journal, { recursive: true })
-  await cp(writer.dir, join(journal, writer.writer), { recursive: true, filter: (path) => basename(path) !== 'lock' })
+  const to = join(journal, writer.writer)
+  await mkdir(to, { recursive: true })
+  const segments = (await readdir(writer.dir)).filter((name) => name.endsWith('.seg'))
+  await Promise.all(segments.map((name) => copyFile(join(writer.dir, name), join(to, name))))
 }
 
 /** Names in a folder; none when it is missing. */
