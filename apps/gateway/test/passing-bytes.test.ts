@@ -209,7 +209,7 @@ test('a JSON reply keeps its Content-Length', async (t) => {
 
 test('a JSON reply of unknown length passes with all its white space', async (t) => {
   const body = `\n ${jsonChat(7, 3)} \n\n`
-  const world = await startBefore(t, chunkedHead('application/json'), ...[...body].map((letter) => chunk(letter)), LAST_CHUNK)
+  const world = await startBefore(t, chunkedHead('application/json'), ...Array.from(body, (letter) => chunk(letter)), LAST_CHUNK)
   assert.equal((await ask(world.url)).text, body)
   assert.equal((await world.record()).completionTokens, 3)
 })
