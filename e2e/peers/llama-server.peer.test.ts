@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import OpenAI from 'openai'
 import { startLlamaServer } from './engine/start.ts'
+import type { Event } from '../support/product.ts'
+import { temporaryDir, up } from '../support/product.ts'
 import { costOf, engines, meterEngine, sumOfSeries, totalsOf } from './support/metered-engine.ts'
 import type { MeteredEngine } from './support/metered-engine.ts'
 import { eventsOf } from './support/sse.ts'
@@ -22,7 +25,20 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
   let metered: MeteredEngine
   /** What the engine says of `CHAT`'s prompt. */
   let promptTokens: number | undefined
-  const generated = async (): Promise<number> => (await sumOfSeries(metered.engine.url, 'llamacpp:tokens_predicted_total')) ?? NaN
+  /** What the engine itself has counted since it started, in the classes of our meters, which are disjoint like its own. */
+  const counted = async (): Promise<Counts> => {
+    const [input, cached, output] = await Promise.all(
+      ['prompt_tokens_total', 'prompt_tokens_cached_total', 'tokens_predicted_total'].map((name) =>
+        sumOfSeries(metered.engine.url, `llamacpp:${name}`),
+      ),
+    )
+    assert.ok(input !== undefined && cached !== undefined && output !== undefined, 'the engine counts no more')
+    return { input, cached, output }
+  }
+  const since = async (before: Counts): Promise<Counts> => {
+    const now = await counted()
+    return { input: now.input - before.input, cached: now.cached - before.cached, output: now.output - before.output }
+  }
 
   before(async () => {
     if (available.skip !== false) return
@@ -133,7 +149,7 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
 
   test("the engine's refusals pass as they are, and are recorded without a token", async () => {
     const { tap } = metered
-    const tokensBefore = await generated()
+    const before = await counted()
     const refused = [
       await metered.post('/completions', { ...TEXT, prompt: TOO_LONG, max_tokens: 1 }),
       await metered.post('/completions', { ...TEXT, prompt: TOO_LONG, stream: true }),
@@ -153,7 +169,7 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
       assert.deepEqual([record.outcome, record.prompt_tokens, record.completion_tokens], ['upstream_error', null, null])
       assert.deepEqual(record.meters ?? {}, {})
     }
-    assert.equal(await generated(), tokensBefore)
+    assert.deepEqual(await since(before), { input: 0, cached: 0, output: 0 })
   })
 
   test('a request that cannot be metered never reaches the engine and leaves no record', async () => {
@@ -231,9 +247,13 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
     await metered.settled()
     const seen = new Set(metered.tap.exchanges.map(({ headers }) => headers['x-request-id']))
     const records = (await metered.records()).filter(({ event_id, outcome }) => seen.has(event_id) && outcome !== 'upstream_error')
-    assert.deepEqual(new Set(records.map(({ provenance }) => provenance)), new Set(['reported']))
-    const billed = records.reduce((sum, { completion_tokens }) => sum + (completion_tokens ?? 0), 0)
-    assert.equal(billed, await generated())
+    assert.deepEqual(
+      records.filter(({ provenance }) => provenance !== 'reported'),
+      [],
+    )
+    assert.deepEqual(sumOf(records), await counted())
+    const output = records.reduce((sum, { completion_tokens }) => sum + (completion_tokens ?? 0), 0)
+    assert.equal(output, (await counted()).output)
   })
 
   // What the policy `count` promises for several choices, see packages/usage/README.md: a stream's blocks, one for each choice,
@@ -246,20 +266,20 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
         { ...CHAT, n: choices, max_tokens: 40, stream: true, stream_options: { include_usage: true }, temperature: 0.8 },
       ]
       for (const body of bodies) {
-        const before = await generated()
+        const before = await counted()
         const reply = await metered.post('/chat/completions', body)
         const events = eventsOf(await reply.text())
         assert.equal(new Set(events.flatMap(({ data }) => data?.choices?.map(({ index }) => index) ?? [])).size, choices)
         assert.equal(events.filter(({ data }) => data?.usage).length, body.stream_options === undefined ? 0 : choices)
         const record = metered.recordOf(await metered.records(), reply)
-        assert.equal(record.completion_tokens, (await generated()) - before)
         // The prompt was read once, whatever each of the blocks says.
-        assert.equal(record.prompt_tokens, promptTokens)
+        assert.deepEqual(sumOf([record]), await since(before))
+        assert.deepEqual([record.prompt_tokens, record.provenance], [promptTokens, 'reported'])
       }
     })
 
     test(`n = ${choices} in a JSON body that max_tokens cut off is billed as the engine counts, marked estimated`, async () => {
-      const before = await generated()
+      const before = await counted()
       const { data, response } = await metered.client.chat.completions
         .create({ ...CHAT, ...NEVER_ENDS, n: choices, max_tokens: 8, temperature: 0.8 })
         .withResponse()
@@ -267,12 +287,12 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
       assert.equal(data.usage?.completion_tokens, 8, 'the engine has learnt to add up: this test has no subject left')
       const record = metered.recordOf(await metered.records(), response)
       assert.deepEqual([record.completion_tokens, record.provenance], [8 * choices, 'estimated'])
-      assert.equal(record.completion_tokens, (await generated()) - before)
+      assert.deepEqual(sumOf([record]), await since(before))
     })
   }
 
   test('a list of prompts that max_tokens cut off is billed as the engine counts, marked estimated', async () => {
-    const before = await generated()
+    const before = await counted()
     const prompts = ['the token', 'meter of the hour']
     const { data, response } = await metered.client.completions
       .create({ ...TEXT, ...NEVER_ENDS, prompt: prompts, max_tokens: 8 })
@@ -280,18 +300,30 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
     assert.equal(data.choices.length, prompts.length)
     const record = metered.recordOf(await metered.records(), response)
     assert.deepEqual([record.completion_tokens, record.provenance], [8 * prompts.length, 'estimated'])
-    assert.equal(record.completion_tokens, (await generated()) - before)
+    assert.equal(record.completion_tokens, (await since(before)).output)
   })
 
   test('n = 2 in a JSON body that ended by itself is never billed below the report, marked estimated', async () => {
-    const before = await generated()
+    const before = await counted()
     const { data, response } = await metered.client.chat.completions
       .create({ ...CHAT, n: 2, max_tokens: 400, temperature: 0.8 })
       .withResponse()
     const record = metered.recordOf(await metered.records(), response)
     const billed = record.completion_tokens ?? 0
     assert.equal(record.provenance, 'estimated')
-    assert.ok(billed >= (data.usage?.completion_tokens ?? Infinity) && billed <= (await generated()) - before)
+    assert.ok(billed >= (data.usage?.completion_tokens ?? Infinity) && billed <= (await since(before)).output)
+  })
+
+  test('connections that the engine closes after a hundred requests, with nothing between, lose none', async () => {
+    using dir = temporaryDir()
+    await using product = await up(dir.path, '--upstream', `${metered.engine.url}/v1`)
+    const client = new OpenAI({ baseURL: `${product.ready.gateway}/v1`, apiKey: product.ready.key, maxRetries: 0 })
+    const before = await counted()
+    const lanes = Array.from({ length: 2 }, async () => {
+      for (let turn = 0; turn < 120; turn += 1) await client.completions.create({ ...TEXT, max_tokens: 1 })
+    })
+    await Promise.all(lanes)
+    assert.deepEqual(sumOf(await product.eventsUntil(240)), await since(before))
   })
 
   test('the statement holds the money of exactly these records', async () => {
@@ -302,6 +334,13 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
     assert.equal(total, lines)
   })
 })
+
+type Counts = { readonly input: number; readonly cached: number; readonly output: number }
+
+function sumOf(records: readonly Event[]): Counts {
+  const sum = (meter: string): number => records.reduce((total, { meters }) => total + (meters[meter] ?? 0), 0)
+  return { input: sum('input_tokens'), cached: sum('cached_input_tokens'), output: sum('output_tokens') }
+}
 
 type ChatBody = typeof CHAT & {
   readonly n: number

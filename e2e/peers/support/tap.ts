@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Agent, createServer, request } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -35,14 +35,13 @@ type Gate = { readonly bytes: number; readonly reached: () => void; readonly ope
 
 export async function startTap(upstream: string): Promise<Tap> {
   const exchanges: Exchange[] = []
-  const agent = new Agent({ keepAlive: true })
   let gate: Gate | undefined
   const server = createServer((incoming, reply) => {
     const own = gate
     gate = undefined
     const pass = new Passage(incoming, reply, own)
     exchanges.push(pass)
-    pass.run(upstream, agent).catch(() => reply.destroy())
+    pass.run(upstream).catch(() => reply.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -58,7 +57,6 @@ export async function startTap(upstream: string): Promise<Tap> {
     async [Symbol.asyncDispose]() {
       server.close()
       server.closeAllConnections()
-      agent.destroy()
       await once(server, 'close')
     },
   }
@@ -91,18 +89,20 @@ class Passage implements Exchange {
     return Buffer.concat(this.#chunks)
   }
 
-  async run(upstream: string, agent: Agent): Promise<void> {
+  async run(upstream: string): Promise<void> {
     const incoming = this.#incoming
     const reply = this.#reply
     this.#sent = Buffer.concat(await incoming.toArray())
-    const outgoing = request(upstream + this.path, { method: incoming.method, headers: incoming.headers, agent })
+    // A connection for each request: of those kept, the engine closes some just as they are used again.
+    const headers = { ...incoming.headers, connection: 'close' }
+    const outgoing = request(upstream + this.path, { method: incoming.method, headers, agent: false })
     // Who leaves the gateway's side leaves the engine's too: the engine must be able to stop.
     reply.once('close', () => outgoing.destroy())
     outgoing.end(this.#sent)
     const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
     this.status = answer.statusCode ?? 0
     if (this.#gate?.bytes === 0) await this.#wait()
-    reply.writeHead(this.status, answer.rawHeaders)
+    reply.writeHead(this.status, withoutConnection(answer.rawHeaders))
     reply.flushHeaders()
     let passed = 0
     for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -127,4 +127,10 @@ class Passage implements Exchange {
   async #write(chunk: Buffer): Promise<void> {
     if (chunk.length > 0 && !this.#reply.write(chunk)) await Promise.race([once(this.#reply, 'drain'), once(this.#reply, 'close')])
   }
+}
+
+/** Fields as they came, but for those that are about the connection between engine and tap. */
+function withoutConnection(fields: readonly string[]): string[] {
+  const isAboutConnection = (name = ''): boolean => /^(connection|keep-alive)$/i.test(name)
+  return fields.filter((_, index) => !isAboutConnection(fields[index - (index % 2)]))
 }
