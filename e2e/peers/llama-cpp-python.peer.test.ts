@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { startLlamaPython } from './engine/start.ts'
+import { MODEL, startLlamaPython } from './engine/start.ts'
 import { costOf, engines, meterEngine, totalsOf } from './support/metered-engine.ts'
 import type { MeteredEngine } from './support/metered-engine.ts'
 import { contentEvents, eventsOf } from './support/sse.ts'
@@ -10,7 +10,6 @@ import { contentEvents, eventsOf } from './support/sse.ts'
 
 const available = await engines()
 
-const MODEL = 'tiny'
 /** The random weights end a reply when they like; without their end of turn a reply is as long as it may be. */
 const NEVER_ENDS = { logit_bias: { 4: -100 } }
 /** Of words that are tokens of the model, and long enough that the chat template around it does not matter much. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import OpenAI from 'openai'
-import { startLlamaServer } from './engine/start.ts'
+import { MODEL, startLlamaServer } from './engine/start.ts'
 import type { Event } from '../support/product.ts'
 import { temporaryDir, up } from '../support/product.ts'
 import { costOf, engines, meterEngine, sumOfSeries, totalsOf } from './support/metered-engine.ts'
@@ -14,7 +14,6 @@ import { eventsOf } from './support/sse.ts'
 
 const available = await engines()
 
-const MODEL = 'tiny'
 /** The random weights end a reply when they like; without their end of turn a reply is as long as it may be. */
 const NEVER_ENDS = { logit_bias: { 4: -100 } }
 const CHAT = { model: MODEL, messages: [{ role: 'user' as const, content: 'how much is the meter' }], temperature: 0 }

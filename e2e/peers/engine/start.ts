@@ -13,10 +13,10 @@ export type Engine = AsyncDisposable & {
   log(): string
 }
 
-/** Both engines answer for this model. */
+/** The name that both engines give their model. */
 export const MODEL = 'tiny'
 /** Tokens that prompt and reply may have together, in both engines. */
-export const CONTEXT_TOKENS = 2048
+const CONTEXT_TOKENS = 2048
 
 const SLOTS = 4
 /** Both are up within a second on an idle machine. */

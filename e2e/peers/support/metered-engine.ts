@@ -45,7 +45,7 @@ export type MeteredEngine = AsyncDisposable & {
 export type PostOptions = { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal }
 
 /** USD a token of the engines' model, as `prices.yaml` has it, in nano-units. */
-export const NANO_RATES = { input_tokens: 537n, cached_input_tokens: 268n, output_tokens: 1611n } as const
+const NANO_RATES = { input_tokens: 537n, cached_input_tokens: 268n, output_tokens: 1611n } as const
 
 const PRICES = join(import.meta.dirname, '..', 'engine', 'prices.yaml')
 
@@ -116,7 +116,7 @@ export function costOf(records: readonly Event[]): bigint {
 }
 
 /** A decimal string in nano-units. @throws when it is finer than that */
-export function nanoOf(text: string): bigint {
+function nanoOf(text: string): bigint {
   const [whole = '0', fraction = ''] = text.split('.')
   if (fraction.length > 9) throw new Error(`${text} is finer than a nano-unit`)
   return BigInt(`${whole}${fraction.padEnd(9, '0')}`)
