@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -91,4 +92,61 @@ test('a key works the moment it has been made, and a revoked one no longer than 
   const deadline = Date.now() + 5_000
   while ((await chat({ gateway, key: made.key, stream: false, maxTokens: 2 })).whole)
     assert.ok(Date.now() < deadline, 'a revoked key still works')
+})
+
+test('a database that dies does not stop up: requests are served on, and their records come when it is back', async () => {
+  using dir = temporaryDir()
+  await using product = await up(dir.path)
+  const { gateway, key } = product.ready
+  const ask5 = async (): Promise<number> => {
+    let whole = 0
+    for (let request = 0; request < 5; request += 1)
+      whole += Number((await chat({ gateway, key, stream: request % 2 === 0, maxTokens: 3 })).whole)
+    return whole
+  }
+  assert.equal(await ask5(), 5)
+  const [pid = ''] = readFileSync(join(dir.path, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')
+  process.kill(Number(pid), 'SIGKILL')
+  assert.equal(await ask5(), 5)
+  await product.eventsUntil(10)
+  assert.equal(await ask5(), 5)
+  await product.eventsUntil(15)
+})
+
+test('while it drains, up still says how it is: alive, and not ready', async () => {
+  using dir = temporaryDir()
+  const product = await up(dir.path)
+  const { gateway, key, metrics } = product.ready
+  assert.equal((await fetch(`${metrics}/readyz`)).status, 200)
+  const slow = fetch(`${gateway}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'sandbox-small',
+      stream: true,
+      max_tokens: 40,
+      messages: [{ role: 'user', content: 'x' }],
+      sandbox: { tokenDelayMs: 50 },
+    }),
+  })
+  const reply = await slow
+  product.process.kill('SIGTERM')
+  const deadline = Date.now() + 10_000
+  while ((await fetch(`${metrics}/readyz`)).status !== 503) assert.ok(Date.now() < deadline, 'it never became unready')
+  assert.equal((await fetch(`${metrics}/healthz`)).status, 200)
+  assert.match(await reply.text(), /\[DONE\]/)
+  assert.equal((await product.process.ended).code, 0)
+})
+
+test('a reader that leaves early ends a command quietly and leaves no database running', async () => {
+  using dir = temporaryDir()
+  const shell = spawn('sh', ['-c', `"${process.execPath}" apps/cli/src/main.ts orgs list --data "${dir.path}" | true`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stderr = ''
+  shell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  await new Promise((resolve) => shell.once('close', resolve))
+  assert.equal(stderr, '')
+  const gone = Date.now() + 10_000
+  while (readdirSync(join(dir.path, 'postgres', 'cluster')).includes('postmaster.pid')) assert.ok(Date.now() < gone, 'the database runs on')
 })

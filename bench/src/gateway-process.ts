@@ -13,6 +13,7 @@ const { key, ...verifier } = createApiKey(serverSecret)
 writePolicyFile(
   policy,
   {
+    ledger: 'bench',
     version: 1,
     keys: [{ ...verifier, authId: 'key_01JB2M6R7W9F', organizationId: '018f2f7e-5a10-7c3a-9d36-3f2f6b1c8e11', scopes: ['inference'] }],
   },

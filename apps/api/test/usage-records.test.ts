@@ -176,3 +176,17 @@ test('GET usage-records refuses what is odd and never answers 500', async () => 
     }
   }
 })
+
+test("GET usage-records never shows by its cursor whether another organization's record exists", async () => {
+  const acme = await createCustomer(db, 'Acme')
+  const [theirs, mine] = [usageRecord({ authId: other.billing.authId }), usageRecord({ authId: acme.billing.authId })]
+  await settle(db, [theirs, mine])
+  for (const line of ['', '&model=small']) {
+    const replies = await Promise.all(
+      [theirs.eventId, '00000000-0000-7000-8000-000000000000'].map((after) =>
+        api.get(`/v1/organizations/${acme.id}/usage-records?month=${MONTH}${line}&after=${after}`, acme.billing.key),
+      ),
+    )
+    for (const reply of replies) assert.deepEqual([reply.status, codeOf(reply)], [400, 'invalid_request'], reply.text)
+  }
+})

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createOrganization, findOrganization } from '@ascribe/ledger'
+import { publicIdOf } from '@ascribe/identity'
+import { createOrganization, findOrganization, listCredentials } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import type { Context } from './context.ts'
 import { createKey } from './commands/keys.ts'
@@ -22,8 +23,8 @@ const NAME = 'Demo'
  */
 export async function demoOf(context: Pick<Context, 'config' | 'dir'>, db: Database): Promise<Demo> {
   const kept = readDemo(context.dir.demo)
-  if (kept !== undefined && (await isThere(db, kept.organization.id))) return kept
-  // It may be there without its file, if a start was killed between the two; its lost keys are of no use to anybody.
+  if (kept !== undefined && (await isInForce(db, kept))) return kept
+  // It may be there without its file, if a start was killed between the two, or its keys have been revoked.
   const found = await findOrganization(db, NAME)
   const { id, name } = found === undefined || found === 'ambiguous' ? await createOrganization(db, { name: NAME }) : found
   const inference = await createKey(context, db, { organizationId: id, scopes: ['inference'], name: 'demo key' })
@@ -33,9 +34,11 @@ export async function demoOf(context: Pick<Context, 'config' | 'dir'>, db: Datab
   return demo
 }
 
-async function isThere(db: Database, organizationId: string): Promise<boolean> {
-  const found = await findOrganization(db, organizationId)
-  return found !== undefined && found !== 'ambiguous'
+/** Whether the organization is in this ledger and both of its keys still work. */
+async function isInForce(db: Database, { organization, key, billing_key: billingKey }: Demo): Promise<boolean> {
+  const active = (await listCredentials(db, { organizationId: organization.id })).filter(({ revokedAt }) => revokedAt === undefined)
+  const publicIds = new Set(active.map(({ publicId }) => publicId))
+  return [key, billingKey].every((each) => publicIds.has(publicIdOf(each) ?? ''))
 }
 
 function readDemo(path: string): Demo | undefined {

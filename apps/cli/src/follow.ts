@@ -1,5 +1,7 @@
 import type { Database } from '@ascribe/postgres'
-import { listCredentials, listOrganizations, tailEvents } from '@ascribe/ledger'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '@ascribe/kit'
+import { listCredentials, listOrganizations, readIngested } from '@ascribe/ledger'
 import type { IngestCursor, LedgerRecord } from '@ascribe/ledger'
 import type { Style } from './output.ts'
 import { createPricer } from './pricer.ts'
@@ -10,14 +12,37 @@ export type FollowOptions = {
   readonly after: IngestCursor
   readonly signal: AbortSignal
   readonly style: Style
+  readonly logger: Logger
   readonly write: (line: string) => void
 }
 
-/** One readable line for each record as it is committed: when, who, model, tokens, money. Ends with the signal. */
-export async function follow({ db, after, signal, style, write }: FollowOptions): Promise<void> {
-  const names = createNames(db)
-  const pricer = createPricer(db)
-  for await (const record of tailEvents(db, { signal, after })) write(await lineOf(record, { names, pricer, style }))
+const PAGE = 100
+/** A person who watches sees a line soon enough, and a quiet database stays quiet. */
+const LOOK_MS = 300
+
+/**
+ * One readable line for each record as it is committed: when, who, model, tokens, money. Ends with the signal. It is there
+ * for people: whatever goes wrong with it is waited out, and stops nothing.
+ */
+export async function follow({ db, after, signal, style, logger, write }: FollowOptions): Promise<void> {
+  const tools: LineTools = { names: createNames(db), pricer: createPricer(db), style }
+  let cursor = after
+  let failing = false
+  while (!signal.aborted) {
+    try {
+      const page = await readIngested(db, { after: cursor, limit: PAGE })
+      const lines = []
+      for (const record of page.records) lines.push(await lineOf(record, tools))
+      for (const line of lines) write(line)
+      cursor = page.cursor
+      failing = false
+      if (page.records.length === PAGE) continue
+    } catch (error) {
+      if (!failing) logger.debug('records cannot be followed for now', { error })
+      failing = true
+    }
+    await delay(LOOK_MS, undefined, { signal }).catch(() => {})
+  }
 }
 
 type LineTools = { readonly names: Names; readonly pricer: Pricer; readonly style: Style }

@@ -9,5 +9,9 @@ enableCompileCache(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache
 
 // Only now, so that the cache serves all of it.
 const { runProgram } = await import('./program.ts')
+const { watchReader } = await import('./watch-reader.ts')
 
-process.exitCode = await runProgram(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, env: process.env })
+const { stdout, stderr, env } = process
+const reader = watchReader(stdout, stderr)
+const exitCode = await runProgram(process.argv.slice(2), { stdout, stderr, env })
+process.exitCode = reader.fault === undefined ? exitCode : reader.exitCode

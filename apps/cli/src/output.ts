@@ -30,7 +30,10 @@ export type OutputOptions = { readonly json: boolean; readonly stdout: Stream; r
 export function createOutput(options: OutputOptions): Output {
   const { json, stdout, stderr } = options
   const style = styleFor(stdout)
-  const line = (text: string): void => void stdout.write(`${text}\n`)
+  const line = (text: string): void => {
+    // Once a write has failed there is nobody to write for.
+    if (!stdout.destroyed) stdout.write(`${text}\n`)
+  }
   return {
     json,
     terminal: stdout.isTTY === true,
@@ -38,7 +41,9 @@ export function createOutput(options: OutputOptions): Output {
     line,
     value: (value) => line(JSON.stringify(value)),
     table: (columns, rows) => {
-      for (const text of alignedLines(columns, rows, style)) line(text)
+      // On a terminal one long name must not push everything else out of sight; in a pipe nothing is cut.
+      const shown = stdout.isTTY ? rows.map((row) => row.map(shortened)) : rows
+      for (const text of alignedLines(columns, shown, style)) line(text)
     },
     progress: (what, work) => withProgress(stderr, what, work),
     note: (text) => void stderr.write(`${text}\n`),
@@ -52,6 +57,12 @@ export function styleFor(stream: Stream): Style {
     (text: string): string =>
       styleText(format, text, { stream, validateStream: true })
   return { dim: paint('dim'), bold: paint('bold'), good: paint('green'), bad: paint('red'), warn: paint('yellow') }
+}
+
+const CELL_MAX = 60
+
+function shortened(cell: string): string {
+  return cell.length <= CELL_MAX ? cell : `${cell.slice(0, CELL_MAX - 1)}…`
 }
 
 /** Columns padded to their widest cell, two spaces apart, no trailing white space. */

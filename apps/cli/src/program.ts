@@ -32,7 +32,8 @@ export async function runProgram(args: readonly string[], surroundings: Surround
 async function createProgram(args: readonly string[], surroundings: Surroundings, finish: Finish): Promise<Command> {
   const program = new Command('ascribe')
     .description('Ties every token and every bill to exactly one identity.')
-    .version(VERSION, '--version')
+    .version(VERSION, '--version', 'print the version')
+    .helpCommand('help [command]', 'say what a command does')
     .helpOption('-h, --help', 'say what this does')
     .addHelpText('after', EPILOGUE)
     .showSuggestionAfterError(true)

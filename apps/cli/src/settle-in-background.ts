@@ -5,22 +5,17 @@ import type { Settler } from '@ascribe/settler'
 
 const TURN_MS = 25
 
-/** A settler at work. Disposing it makes a last pass and waits for it. */
-export type Background = AsyncDisposable & { /** Whether another settler has the journals, for now. */ readonly waiting: boolean }
-
-/** Lets a settler work until it is disposed, one at a time on a data directory. If it breaks, the process stops. */
+/** Lets a settler work until it is disposed, which makes a last pass; one at a time on a data directory. If it breaks, the process stops. */
 export function settleInBackground(
   settler: Settler,
   { lockPath, scope }: { readonly lockPath: string; readonly scope: Pick<ProcessScope, 'stop'> },
-): Background {
+): AsyncDisposable {
   const controller = new AbortController()
   const { signal } = controller
-  let waiting = true
 
   async function work(): Promise<void> {
     while (!signal.aborted) {
       using lock = tryLock(lockPath)
-      waiting = lock === undefined
       if (lock !== undefined) return settler.run(signal)
       // A command that settles for itself has it for a moment, another settler for long.
       await delay(TURN_MS)
@@ -29,9 +24,6 @@ export function settleInBackground(
 
   const working = work().catch((error: unknown) => scope.stop(error))
   return {
-    get waiting() {
-      return waiting
-    },
     async [Symbol.asyncDispose]() {
       controller.abort()
       await working

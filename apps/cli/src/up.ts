@@ -1,6 +1,6 @@
 import { systemClock } from '@ascribe/kit'
 import { startApi } from '@ascribe/api'
-import type { Gateway, Route } from '@ascribe/gateway'
+import type { Route } from '@ascribe/gateway'
 import { ingestCursorNow, listPriceVersions } from '@ascribe/ledger'
 import { SANDBOX_MODELS, startEngine } from '@ascribe/sandbox'
 import { createMeters, measureProcess, startOps, tryLock } from '@ascribe/service'
@@ -18,8 +18,10 @@ import { follow } from './follow.ts'
 import { openLedger } from './open-ledger.ts'
 import type { OpenLedger } from './open-ledger.ts'
 import { readPriceFile } from './price-file.ts'
+import type { PriceFile } from './price-file.ts'
 import { runGateway } from './run-gateway.ts'
 import { SANDBOX_PRICES } from './sandbox-prices.ts'
+import { createReadiness } from './readiness.ts'
 import { serverSecretOf } from './server-secret.ts'
 import { settleInBackground } from './settle-in-background.ts'
 import { catchAllRoute, sandboxRoutes } from './up-routes.ts'
@@ -50,6 +52,9 @@ const DRAIN_MS = 20_000
 /** Starts everything on one data directory, in this process. @throws {DataDirInUseError} */
 export async function startEverything(context: Context, scope: ProcessScope, options: UpOptions): Promise<Everything> {
   const { config, dir, logger } = context
+  // Before anything is made: what is wrong with the call must cost nothing.
+  const price = options.prices === undefined ? undefined : readPriceFile(options.prices)
+  const configured = configuredRoutes(config, options.upstream)
   prepareDataDir(dir)
   await using stack = new AsyncDisposableStack()
   const lock = tryLock(dir.upLock)
@@ -57,12 +62,15 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
   stack.use(lock)
   const meters = createMeters()
   stack.use(measureProcess(meters))
+  const readiness = createReadiness()
+  // First on and last off: while it drains, a process is still asked how it is.
+  const ops = stack.use(await startOps({ ...config.ops, meters, ready: readiness.report }))
   const ledger = stack.use(await openLedger(context, { name: 'up', logger, migrate: true }))
   const { db } = ledger
   const after = await ingestCursorNow(db)
   const demo = await demoOf(context, db)
   await publishPolicy(db, dir.policy, tryLock)
-  await applyFirstPrices(ledger, { file: options.prices, isSandbox: isSandboxed(config, options) })
+  await applyFirstPrices(ledger, price ?? (configured.length === 0 ? readPriceFile(SANDBOX_PRICES) : undefined))
   const settler = createSettler({
     db,
     journal: dir.journal,
@@ -75,13 +83,16 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
   const followers = new AbortController()
   stack.defer(() => followers.abort())
   stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
-  const { routes, upstream, model } = await reachable(context, options, stack)
+  const { routes, upstream, model } = await reachable(configured, stack)
   const gateway = await runGateway(context, { routes, logger: logger.child({ part: 'gateway' }), meters })
   stack.defer(() => gateway.close({ graceMs: DRAIN_MS, cut: scope.cut }))
   const api = stack.use(
     await startApi(config.api, { db, serverSecret: serverSecretOf(context), logger: logger.child({ part: 'api' }), meters }),
   )
-  const ops = stack.use(await startOps({ ...config.ops, meters, ready: () => readiness(gateway, settler.trouble) }))
+  readiness.watch('journal', () => gateway.unready)
+  // A gateway serves while the database is away: journals keep what is not yet in it.
+  readiness.watch('settler', () => settler.trouble, { isVital: false })
+  stack.defer(readiness.stopping)
   const owned = stack.move()
   return {
     gateway: gateway.url,
@@ -91,43 +102,35 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
     model,
     demo,
     follow(write, style) {
-      follow({ db, after, signal: followers.signal, style, write }).catch((error: unknown) => scope.stop(error))
+      follow({ db, after, signal: followers.signal, style, logger, write }).catch((error: unknown) =>
+        logger.error('records are not followed any more', { error }),
+      )
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 
-function readiness(gateway: Gateway, trouble: string | undefined): Record<string, { ok: boolean; detail?: string }> {
-  const check = (fault: string | undefined): { ok: boolean; detail?: string } =>
-    fault === undefined ? { ok: true } : { ok: false, detail: fault }
-  return { journal: check(gateway.unready), settler: check(trouble) }
-}
-
-type FirstPrices = { readonly file: string | undefined; readonly isSandbox: boolean }
-
-/** Prices of a file, or those of the sandbox for its models where there are none yet. The first book is in force from the beginning. */
-async function applyFirstPrices({ db }: OpenLedger, { file, isSandbox }: FirstPrices): Promise<void> {
+/** A price book, in force from the beginning where there is none yet; that of the sandbox only there. */
+async function applyFirstPrices({ db }: OpenLedger, price: PriceFile | undefined): Promise<void> {
   const isFirst = (await listPriceVersions(db)).length === 0
-  if (file !== undefined) await applyPrices(db, readPriceFile(file), isFirst ? 'beginning' : undefined)
-  else if (isFirst && isSandbox) await applyPrices(db, readPriceFile(SANDBOX_PRICES), 'beginning')
+  if (price === undefined || (price.file === SANDBOX_PRICES && !isFirst)) return
+  await applyPrices(db, price, isFirst ? 'beginning' : undefined)
 }
 
-/** Whether there is no engine but our own. */
-function isSandboxed(config: Config, { upstream }: UpOptions): boolean {
-  return upstream === undefined && config.gateway.routes.length === 0
+/** The routes to real engines; none: the sandbox serves. */
+function configuredRoutes(config: Config, upstream: string | undefined): readonly Route[] {
+  const routes = routesOf(config)
+  if (upstream === undefined) return routes
+  return [...routes.filter((route) => route.models.length > 0), catchAllRoute(upstream)]
 }
 
 type Reachable = { readonly routes: readonly Route[]; readonly upstream: string; readonly model: string }
 
-async function reachable(context: Context, { upstream }: UpOptions, stack: AsyncDisposableStack): Promise<Reachable> {
-  const routes = routesOf(context.config)
-  if (upstream !== undefined) {
-    const named = routes.filter((route) => route.models.length > 0)
-    return { routes: [...named, catchAllRoute(upstream)], upstream, model: named[0]?.models[0] ?? 'YOUR-MODEL' }
-  }
-  if (routes.length > 0) {
-    const model = routes.flatMap((route) => route.models)[0] ?? 'YOUR-MODEL'
-    return { routes, upstream: routes.map((route) => route.upstream.origin).join(', '), model }
+async function reachable(configured: readonly Route[], stack: AsyncDisposableStack): Promise<Reachable> {
+  if (configured.length > 0) {
+    const model = configured.flatMap((route) => route.models)[0] ?? 'YOUR-MODEL'
+    const origins = new Set(configured.map((route) => route.upstream.origin))
+    return { routes: configured, upstream: [...origins].join(', '), model }
   }
   const engine = stack.use(await startEngine({ host: '127.0.0.1', port: 0 }))
   const models = SANDBOX_MODELS.map(({ id }) => id)

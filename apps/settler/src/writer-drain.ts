@@ -1,8 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { AssertionError, errorCode } from '@ascribe/kit'
 import type { Clock, Logger, TryLock } from '@ascribe/kit'
-import { JournalCorruptError, createReleaser, readJournal, recoverWriter } from '@ascribe/journal'
+import { JournalCorruptError, createReleaser, mayHaveMore, readJournal, recoverWriter } from '@ascribe/journal'
 import type { JournalBatch, Position, Recovery, Releaser } from '@ascribe/journal'
 import { ingestBatch, readPosition } from '@ascribe/ledger'
 import { DatabaseError } from '@ascribe/postgres'
@@ -18,8 +17,8 @@ const LOOK_AGAIN_MS = 1000
 /** A folder without an entry may be that of a writer that starts right now; one of this age is not. */
 const EMPTY_MS = 60_000
 
-/** More than the grain of a file system's times of change (10 ms on Linux), and less than the pause between two looks. */
-const CLOCK_TICK_MS = 50
+/** Where a journal begins. */
+const FIRST: Position = { segment: 1, offset: 0 }
 
 export type DrainDeps = {
   readonly db: Database
@@ -55,8 +54,6 @@ export class WriterDrain {
   #known = false
   /** Everything before it is in the ledger. */
   #position: Position | undefined
-  /** What the folder looked like before it was last read to its end. */
-  #drainedStamp: string | undefined
   #checkedAt = -Infinity
   #failedAt = -Infinity
   /** Its process is dead and all of it has been shipped. */
@@ -101,7 +98,6 @@ export class WriterDrain {
   }
 
   async #shipAll({ signal, thorough = false, turnMs = Infinity }: DrainOptions): Promise<Drained> {
-    const checkedAt = this.#checkedAt
     // Asked before reading: what a dead writer left is all there, so that reading to the end is reading all of it.
     const recovery = await this.#recoverIfDead(thorough)
     if (this.#state === 'damaged' && recovery === undefined) return NOTHING
@@ -109,9 +105,7 @@ export class WriterDrain {
       this.#position = await readPosition(this.#deps.db, this.#name)
       this.#known = true
     }
-    const stamp = await quietStampOf(this.#dir)
-    // Once a second it is read all the same: no record waits longer for a clock that was set back.
-    if (stamp !== undefined && stamp === this.#drainedStamp && checkedAt === this.#checkedAt) return NOTHING
+    if (recovery === undefined && !(await mayHaveMore(this.#dir, this.#position ?? FIRST))) return NOTHING
     const end = performance.now() + turnMs
     let shipped = 0
     let gaps = recovery?.missing ?? 0
@@ -134,7 +128,6 @@ export class WriterDrain {
     }
     await this.#release({ shipped, isDead: recovery !== undefined })
     this.#done = recovery !== undefined
-    this.#drainedStamp = stamp
     this.#state = 'sound'
     this.fault = undefined
     return { shipped, more: false }
@@ -187,21 +180,4 @@ export class WriterDrain {
     }
     return records.length
   }
-}
-
-/**
- * Changes whenever something is written to a folder's segments: reading 1 MiB of nothing costs twenty times as much as asking for
- * the times of change. `undefined` while the last of these is so young that another write could have the same one.
- */
-async function quietStampOf(dir: string): Promise<string | undefined> {
-  const names = await readdir(dir).catch((): string[] => [])
-  const parts: string[] = []
-  let newestMs = 0
-  for (const name of names.filter((each) => each.endsWith('.seg'))) {
-    const stats = await stat(join(dir, name), { bigint: true }).catch(() => undefined)
-    if (stats === undefined) return undefined
-    newestMs = Math.max(newestMs, Number(stats.mtimeMs))
-    parts.push(`${name}.${stats.ino}.${stats.size}.${stats.mtimeNs}`)
-  }
-  return Math.abs(Date.now() - newestMs) < CLOCK_TICK_MS ? undefined : parts.join()
 }

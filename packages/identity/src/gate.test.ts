@@ -48,6 +48,13 @@ test('gate keeps headers it has no name for, and the claimed organization among 
   assert.equal(outcome.kind === 'headers' && outcome.identity.claimedOrganizationId, 'o')
 })
 
+test('gate reads UTF-8 in a header as what was meant, and leaves other bytes as they are', () => {
+  const sent = Buffer.from('café', 'utf8').toString('latin1')
+  const outcome = ask(['X-Saturn-Auth-Id', sent, 'X-Saturn-Resource-Id', 'caf\u00E9'])
+  assert.equal(outcome.kind === 'headers' && outcome.identity.authId, 'café')
+  assert.equal(outcome.kind === 'headers' && outcome.identity.resourceId, 'caf\u00E9')
+})
+
 test('gate names both fields when a trusted peer sends nothing at all', () => {
   const outcome = ask([])
   assert.deepEqual(outcome, {

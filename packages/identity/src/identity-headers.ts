@@ -44,7 +44,7 @@ export function readIdentityHeaders(headers: RawHeaders, prefix: string = DEFAUL
     seen ??= new Set()
     if (seen.has(name)) found.repeated ??= sent
     seen.add(name)
-    const value = (headers[index + 1] ?? '').trim()
+    const value = textOf((headers[index + 1] ?? '').trim())
     if (value === '') continue
     const rest = name.slice(wanted.length)
     const field = FIELDS[rest]
@@ -58,6 +58,19 @@ export function readIdentityHeaders(headers: RawHeaders, prefix: string = DEFAUL
   }
   if (others !== undefined) found.others = { ...others }
   return found
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
+/** The text that was meant: Node gives each byte as a character of Latin-1, but whoever sends more than ASCII sends UTF-8. */
+function textOf(value: string): string {
+  // oxlint-disable-next-line no-control-regex
+  if (/^[\u0000-\u007F]*$/.test(value)) return value
+  try {
+    return UTF8.decode(Buffer.from(value, 'latin1'))
+  } catch {
+    return value
+  }
 }
 
 /** Whether a header name begins with `prefixLowerCase`, in any case. */

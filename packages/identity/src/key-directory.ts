@@ -5,7 +5,7 @@ import { readPolicyFile } from './policy-file.ts'
 import type { PolicyKey } from './policy.ts'
 
 /** How often the file is looked at, in milliseconds: a revoked key works no longer than this. */
-const POLL_MS = 200
+export const KEY_POLL_MS = 200
 
 export type KeyDirectoryOptions = {
   /** Of the policy snapshot; it need not exist yet. */
@@ -48,7 +48,7 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
   }
 
   look()
-  const timer = setInterval(look, POLL_MS)
+  const timer = setInterval(look, KEY_POLL_MS)
   timer.unref()
 
   return {

@@ -11,6 +11,8 @@ test('errorChain() says every message of the chain once, the outermost first', (
   assert.equal(errorChain(new DiskError('Cannot write the segment', { cause })), 'Cannot write the segment: ENOSPC: no space left')
   assert.equal(errorChain(new Error('same', { cause: new Error('same') })), 'same')
   assert.equal(errorChain('plain'), 'plain')
+  const missing = new Error('ENOENT: no such file')
+  assert.equal(errorChain(new DiskError('Cannot read x: ENOENT', { cause: missing })), 'Cannot read x: ENOENT: no such file')
   const loop = new Error('loop')
   loop.cause = loop
   assert.equal(errorChain(loop), 'loop')

@@ -48,7 +48,11 @@ export function errorChain(thrown: unknown): string {
   let current: unknown = thrown
   for (let depth = 0; depth < 10 && current !== undefined && current !== null; depth += 1) {
     const message = current instanceof Error ? current.message || current.name : textOf(current)
-    if (message !== messages.at(-1)) messages.push(message)
+    const last = messages.at(-1)
+    // "… at port 80: ECONNREFUSED" over "ECONNREFUSED: connection refused" would say the code twice.
+    const code = `: ${message.split(':', 1)[0] ?? ''}`
+    if (last?.endsWith(code) === true) messages[messages.length - 1] = last.slice(0, -code.length)
+    if (last === undefined || !last.includes(message)) messages.push(message)
     current = current instanceof Error ? current.cause : undefined
   }
   return messages.join(': ')

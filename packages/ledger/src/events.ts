@@ -108,14 +108,23 @@ async function* periodsOf(db: Queryable, filter: EventFilter): AsyncGenerator<St
   }
 }
 
-async function startOfStream(db: Queryable, { from = -Infinity, afterEventId }: EventFilter): Promise<Cursor> {
+async function startOfStream(db: Queryable, { from = -Infinity, afterEventId, organizationId }: EventFilter): Promise<Cursor> {
   if (afterEventId === undefined) return before(from)
-  const { rows } = isUuid(afterEventId)
-    ? await db.query<{ instant: number }>('select instant from usage_record where event_id = $1::uuid', [afterEventId])
-    : { rows: [] }
+  const instant = await instantOfRecord(db, afterEventId, organizationId)
+  return instant < from ? before(from) : { instant, eventId: afterEventId }
+}
+
+const INSTANT_SQL = `
+select r.instant from usage_record r ${MAPPING_AT_INSTANT}
+where r.event_id = $1::uuid
+  and ($2::uuid is null or (m.organization_id = $2::uuid and ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')}))`
+
+/** The instant of a record. Another organization's is as unknown as none. @throws {LedgerInputError} */
+export async function instantOfRecord(db: Queryable, eventId: string, organizationId: string | undefined): Promise<Instant> {
+  const { rows } = isUuid(eventId) ? await db.query<{ instant: number }>(INSTANT_SQL, [eventId, organizationId ?? null]) : { rows: [] }
   const [row] = rows
-  if (row === undefined) throw new LedgerInputError(`Cannot go on after event ${afterEventId}: there is no such record`)
-  return row.instant < from ? before(from) : { instant: row.instant, eventId: afterEventId }
+  if (row === undefined) throw new LedgerInputError(`Cannot go on after event ${eventId}: there is no such record`)
+  return row.instant
 }
 
 /** The place before the first record of an instant: instants are whole milliseconds. */

@@ -1,8 +1,7 @@
 import type { Queryable } from '@ascribe/postgres'
 import { hourOf, isUuid } from '@ascribe/units'
-import { LedgerInputError } from './errors.ts'
 import type { LedgerRecord } from './event-json.ts'
-import { streamEvents } from './events.ts'
+import { instantOfRecord, streamEvents } from './events.ts'
 import { sqlInstant } from './instants.ts'
 import { createRecount } from './recount.ts'
 import { parseMonth } from './statement.ts'
@@ -29,8 +28,8 @@ export type LineQuery = {
 export async function* streamLineRecords(db: Queryable, query: LineQuery): AsyncGenerator<LedgerRecord, void, undefined> {
   const { organizationId, month, model = null, authId = null, meter = null, limit = Infinity } = query
   const period = parseMonth(month)
-  const start = await startInstant(db, query.afterEventId)
   if (!isUuid(organizationId) || [model, authId, meter].some((text) => text?.includes('\0') === true)) return
+  const start = query.afterEventId === undefined ? -Infinity : await instantOfRecord(db, query.afterEventId, organizationId)
   // Only hours that have such a charge. Index charge_organization.
   const { rows } = await db.query<{ hour: number }>(
     `select distinct hour from charge
@@ -59,14 +58,4 @@ export async function* streamLineRecords(db: Queryable, query: LineQuery): Async
       left -= 1
     }
   }
-}
-
-async function startInstant(db: Queryable, eventId: string | undefined): Promise<number> {
-  if (eventId === undefined) return -Infinity
-  const { rows } = isUuid(eventId)
-    ? await db.query<{ instant: number }>('select instant from usage_record where event_id = $1::uuid', [eventId])
-    : { rows: [] }
-  const [row] = rows
-  if (row === undefined) throw new LedgerInputError(`Cannot go on after event ${eventId}: there is no such record`)
-  return row.instant
 }

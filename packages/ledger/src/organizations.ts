@@ -25,7 +25,7 @@ export async function createOrganization(
   const { name, currency = 'USD' } = input
   if (name.trim() === '' || name.includes('\0')) throw new LedgerInputError('Cannot create an organization: its name is empty or holds NUL')
   if (!isCurrency(currency)) {
-    throw new LedgerInputError(`Cannot create an organization: ${currency} is not a currency`, {
+    throw new LedgerInputError(`Cannot create an organization: ${JSON.stringify(currency)} is not a currency`, {
       hint: 'Give three capital letters, such as USD.',
     })
   }

@@ -139,7 +139,7 @@ test('two price books that are applied at the same time become two versions in o
   const outcomes = await Promise.all([apply(BOOK), apply(DEAR_BOOK), apply(BOOK)])
   const applied = outcomes.filter((outcome) => outcome.kind === 'applied')
   assert.deepEqual(
-    applied.map(({ sequence }) => sequence).toSorted(),
+    applied.map(({ sequence }) => sequence).toSorted((a, b) => a - b),
     applied.map((_, index) => index + 1),
   )
   assert.ok(applied.length >= 2)

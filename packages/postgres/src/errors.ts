@@ -1,4 +1,4 @@
-import { AscribeError, errorCode } from '@ascribe/kit'
+import { AscribeError, InputError, errorCode } from '@ascribe/kit'
 import type { AscribeErrorOptions } from '@ascribe/kit'
 
 /**
@@ -54,7 +54,7 @@ export class DatabaseError extends AscribeError {
 }
 
 /** A connection URL cannot be used. Neither message nor cause holds the URL: it may carry a password. */
-export class DatabaseUrlError extends AscribeError {
+export class DatabaseUrlError extends InputError {
   override readonly code = 'DATABASE_URL_INVALID'
 }
 

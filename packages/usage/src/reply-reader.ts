@@ -23,5 +23,7 @@ export function createReplyReader(options: ReplyReaderOptions): ReplyReader {
 
 function isStream({ contentType, streamedRequest }: ReplyReaderOptions): boolean {
   const essence = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return essence === '' ? streamedRequest : essence === 'text/event-stream'
+  if (essence === 'text/event-stream') return true
+  // A stream was asked for, and this is not the JSON of a refusal: some engines and proxies name it something else, or nothing.
+  return streamedRequest && !essence.includes('json')
 }

@@ -27,6 +27,8 @@ export type Ending = {
 /** A token of text takes about this many bytes; what is longer in one piece of a stream is more than one token. */
 const TOKEN_BYTES = 4
 const PIECE_BYTES_MAX = 16
+/** Whole replies of honest engines stay below this; with two choices of which one was counted they are above. */
+const COUNTED_TOKEN_BYTES_MAX = 6
 
 /** Quantities, and how they are known. */
 type Quantities = { readonly counts: UsageCounts | undefined; readonly provenance: Provenance; readonly invalid: boolean }
@@ -61,7 +63,8 @@ export function settle(seen: Observation | undefined, ending: Ending): Settlemen
 
 function quantitiesOf(seen: Observation, ending: Ending): Quantities {
   const { usage } = seen
-  if (usage.kind === 'invalid') return { counts: undefined, provenance: 'unknown', invalid: true }
+  // A count that cannot be is no count: it is estimated from what passed, the other one stands, and the record says why.
+  if (usage.kind === 'invalid') return { ...((ending.status ?? 200) >= 400 ? UNKNOWN : estimated(seen, usage)), invalid: true }
   if (usage.kind === 'absent') return (ending.status ?? 200) >= 400 ? UNKNOWN : estimated(seen)
   const { counts } = usage
   const invalid = counts.flagged
@@ -90,10 +93,19 @@ function multiple(seen: Observation, told: UsageCounts, trust: boolean): Omit<Qu
   if (seen.whole && seen.choices === 1) return { counts: told, provenance: 'reported' }
   const { maxTokens } = seen.asked
   const allLimited = seen.whole && seen.limited > 0 && seen.limited === seen.choices
-  if (!allLimited || maxTokens === undefined) return { counts: told, provenance: 'estimated' }
+  if (!allLimited || maxTokens === undefined) return { counts: withCompletion(told, ofAllChoices(seen, told)), provenance: 'estimated' }
   const least = seen.choices * maxTokens
   if (!Number.isSafeInteger(least) || told.completion >= least) return { counts: told, provenance: 'reported' }
   return { counts: withCompletion(told, least), provenance: 'estimated' }
+}
+
+/**
+ * Text with more bytes to a token than text has was not all counted: then the block is one choice's. It is taken once for each
+ * choice, but for no more than the text comes to. A total that fits the text is left alone: an honest engine is not corrected.
+ */
+function ofAllChoices(seen: Observation, told: UsageCounts): number {
+  if (seen.contentBytes <= told.completion * COUNTED_TOKEN_BYTES_MAX) return told.completion
+  return Math.max(told.completion, Math.min(told.completion * seen.choices, Math.ceil(seen.contentBytes / TOKEN_BYTES)))
 }
 
 /**
@@ -125,20 +137,25 @@ function withCompletion(counts: UsageCounts, completion: number): UsageCounts {
   return { ...counts, completion }
 }
 
-/** Nobody has reported anything: from what went in and what passed. */
-function estimated(seen: Observation): Quantities {
+/** Nobody has reported anything, or only half of it: from what went in and what passed. */
+function estimated(seen: Observation, told: { readonly prompt?: number; readonly completion?: number } = {}): Quantities {
   const output = estimatedOutput(seen)
   if (output === undefined) return UNKNOWN
   const counts: UsageCounts = {
-    prompt: Math.max(1, Math.ceil(seen.asked.promptBytes / TOKEN_BYTES)),
+    prompt: told.prompt ?? Math.max(1, Math.ceil(seen.asked.promptBytes / TOKEN_BYTES)),
     cached: 0,
     inputAudio: 0,
-    completion: output,
+    completion: told.completion ?? Math.min(output, mostOf(seen.asked)),
     reasoning: 0,
     outputAudio: 0,
     flagged: false,
   }
   return { counts, provenance: 'estimated', invalid: false }
+}
+
+/** What the request allows to be generated: an estimate never goes beyond it. */
+function mostOf({ choices, prompts, maxTokens }: Observation['asked']): number {
+  return maxTokens === undefined ? Number.MAX_SAFE_INTEGER : choices * prompts * maxTokens
 }
 
 /** Undefined when nothing was delivered. */

@@ -13,10 +13,10 @@ export type UsageCounts = {
   readonly flagged: boolean
 }
 
-/** What a usage object says: `absent` where it counts nothing, `invalid` where a total is no count. */
+/** What a usage object says: `absent` where it counts nothing, `invalid` where a total is no count; the other one may be. */
 export type UsageReading =
   | { readonly kind: 'counts'; readonly counts: UsageCounts }
-  | { readonly kind: 'invalid' }
+  | { readonly kind: 'invalid'; readonly prompt?: number; readonly completion?: number }
   | { readonly kind: 'absent' }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -37,11 +37,15 @@ export function readUsage(usage: unknown, api: Api): UsageReading {
   const total = countOf(usage['total_tokens'])
   const prompt = countOf(usage['prompt_tokens']) ?? (api === 'embeddings' ? total : undefined)
   const completion = countOf(usage['completion_tokens']) ?? (api === 'embeddings' ? 0 : difference(total, prompt))
-  if (Number.isNaN(prompt) || Number.isNaN(completion)) return { kind: 'invalid' }
-  if (prompt === undefined || completion === undefined) {
-    return { kind: prompt === undefined && completion === undefined && total === undefined ? 'absent' : 'invalid' }
+  if (prompt === undefined && completion === undefined && total === undefined) return { kind: 'absent' }
+  if (!isCount(prompt) || !isCount(completion)) {
+    return { kind: 'invalid', ...(isCount(prompt) && { prompt }), ...(isCount(completion) && { completion }) }
   }
   return { kind: 'counts', counts: detail(usage, prompt, completion, total) }
+}
+
+function isCount(count: number | undefined): count is number {
+  return count !== undefined && !Number.isNaN(count)
 }
 
 function detail(usage: Fields, prompt: number, completionSaid: number, total: number | undefined): UsageCounts {

@@ -110,12 +110,12 @@ test('push() keeps next to nothing of a body of 64 MiB', () => {
   assert.ok(kept < 32 << 20, `${kept} bytes are kept`)
 })
 
-test('push() takes a usage object that is too long, or no object, for malformed and not for none', () => {
-  for (const usage of [{ pad: 'x'.repeat(17_000), ...USAGE }, 'many', 5, [USAGE], { prompt_tokens: -7, completion_tokens: 3 }]) {
+test('push() takes a usage object that is too long, or no object, for malformed: what passed is estimated, and the record says so', () => {
+  for (const usage of [{ pad: 'x'.repeat(17_000), ...USAGE }, 'many', 5, [USAGE], { prompt_tokens: -7, completion_tokens: -3 }]) {
     const { settlement } = read({ choices: [CHOICE], usage })
     assert.deepEqual(
       [settlement.provenance, settlement.completionTokens, settlement.invalidUsage],
-      ['unknown', null, true],
+      ['estimated', 2, true],
       JSON.stringify(usage).slice(0, 30),
     )
   }
@@ -137,7 +137,7 @@ test('push() says of a truncated body only what its bytes prove (every length)',
     const { provenance, completionTokens, promptTokens } = outcome.settlement
     if (length >= usageEnd) assert.deepEqual([provenance, completionTokens], ['reported', 3])
     else if (length > text.indexOf('"usage":{') + 8)
-      assert.deepEqual([provenance, completionTokens], ['unknown', null], 'half a usage object is no count')
+      assert.deepEqual([provenance, completionTokens === 3], ['estimated', false], 'half a usage object is no count')
     else if (length > 0) assert.deepEqual([provenance, promptTokens], ['estimated', 1])
     else assert.deepEqual([provenance, completionTokens], ['unknown', null])
   }
@@ -208,7 +208,11 @@ test('createReplyReader() tells a stream by its content type in any case, with a
   const form = (contentType: string | undefined, api: Api = 'chat', request = '{"stream":true}'): string =>
     run({ api, request, chunks: [], ...(contentType === undefined ? { contentType: '' } : { contentType }) }).reader.form
   for (const type of ['text/event-stream', 'Text/Event-Stream; charset=UTF-8', ' text/event-stream;x']) assert.equal(form(type), 'sse')
-  for (const type of ['application/json', 'text/event-streams', 'text/plain']) assert.equal(form(type), 'json')
+  for (const type of ['application/json', 'application/problem+json; charset=utf-8']) assert.equal(form(type), 'json')
+  for (const type of ['text/plain', 'application/octet-stream']) {
+    assert.equal(form(type), 'sse', `${type}: a stream was asked for, and its usage event must neither leak nor count as content`)
+    assert.equal(form(type, 'chat', '{}'), 'json')
+  }
   assert.equal(form(undefined), 'sse', 'without a type, what was asked for decides')
   assert.equal(form(undefined, 'chat', '{}'), 'json')
 })

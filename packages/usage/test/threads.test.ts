@@ -195,7 +195,9 @@ test('defect 9: SSE is read with no space after data:, a bare CR, an unterminate
 
 test('defect 9: a fractional count or a finish reason that is no string leaves a record', () => {
   const fractional = usageOf({ prompt_tokens: 9, completion_tokens: 4.5 })
-  assert.deepEqual([...told(fractional), fractional.settlement.invalidUsage], ['unknown', null, null, true])
+  const [provenance, prompt, completion] = told(fractional)
+  assert.deepEqual([provenance, prompt, fractional.settlement.invalidUsage], ['estimated', 9, true], 'the count that is one stands')
+  assert.ok(Number.isInteger(completion) && Number(completion) > 0)
   assert.deepEqual(told(usageOf({ prompt_tokens: 9.0, completion_tokens: 4.0 })), REPORTED)
   const odd = stream([delta('a'), FINISH.replace('"stop"', '{"x":1}'), USAGE, DONE])
   assert.deepEqual([...told(odd), odd.settlement.finishReason], [...REPORTED, undefined])
@@ -217,7 +219,8 @@ test('defect 10: stream as 1 or "true" is given the wish for usage', () => {
 
 test('defect 12: a negative count gives no credit', () => {
   const { settlement } = usageOf({ prompt_tokens: -1000, completion_tokens: 4 })
-  assert.deepEqual([settlement.provenance, settlement.meters, settlement.invalidUsage], ['unknown', {}, true])
+  assert.deepEqual([settlement.provenance, settlement.completionTokens, settlement.invalidUsage], ['estimated', 4, true])
+  assert.ok(Object.values(settlement.meters).every((quantity) => quantity >= 0))
   const cached = usageOf({ prompt_tokens: 10, completion_tokens: 4, prompt_tokens_details: { cached_tokens: -1000 } }).settlement
   assert.deepEqual([cached.meters['input_tokens'], cached.cachedTokens, cached.invalidUsage], [10, null, true])
 })
@@ -227,4 +230,22 @@ test('defect 13: a model name that is over-long or holds a NUL is kept, made fit
     jsonRun('chat', JSON.stringify({ model, usage: { prompt_tokens: 1, completion_tokens: 1 } })).settlement.model
   assert.equal(named('a\u0000b'), 'a\uFFFDb')
   assert.equal(named('m'.repeat(40_000))?.length, 512)
+})
+
+test('one block for several choices of a JSON reply is not believed where the text is far more than it counts', () => {
+  const choices = (text: string): object[] => [0, 1, 2].map((index) => ({ index, message: { content: text }, finish_reason: 'stop' }))
+  const told3 = (completion: number, text: string): readonly unknown[] => {
+    const body = JSON.stringify({ model: 'm', choices: choices(text), usage: { prompt_tokens: 9, completion_tokens: completion } })
+    const { settlement } = jsonRun('chat', body, { request: '{"n":3}' })
+    return [settlement.provenance, settlement.completionTokens]
+  }
+  // 3 x 880 bytes: 50 tokens are one choice's, taken three times; 600 fit the text and are left alone.
+  assert.deepEqual(told3(50, 'x'.repeat(880)), ['estimated', 150])
+  assert.deepEqual(told3(600, 'x'.repeat(880)), ['estimated', 600])
+})
+
+test('an estimate never bills more output than the request allowed', () => {
+  const body = JSON.stringify({ model: 'm', choices: [{ index: 0, message: { content: 'x'.repeat(400) }, finish_reason: 'length' }] })
+  const { settlement } = jsonRun('chat', body, { request: '{"max_tokens":5}' })
+  assert.deepEqual([settlement.provenance, settlement.completionTokens], ['estimated', 5])
 })

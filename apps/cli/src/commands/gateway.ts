@@ -5,6 +5,7 @@ import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import { routesOf } from '../config.ts'
 import type { Finish } from '../finish.ts'
+import { createReadiness } from '../readiness.ts'
 import { runGateway } from '../run-gateway.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { catchAllRoute } from '../up-routes.ts'
@@ -47,12 +48,12 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
             await using stack = new AsyncDisposableStack()
             const meters = createMeters()
             stack.use(measureProcess(meters))
+            const readiness = createReadiness()
+            const ops = stack.use(await startOps({ ...config.ops, meters, ready: readiness.report }))
             const gateway = await runGateway(context, { routes, logger, meters })
             stack.defer(() => gateway.close({ graceMs: GRACE_MS, cut }))
-            const ready = (): Record<string, { ok: boolean; detail?: string }> => ({
-              journal: gateway.unready === undefined ? { ok: true } : { ok: false, detail: gateway.unready },
-            })
-            const ops = stack.use(await startOps({ ...config.ops, meters, ready }))
+            readiness.watch('journal', () => gateway.unready)
+            stack.defer(readiness.stopping)
             if (out.json) out.value({ gateway: gateway.url, metrics: ops.url })
             else out.note(`gateway ${gateway.url}, metrics ${ops.url}`)
             return stack.move()

@@ -15,12 +15,21 @@ export function configureJournal(root: Command, surroundings: Surroundings, fini
     .command('verify')
     .argument('[path]', 'a data directory, or a journal in it (default: the data directory)')
     .description('check that every settlement has exactly one earlier intent, no intent has two, and nothing is damaged')
-    .addHelpText('after', '\nReads live journals too. Exit code 0 only if all of it holds.')
+    .addHelpText(
+      'after',
+      `
+Reads live journals too. Exit code 0 only if all of it holds. What has been shipped to the ledger is no longer in a journal.
+
+  open         intents without a settlement: requests under way, or of a process that died
+  torn bytes   after the last whole entry of a writer that died
+  void bytes   that a recovery has replaced
+  orphans      settlements without an earlier intent`,
+    )
     .action(async (path: string | undefined, _options: unknown, command: Command) => {
       const { out, dir } = contextOf(command, surroundings)
       const report = await out.progress('reading journals', verifyJournal(path ?? dir.root))
       if (!report.ok) finish(EXIT.failed)
-      if (out.json) out.value(report)
+      if (out.json) out.value(reportJson(report))
       else printReport(out, report)
     })
   journal
@@ -45,9 +54,15 @@ export function configureJournal(root: Command, surroundings: Surroundings, fini
     })
 }
 
+function reportJson({ tornBytes, voidBytes, ...counts }: JournalReport): Record<string, unknown> {
+  return { ...counts, torn_bytes: tornBytes, void_bytes: voidBytes }
+}
+
+const WORDS: Readonly<Record<string, string>> = { tornBytes: 'torn bytes', voidBytes: 'void bytes' }
+
 function printReport(out: Output, report: JournalReport): void {
   const { ok, violations, ...counts } = report
-  for (const [name, value] of Object.entries(counts)) out.line(`${name.padEnd(16)} ${String(value)}`)
+  for (const [name, value] of Object.entries(counts)) out.line(`${(WORDS[name] ?? name).padEnd(16)} ${String(value)}`)
   for (const violation of violations)
     out.line(`${out.style.bad('✗')} ${typeof violation === 'string' ? violation : JSON.stringify(violation)}`)
   out.line(

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { SCOPES, createApiKey } from '@ascribe/identity'
+import { KEY_POLL_MS, SCOPES, createApiKey } from '@ascribe/identity'
 import type { Scope } from '@ascribe/identity'
 import { AscribeError, InputError } from '@ascribe/kit'
 import { createCredential, listCredentials, mapAuthId, revokeCredential } from '@ascribe/ledger'
@@ -78,6 +79,8 @@ function addRevoke(keys: Command, surroundings: Surroundings): void {
     .action(async (authId: string, _options: unknown, command: Command) => {
       const context = contextOf(command, surroundings)
       const outcome = await changeDirectory(context, 'keys', (db) => revokeCredential(db, authId))
+      // Gateways look at their policy this often: when this returns, the key works nowhere.
+      await delay(KEY_POLL_MS)
       if (outcome === 'unknown')
         throw new InputError(`Cannot revoke ${authId}: it is no key of ours`, { hint: '`ascribe keys list` shows all of them.' })
       if (context.out.json) context.out.value({ auth_id: authId, outcome })

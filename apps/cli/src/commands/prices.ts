@@ -31,7 +31,10 @@ export function configurePrices(root: Command, surroundings: Surroundings): void
       const { out } = contextOf(command, surroundings)
       const { book } = readPriceFile(file)
       if (out.json) out.value({ file, sha256: book.sha256, currency: book.currency, models: book.models.size })
-      else out.line(`${file} is fine: ${book.models.size} models, in ${book.currency}, sha256 ${book.sha256.slice(0, 12)}`)
+      else
+        out.line(
+          `${file} is fine: ${book.models.size} ${book.models.size === 1 ? 'model' : 'models'}, in ${book.currency}, sha256 ${book.sha256.slice(0, 12)}`,
+        )
     })
   prices
     .command('diff')
@@ -58,7 +61,7 @@ export function configurePrices(root: Command, surroundings: Surroundings): void
           versions.map(({ sequence, currency, effectiveFrom, sha256, file, appliedAt, appliedBy }) => ({
             sequence,
             currency,
-            effective_from: startText(effectiveFrom),
+            effective_from: startJson(effectiveFrom),
             sha256,
             file,
             applied_at: formatInstant(appliedAt),
@@ -103,11 +106,15 @@ function addApply(prices: Command, surroundings: Surroundings): void {
       const applied = await applyPrices(ledger.db, price, options.effectiveFrom)
       if (context.out.json) return context.out.value(applied)
       if (applied.outcome === 'unchanged') context.out.line('these very prices are in force already')
-      else context.out.line(`version ${applied.sequence} is in force from ${applied.effective_from}`)
+      else context.out.line(`version ${applied.sequence} is in force from ${applied.effective_from ?? 'the beginning'}`)
     })
 }
 
-export type Applied = { readonly outcome: 'applied' | 'unchanged'; readonly sequence?: number; readonly effective_from?: string }
+export type Applied = {
+  readonly outcome: 'applied' | 'unchanged'
+  readonly sequence?: number /** Null: from the beginning. */
+  readonly effective_from?: string | null
+}
 
 /** Puts a price book in force. @throws {PriceOverlapError} when charges cover instants that it would govern */
 export async function applyPrices(db: Database, price: { file: string; text: string }, effectiveFrom?: Start): Promise<Applied> {
@@ -119,7 +126,7 @@ export async function applyPrices(db: Database, price: { file: string; text: str
   })
   switch (outcome.kind) {
     case 'applied':
-      return { outcome: 'applied', sequence: outcome.sequence, effective_from: startText(outcome.effectiveFrom) }
+      return { outcome: 'applied', sequence: outcome.sequence, effective_from: startJson(outcome.effectiveFrom) }
     case 'unchanged':
       return { outcome: 'unchanged' }
     case 'overlap':
@@ -127,6 +134,10 @@ export async function applyPrices(db: Database, price: { file: string; text: str
         `Cannot apply ${price.file} from ${effectiveFrom === undefined ? 'now' : startText(effectiveFrom)}: it would govern ${outcome.records} records that have been charged, the first at ${formatInstant(outcome.firstInstant)}; what has been charged is never repriced`,
       )
   }
+}
+
+function startJson(start: Start): string | null {
+  return start === 'beginning' ? null : formatInstant(start)
 }
 
 function startText(start: Start): string {

@@ -21,7 +21,7 @@ export function configureRate(root: Command, surroundings: Surroundings, finish:
   const rate = root
     .option('--dry-run', 'change nothing: show what a month would come to')
     .option('--prices <file>', 'with --dry-run: by these prices instead of those in force')
-    .option('--month <month>', 'with --dry-run: YYYY-MM, UTC (default: this one)', monthArgument, new Date().toISOString().slice(0, 7))
+    .option('--month <month>', 'with --dry-run: YYYY-MM, UTC', monthArgument, new Date().toISOString().slice(0, 7))
     .addHelpText('after', '\nExample:  ascribe rate --dry-run --prices new.yaml --month 2026-10')
     .action(async (options: RateOptions, command: Command) => {
       const context = contextOf(command, surroundings)

@@ -6,6 +6,7 @@ import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import { openLedger } from '../open-ledger.ts'
 import type { Finish } from '../finish.ts'
+import { createReadiness } from '../readiness.ts'
 import { settleInBackground } from '../settle-in-background.ts'
 import type { Surroundings } from '../surroundings.ts'
 
@@ -25,16 +26,13 @@ export function configureSettler(root: Command, surroundings: Surroundings, fini
             await using stack = new AsyncDisposableStack()
             const meters = createMeters()
             stack.use(measureProcess(meters))
+            const readiness = createReadiness()
+            const ops = stack.use(await startOps({ ...config.ops, meters, ready: readiness.report }))
             const { db } = stack.use(await openLedger(context, { name: 'settler', logger }))
             const settler = createSettler({ db, journal: dir.journal, policy: dir.policy, tryLock, clock: systemClock, logger, meters })
-            const background = stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
-            const ready = (): Record<string, { ok: boolean; detail?: string }> => ({
-              settler:
-                settler.trouble === undefined
-                  ? { ok: true, detail: background.waiting ? 'another settler is at work' : 'at work' }
-                  : { ok: false, detail: settler.trouble },
-            })
-            const ops = stack.use(await startOps({ ...config.ops, meters, ready }))
+            stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
+            readiness.watch('settler', () => settler.trouble)
+            stack.defer(readiness.stopping)
             if (out.json) out.value({ metrics: ops.url })
             else out.note(`settler at work, metrics ${ops.url}`)
             return stack.move()

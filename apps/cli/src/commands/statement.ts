@@ -45,9 +45,15 @@ function printStatement(out: Output, statementOf: Statement, name: string): void
   out.line(`${out.style.bold('total')}  ${total} ${currency}`)
   if (held.unpriced > 0)
     out.line(
-      `${out.style.warn('held')}   ${held.unpriced} records without a price: \`ascribe prices apply\` a book that has one for their time`,
+      `${out.style.warn('held')}   ${records(held.unpriced)} without a price: \`ascribe prices apply\` a book that has one, from a time that no charge covers`,
     )
   if (held.unattributed > 0)
-    out.line(`${out.style.warn('held')}   ${held.unattributed} records that are nobody's: \`ascribe keys map\` says whose they are`)
-  if (held.unknown > 0) out.line(`${out.style.warn('held')}   ${held.unknown} records whose quantities nobody knows`)
+    out.line(
+      `${out.style.warn('held')}   ${records(held.unattributed)} of this installation that nobody owns: \`ascribe keys map\` says whose they are`,
+    )
+  if (held.unknown > 0) out.line(`${out.style.warn('held')}   ${records(held.unknown)} whose quantities nobody knows`)
+}
+
+function records(count: number): string {
+  return count === 1 ? '1 record' : `${count} records`
 }
