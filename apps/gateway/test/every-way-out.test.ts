@@ -359,6 +359,29 @@ test('usage that is reported as zero stays zero', async (t) => {
   assert.deepEqual(gist(await theRecord(world)), ['completed', 'reported', 0])
 })
 
+test('a clock that is set back never makes a request end before it began', async (t) => {
+  let now = Date.now()
+  const clock = (): number => (now -= 1_000)
+  const world = await start(t, { clock })
+  await ask(world.url)
+  const record = await theRecord(world)
+  assert.equal(record.endedAt, record.startedAt)
+  assert.equal(record.firstByteMs, 0)
+})
+
+test('a client that leaves inside an error reply changes nothing about the error', async (t) => {
+  const world = await startScripted(t)
+  const client = await watch(t, world.port)
+  const upstream = await world.upstream.asked()
+  const reply = fixedReply('{"error":{"message":"no"}}', { status: '429 Too Many Requests' })
+  upstream.socket.write(reply.subarray(0, -4))
+  await client.sees('error')
+  client.socket.destroy()
+  await until('the gateway has noticed', () => world.meters.render().includes('relay_clients_gone_total 1'))
+  upstream.socket.write(reply.subarray(-4))
+  assert.deepEqual(gist(await theRecord(world)), ['upstream_error', 'unknown', null])
+})
+
 test('a request id that a client sends again is billed each time', async (t) => {
   const world = await start(t)
   const headers = { ...IDENTITY, 'X-Request-Id': 'the-same' }

@@ -61,6 +61,7 @@ export type GatewayOptions = Partial<Omit<GatewayConfig, 'routes'>> & {
   /** Instead of the catch-all route. */
   readonly routes?: readonly Route[]
   readonly journalFs?: GatewayDeps['journalFs']
+  readonly clock?: GatewayDeps['clock']
 }
 
 export function routeTo(url: string, options: Partial<Route> = {}): Route {
@@ -80,7 +81,7 @@ export function routeTo(url: string, options: Partial<Route> = {}): Route {
 
 /** A gateway on a free port, with a journal and a policy file of its own; closed after the test. */
 export async function startTestGateway(t: TestContext, options: GatewayOptions): Promise<TestGateway> {
-  const { upstream, route, routes, journalFs, ...config } = options
+  const { upstream, route, routes, journalFs, clock, ...config } = options
   // In memory where there is a file system for that: the subject is never the disk.
   const data = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ascribe-gateway-'))
   const places = { journal: join(data, 'journal'), policy: join(data, 'policy.json') }
@@ -98,7 +99,14 @@ export async function startTestGateway(t: TestContext, options: GatewayOptions):
       ...config,
     },
     places,
-    { serverSecret: SERVER_SECRET, tryLock, logger: keepingLogger(log), meters, ...(journalFs !== undefined && { journalFs }) },
+    {
+      serverSecret: SERVER_SECRET,
+      tryLock,
+      logger: keepingLogger(log),
+      meters,
+      ...(journalFs !== undefined && { journalFs }),
+      ...(clock !== undefined && { clock }),
+    },
   )
   t.after(async () => {
     await gateway.close({ graceMs: 0 })

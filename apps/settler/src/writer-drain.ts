@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { AssertionError, errorCode } from '@ascribe/kit'
 import type { Clock, Logger, TryLock } from '@ascribe/kit'
