@@ -30,7 +30,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const scratch = mkdtempSync(join(CACHE, 'scratch-'))
   const missing: string[] = []
   try {
-    await using peer = await startPeer(CACHE)
+    await using peer = await startPeer(CACHE, scratch)
     const setting: Setting = {
       peer,
       cache: CACHE,

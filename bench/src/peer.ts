@@ -62,11 +62,11 @@ export type Peer = AsyncDisposable & {
 }
 
 /** Compiles the peer, unless that has been done, and starts it. */
-export async function startPeer(cache: string): Promise<Peer> {
+export async function startPeer(cache: string, scratch: string): Promise<Peer> {
   const started = start([compile(cache)], { core: 'peer', stdin: 'pipe' })
   const lines = new Lines(started)
   const { port } = await lines.next<{ port: number }>()
-  const requestFile = join(cache, `request-${started.pid}`)
+  const requestFile = join(scratch, 'request')
   return {
     port,
     async run(options) {

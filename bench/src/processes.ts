@@ -29,7 +29,8 @@ export type StartOptions = {
 /** Starts a program of ours or a peer's, pinned; disposing it asks it to stop and waits until it has. */
 export function start(command: readonly string[], options: StartOptions): Started {
   const pinned = options.core === 'any' || availableParallelism() < 2 ? [] : ['taskset', '-c', options.core === 'peer' ? '0' : '1']
-  const [program = '', ...rest] = [...pinned, ...command]
+  // Whatever becomes of us, nobody is left behind.
+  const [program = '', ...rest] = ['setpriv', '--pdeathsig', 'TERM', ...pinned, ...command]
   const child = spawn(program, rest, {
     stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
     env: options.env ?? process.env,
@@ -70,7 +71,8 @@ export class Lines {
   /** The next line, as JSON. Throws with what the process complained about when it has ended instead. */
   async next<T>(): Promise<T> {
     const line = await this.#lines.next()
-    if (line.done === true) throw new Error(`Cannot go on: ${this.#started.process.spawnfile} has ended. ${this.#started.complaints()}`)
+    if (line.done === true)
+      throw new Error(`Cannot go on: ${this.#started.process.spawnargs.at(-1)} has ended. ${this.#started.complaints()}`)
     return JSON.parse(line.value) as T
   }
 }
