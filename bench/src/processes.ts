@@ -30,7 +30,7 @@ export type StartOptions = {
 export function start(command: readonly string[], options: StartOptions): Started {
   const pinned = options.core === 'any' || availableParallelism() < 2 ? [] : ['taskset', '-c', options.core === 'peer' ? '0' : '1']
   // Whatever becomes of us, nobody is left behind.
-  const [program = '', ...rest] = ['setpriv', '--pdeathsig', 'TERM', ...pinned, ...command]
+  const [program, ...rest] = ['setpriv', '--pdeathsig', 'TERM', ...pinned, ...command] as const
   const child = spawn(program, rest, {
     stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
     env: options.env ?? process.env,
