@@ -4,7 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { dial, post, rawUpstream, startRelay, textReply, until } from './support.ts'
 import type { Recorder, Wire } from './support.ts'
 
-const CHAOS_MS = 1_800
+const REQUESTS = 400
+/** A bound for a machine with much else to do; usually it is over in three seconds. */
+const CHAOS_MS_MAX = 40_000
 const CLIENTS = 24
 
 /** Every call that an exchange may see, in the order it may see them. */
@@ -19,11 +21,11 @@ test('every exchange gets exactly one of end() and fail(), whatever either side 
     ready: () => (random() < 0.9 ? delay(random() * 3) : Promise.reject(new Error('not admitted'))),
     plan: (recorder) => plan(recorder, random),
   })
-  const deadline = performance.now() + CHAOS_MS
+  const deadline = performance.now() + CHAOS_MS_MAX
   let asked = 0
   await Promise.all(
     Array.from({ length: CLIENTS }, async () => {
-      while (performance.now() < deadline) {
+      while (asked < REQUESTS && performance.now() < deadline) {
         // oxlint-disable-next-line no-await-in-loop -- each client does one thing after the other
         const client = await dial(t, port)
         asked += 1
@@ -33,7 +35,6 @@ test('every exchange gets exactly one of end() and fail(), whatever either side 
     }),
   )
   await until('everything has ended', () => relay.open === 0)
-  assert.ok(asked > 200, `${asked} requests`)
   assert.ok(recorders.length > 100, `${recorders.length} exchanges`)
   for (const recorder of recorders) assert.match(`${recorder.calls.join(' ')} `, LAWFUL)
   const kinds = new Set(recorders.flatMap((recorder) => recorder.kinds))
