@@ -38,10 +38,15 @@ for (const target of [
   '/v1/chat%2Fcompletions',
   '/V1/chat/completions',
   '/v1/chat/completions#x',
-  'http://engine/v1/chat/completions',
+
   '/v1/models/',
 ]) {
   test(`endpointOf() has no rule for ${JSON.stringify(target)}, so it is refused`, () => {
     assert.deepEqual(endpointOf('POST', target), { kind: 'unknown' })
   })
 }
+
+test('endpointOf() takes a target in absolute form for what it names', () => {
+  assert.deepEqual(endpointOf('POST', 'http://gateway.example/v1/embeddings?x=1'), endpointOf('POST', '/v1/embeddings?x=1'))
+  assert.equal(endpointOf('POST', 'ftp://gateway.example/v1/embeddings').kind, 'unknown')
+})

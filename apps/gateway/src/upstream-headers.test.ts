@@ -61,6 +61,10 @@ test('upstreamHeaders() never passes identity that nobody trusted', () => {
   assert.deepEqual(sent(['X-Saturn-User-Id', 'd'], setting), OURS)
 })
 
+test('upstreamHeaders() drops identity that is written with underscores, which many servers read as dashes', () => {
+  assert.deepEqual(sent(['X_Saturn_Auth_Id', 'forged', 'x-saturn_user-id', 'forged']), OURS)
+})
+
 test('upstreamHeaders() never passes the secret of the edge', () => {
   for (const name of ['x-edge-secret', 'x-saturn-secret']) {
     const setting = { secretHeader: name, route: { forwardHeaders: new Set([name]) } }

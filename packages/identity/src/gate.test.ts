@@ -48,6 +48,11 @@ test('gate keeps headers it has no name for, and the claimed organization among 
   assert.equal(outcome.kind === 'headers' && outcome.identity.claimedOrganizationId, 'o')
 })
 
+test('gate captures headers that are named like what every object has', () => {
+  const outcome = ask([...BOTH, 'X-Saturn-Constructor', 'c', 'X-Saturn-__proto__', 'p'])
+  assert.deepEqual(outcome.kind === 'headers' && outcome.identity.others, { 'X-Saturn-Constructor': 'c', 'X-Saturn-__proto__': 'p' })
+})
+
 test('gate reads UTF-8 in a header as what was meant, and leaves other bytes as they are', () => {
   const sent = Buffer.from('café', 'utf8').toString('latin1')
   const outcome = ask(['X-Saturn-Auth-Id', sent, 'X-Saturn-Resource-Id', 'caf\u00E9'])

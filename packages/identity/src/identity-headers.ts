@@ -21,14 +21,16 @@ export type IdentityHeaders = {
   readonly repeated?: string
 }
 
-const FIELDS: Readonly<Record<string, 'authId' | 'resourceId' | 'resourceType' | 'userId' | 'groupId' | 'baseModel'>> = {
-  'auth-id': 'authId',
-  'resource-id': 'resourceId',
-  'resource-type': 'resourceType',
-  'user-id': 'userId',
-  'group-id': 'groupId',
-  'base-model': 'baseModel',
-}
+type Field = 'authId' | 'resourceId' | 'resourceType' | 'userId' | 'groupId' | 'baseModel'
+
+const FIELDS: ReadonlyMap<string, Field> = new Map([
+  ['auth-id', 'authId'],
+  ['resource-id', 'resourceId'],
+  ['resource-type', 'resourceType'],
+  ['user-id', 'userId'],
+  ['group-id', 'groupId'],
+  ['base-model', 'baseModel'],
+])
 
 /** Reads every header that begins with `prefix` (any case). */
 export function readIdentityHeaders(headers: RawHeaders, prefix: string = DEFAULT_HEADER_PREFIX): IdentityHeaders {
@@ -47,7 +49,7 @@ export function readIdentityHeaders(headers: RawHeaders, prefix: string = DEFAUL
     const value = textOf((headers[index + 1] ?? '').trim())
     if (value === '') continue
     const rest = name.slice(wanted.length)
-    const field = FIELDS[rest]
+    const field = FIELDS.get(rest)
     if (field !== undefined) {
       found[field] = value
       continue
