@@ -33,7 +33,7 @@ export function upstreamHeaders(client: readonly string[], options: UpstreamHead
     const name = sent.toLowerCase()
     if (REWRITTEN.has(name) || name === secretHeader) continue
     // Many a server behind us reads X_Saturn_Auth_Id as X-Saturn-Auth-Id.
-    const isIdentity = hasPrefix(name.replaceAll('_', '-'), identityPrefix)
+    const isIdentity = hasPrefix(name.includes('_') ? name.replaceAll('_', '-') : name, identityPrefix)
     if (isIdentity && !isIdentityTrusted) continue
     if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(name)) continue
     // The route's own credential replaces the client's, it does not stand beside it.

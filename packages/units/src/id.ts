@@ -1,43 +1,37 @@
 /** A UUIDv7 (RFC 9562 section 5.7) in lower-case canonical form: sorts by the time it was made. */
 export type EventId = string
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-// One draw of random bytes serves 256 ids: a draw for each would cost more than everything else here.
-const POOL_BYTES = 2048
-const RANDOM_BYTES_PER_ID = 8
+/** Where the variant and the 62 random bits after it begin in the text of a UUID. */
+const RANDOM_AT = 19
 
 /**
  * Makes a source of UUIDv7 ids that strictly increase within the source, also when the clock stands still or steps
  * back: the 12 bits after the time count up (RFC 9562 section 6.2, method 1), and the time runs ahead when they overflow.
- * 62 random bits remain in every id.
+ * The 62 random bits of every id are those of a version 4 UUID, which the platform draws in bulk.
  */
 export function createIdSource(clock: () => number): () => EventId {
-  const pool = new Uint8Array(POOL_BYTES)
-  let used = POOL_BYTES
   let lastMs = -1
   let sequence = 0
+  let time = ''
   return () => {
-    if (used === POOL_BYTES) {
-      crypto.getRandomValues(pool)
-      used = 0
-    }
     const now = clock()
     if (now > lastMs) {
       lastMs = now
       sequence = 0
+      time = ''
     } else {
       sequence += 1
       if (sequence === 0x1000) {
         sequence = 0
         lastMs += 1
+        time = ''
       }
     }
-    const at = used
-    used += RANDOM_BYTES_PER_ID
-    const hex = (index: number): string => HEX[pool[at + index] ?? 0] ?? ''
-    const time = lastMs.toString(16).padStart(12, '0')
-    const variant = HEX[((pool[at] ?? 0) & 0x3f) | 0x80] ?? ''
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence.toString(16).padStart(3, '0')}-${variant}${hex(1)}-${hex(2)}${hex(3)}${hex(4)}${hex(5)}${hex(6)}${hex(7)}`
+    if (time === '') {
+      const hex = lastMs.toString(16).padStart(12, '0')
+      time = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+    }
+    return `${time}${sequence.toString(16).padStart(3, '0')}-${crypto.randomUUID().slice(RANDOM_AT)}`
   }
 }
 
