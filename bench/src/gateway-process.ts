@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { parseUpstreamUrl, startGateway } from '@ascribe/gateway'
+import { catchAllRoute, startGateway } from '@ascribe/gateway'
 import { createApiKey, writePolicyFile } from '@ascribe/identity'
 import { createLogger, createMeters, tryLock } from '@ascribe/service'
 
@@ -20,23 +20,11 @@ writePolicyFile(
   tryLock,
 )
 
-const { origin, basePath } = parseUpstreamUrl(`http://127.0.0.1:${enginePort}`)
 const gateway = await startGateway(
   {
     host: '127.0.0.1',
     port: 0,
-    routes: [
-      {
-        id: 'default',
-        models: [],
-        resourceId: 'default',
-        upstream: { origin },
-        basePath,
-        forwardHeaders: new Set(),
-        forwardRequestId: false,
-        multipleChoices: 'count',
-      },
-    ],
+    routes: [catchAllRoute(`http://127.0.0.1:${enginePort}`)],
     trust: { networks: ['127.0.0.0/8'] },
     drain: { ms: 10_000, bytes: 4 << 20 },
     bodyBytesMax: 32 << 20,

@@ -3,7 +3,7 @@ import type { Running } from './process.ts'
 
 /** A process that can be killed at any instant and is started again at once. */
 export type Revenant = AsyncDisposable & {
-  /** What it printed when it was ready last, or `undefined` while it is on its way up. */
+  /** What it printed when it was ready last, or `undefined` while it is on its way up. @throws when it does not come up at all */
   readonly ready: Record<string, string> | undefined
   /** `kill -9`, and a new start in the background. */
   kill(): void
@@ -13,31 +13,40 @@ export type Revenant = AsyncDisposable & {
   readonly starts: number
 }
 
+/** A database that is killed while a process starts makes that start fail, and the next one may meet the same. */
+const ATTEMPTS_MAX = 20
+
 /** Keeps `ascribe ...args --json` running, however it ends, until it is stopped. */
 export async function revenant(args: readonly string[]): Promise<Revenant> {
   let running: Running
   let ready: Record<string, string> | undefined
   let starts = 0
   let stopping = false
+  let fault: Error | undefined
 
+  /** Starts it, and again if that failed: whoever keeps processes running does the same. Gives up after many tries. */
   async function rise(): Promise<void> {
     ready = undefined
-    starts += 1
-    const mine = start([...args, '--json'])
-    running = mine
-    const first = await mine.lines.next()
-    if (first.done === true) {
-      const { stderr } = await mine.ended
-      if (!stopping) throw new Error(`${args[0]} did not come up:\n${stderr}`)
-      return
+    let stderr = ''
+    for (let attempt = 0; attempt < ATTEMPTS_MAX && !stopping; attempt += 1) {
+      starts += 1
+      running = start([...args, '--json'])
+      const first = await running.lines.next()
+      if (first.done !== true) {
+        ready = JSON.parse(first.value) as Record<string, string>
+        return
+      }
+      stderr = (await running.ended).stderr
     }
-    ready = JSON.parse(first.value) as Record<string, string>
+    if (!stopping) fault = new Error(`${args[0]} did not come up in ${ATTEMPTS_MAX} attempts:\n${stderr}`)
+    if (fault !== undefined) throw fault
   }
 
   await rise()
   let rising: Promise<void> = Promise.resolve()
   const revenantOf: Revenant = {
     get ready() {
+      if (fault !== undefined) throw fault
       return ready
     },
     get starts() {

@@ -5,10 +5,10 @@ import { after, before, test } from 'node:test'
 import { createApiKey } from '@ascribe/identity'
 import type { Logger } from '@ascribe/kit'
 import { revokeCredential } from '@ascribe/ledger'
+import { openWired } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { MONTH, codeOf, createCustomer, createKey, openApi, openLedger, serverSecret, settle, timeless, usageRecord } from './support.ts'
 import type { Customer, TestApi } from './support.ts'
-import { openWired } from './wire.ts'
 
 let db: TestDatabase
 let api: TestApi

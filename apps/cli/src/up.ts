@@ -1,5 +1,6 @@
 import { systemClock } from '@ascribe/kit'
 import { startApi } from '@ascribe/api'
+import { catchAllRoute } from '@ascribe/gateway'
 import type { Route } from '@ascribe/gateway'
 import { ingestCursorNow, listPriceVersions } from '@ascribe/ledger'
 import { SANDBOX_MODELS, startEngine } from '@ascribe/sandbox'
@@ -24,7 +25,7 @@ import { SANDBOX_PRICES } from './sandbox-prices.ts'
 import { createReadiness } from './readiness.ts'
 import { serverSecretOf } from './server-secret.ts'
 import { settleInBackground } from './settle-in-background.ts'
-import { catchAllRoute, sandboxRoutes } from './up-routes.ts'
+import { sandboxRoutes } from './up-routes.ts'
 import type { Style } from './output.ts'
 
 export type UpOptions = {

@@ -83,3 +83,18 @@ export function parseUpstreamUrl(text: string): { readonly origin: string; reado
   const path = url.pathname.replace(/\/+$/, '')
   return { origin: url.origin, basePath: path.endsWith('/v1') ? path : `${path}/v1` }
 }
+
+/** A route for every model to the API at `url`, with or without `/v1`; resource id `default` unless a trusted header names another. */
+export function catchAllRoute(url: string): Route {
+  const { origin, basePath } = parseUpstreamUrl(url)
+  return {
+    id: 'default',
+    models: [],
+    resourceId: 'default',
+    upstream: { origin },
+    basePath,
+    forwardHeaders: new Set(),
+    forwardRequestId: false,
+    multipleChoices: 'count',
+  }
+}

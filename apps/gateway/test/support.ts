@@ -17,7 +17,7 @@ import type { LogFields, Logger } from '@ascribe/kit'
 import { createMeters, tryLock } from '@ascribe/service'
 import type { MeterRegistry } from '@ascribe/service'
 import type { Intent, UsageRecord } from '@ascribe/usage'
-import { parseUpstreamUrl, startGateway } from '../src/index.ts'
+import { catchAllRoute, startGateway } from '../src/index.ts'
 import type { Gateway, GatewayConfig, GatewayDeps, Route } from '../src/index.ts'
 
 const SERVER_SECRET = Buffer.alloc(32, 7)
@@ -65,18 +65,7 @@ export type GatewayOptions = Partial<Omit<GatewayConfig, 'routes'>> & {
 }
 
 export function routeTo(url: string, options: Partial<Route> = {}): Route {
-  const { origin, basePath } = parseUpstreamUrl(url)
-  return {
-    id: 'default',
-    models: [],
-    resourceId: 'default',
-    upstream: { origin },
-    basePath,
-    forwardHeaders: new Set(),
-    forwardRequestId: false,
-    multipleChoices: 'count',
-    ...options,
-  }
+  return { ...catchAllRoute(url), ...options }
 }
 
 /** A gateway on a free port, with a journal and a policy file of its own; closed after the test. */

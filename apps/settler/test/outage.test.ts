@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createOrganization, readPosition, readPolicySnapshot, createCredential } from '@ascribe/ledger'
+import { openWired } from '@ascribe/postgres/testing'
 import { idsOf, inBackground, keepLog, namesIn, onShipped, openBench, readJson, serve, TINY, until, usageRecords } from './support.ts'
-import { openWired } from './wire.ts'
 
 /** Ways in which a database that can be reached takes nothing, and back. None of them is about a record. */
 const TROUBLES = [

@@ -8,6 +8,9 @@ import type { Migration } from './migrate.ts'
 import { createTestServer } from './testing/server.ts'
 import type { TestServer } from './testing/server.ts'
 
+export { openWired } from './testing/wire.ts'
+export type { Wired } from './testing/wire.ts'
+
 export { createTestServer } from './testing/server.ts'
 export type { TestServer } from './testing/server.ts'
 export { testTryLock } from './testing/lock.ts'

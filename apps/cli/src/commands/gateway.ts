@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { catchAllRoute } from '@ascribe/gateway'
 import { InputError } from '@ascribe/kit'
 import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/service'
 import { portArgument } from '../arguments.ts'
@@ -8,7 +9,6 @@ import type { Finish } from '../finish.ts'
 import { createReadiness } from '../readiness.ts'
 import { runGateway } from '../run-gateway.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { catchAllRoute } from '../up-routes.ts'
 
 type GatewayOptions = {
   readonly port?: number

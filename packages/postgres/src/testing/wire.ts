@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
-import { openDatabase } from '@ascribe/postgres'
-import type { Database, DatabaseOptions } from '@ascribe/postgres'
+import { openDatabase } from '../database.ts'
+import type { Database, DatabaseOptions } from '../database.ts'
 
 /** A database behind a wire that can be cut: connections break and new ones are refused until it is mended. */
 export type Wired = AsyncDisposable & { readonly db: Database; cut(): Promise<void>; mend(): Promise<void> }
 
+/** Opens `target` through a wire of its own, for tests of what happens while a database is away. */
 export async function openWired(target: Readonly<DatabaseOptions>): Promise<Wired> {
   const open = new Set<Socket>()
   const keep = (socket: Socket): void => {
