@@ -15,7 +15,7 @@ import type { Event, Statement } from './support/product.ts'
 // kill -9 of gateway, settler and database at random instants under load. What must hold is counted at the upstream and at
 // the clients, which live on, and not in the journal.
 
-const KILLS = Number(process.env['ASCRIBE_KILLS'] ?? '12')
+const KILLS = Number(process.env['CRASH_TEST_KILLS'] ?? '12')
 const CLIENTS = 6
 const RATES = { input_tokens: 3n, cached_input_tokens: 1n, output_tokens: 7n, reasoning_tokens: 7n } as const
 // Nano-units a token, so that the recount below needs no decimals.

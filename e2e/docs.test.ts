@@ -68,7 +68,7 @@ test('docs/guides/cli.md has a paragraph for every command and subcommand, and n
 test('docs/guides/operating.md names every metric of a running product', async () => {
   await using dir = await mkdtempDisposable(join(tmpdir(), 'ascribe-docs-'))
   await using product = start(['up', '--json', '--port', '0', '--data', dir.path])
-  const { metrics } = JSON.parse((await product.lines.next()).value as string) as { metrics: string }
+  const { metrics } = JSON.parse((await product.firstLine) ?? '') as { metrics: string }
   const text = await (await fetch(`${metrics}/metrics`)).text()
   const page = await guide('operating.md')
   const names = namesIn(text, /^# TYPE (\S+)/gm)

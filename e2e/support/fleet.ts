@@ -31,9 +31,9 @@ export async function revenant(args: readonly string[]): Promise<Revenant> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX && !stopping; attempt += 1) {
       starts += 1
       running = start([...args, '--json'])
-      const first = await running.lines.next()
-      if (first.done !== true) {
-        ready = JSON.parse(first.value) as Record<string, string>
+      const line = await running.firstLine
+      if (line !== undefined) {
+        ready = JSON.parse(line) as Record<string, string>
         return
       }
       stderr = (await running.ended).stderr

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
@@ -14,8 +13,8 @@ export type Finished = { readonly code: number | null; readonly stdout: string; 
 /** A running `ascribe`, in a process group of its own. */
 export type Running = AsyncDisposable & {
   readonly pid: number
-  /** Lines of stdout as they come. */
-  readonly lines: AsyncIterator<string>
+  /** The first line of stdout; `undefined` when it ended without one. */
+  readonly firstLine: Promise<string | undefined>
   /** What has been written to stderr so far. */
   stderr(): string
   kill(signal: NodeJS.Signals): void
@@ -34,16 +33,22 @@ export function start(args: readonly string[], options: RunOptions = {}): Runnin
   })
   let stdout = ''
   let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  const first = Promise.withResolvers<string | undefined>()
+  // Read by an event, never by an iterator that nobody goes on with: that would stop the child at a full pipe.
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+    const end = stdout.indexOf('\n')
+    if (end >= 0) first.resolve(stdout.slice(0, end))
+  })
+  child.stdout.once('close', () => first.resolve(undefined))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const ended = once(child, 'close').then(([code]: (number | null)[]) => ({ code: code ?? null, stdout, stderr }))
   const kill = (signal: NodeJS.Signals): void => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
   }
   return {
     pid: child.pid ?? -1,
-    lines,
+    firstLine: first.promise,
     stderr: () => stderr,
     kill,
     ended,

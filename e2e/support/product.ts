@@ -74,9 +74,9 @@ export type Product = AsyncDisposable & {
 /** Starts `ascribe up` on `dir` and waits until it says that it is ready. */
 export async function up(dir: string, ...args: readonly string[]): Promise<Product> {
   const running = start(['up', '--json', '--data', dir, '--port', '0', ...args])
-  const first = await Promise.race([running.lines.next(), running.ended.then(({ stderr }) => ({ done: true as const, value: stderr }))])
-  if (first.done === true) throw new Error(`ascribe up did not come up:\n${(await running.ended).stderr}`)
-  const ready = JSON.parse(first.value) as Ready
+  const line = await running.firstLine
+  if (line === undefined) throw new Error(`ascribe up did not come up:\n${(await running.ended).stderr}`)
+  const ready = JSON.parse(line) as Ready
   const events = (): Promise<Event[]> => askLines<Event>(['events', 'list', '--data', dir])
   return {
     dir,

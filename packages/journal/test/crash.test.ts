@@ -9,8 +9,8 @@ import { recoverWriter, verifyJournal } from '../src/index.ts'
 import { contentOf, readAll, recovery, temporaryRoot } from './kit.ts'
 
 const CHILD = join(import.meta.dirname, 'child-writer.ts')
-// A long run: ASCRIBE_KILLS=400.
-const KILLS = Number(process.env['ASCRIBE_KILLS'] ?? 20)
+// A long run: CRASH_TEST_KILLS=400.
+const KILLS = Number(process.env['CRASH_TEST_KILLS'] ?? 20)
 const LANES = 4
 
 function collect(child: ChildProcess): {

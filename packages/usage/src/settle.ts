@@ -29,6 +29,8 @@ const TOKEN_BYTES = 4
 const PIECE_BYTES_MAX = 16
 /** Whole replies of honest engines stay below this; with two choices of which one was counted they are above. */
 const COUNTED_TOKEN_BYTES_MAX = 6
+/** Even long tokens have this many bytes: what is added to a report must not be more than was generated. */
+const LONG_TOKEN_BYTES = 8
 
 /** Quantities, and how they are known. */
 type Quantities = { readonly counts: UsageCounts | undefined; readonly provenance: Provenance; readonly invalid: boolean }
@@ -105,7 +107,7 @@ function multiple(seen: Observation, told: UsageCounts, trust: boolean): Omit<Qu
  */
 function ofAllChoices(seen: Observation, told: UsageCounts): number {
   if (seen.contentBytes <= told.completion * COUNTED_TOKEN_BYTES_MAX) return told.completion
-  return Math.max(told.completion, Math.min(told.completion * seen.choices, Math.ceil(seen.contentBytes / TOKEN_BYTES)))
+  return Math.max(told.completion, Math.min(told.completion * seen.choices, Math.ceil(seen.contentBytes / LONG_TOKEN_BYTES)))
 }
 
 /**
