@@ -14,7 +14,9 @@ export type Revenant = AsyncDisposable & {
 }
 
 /** A database that is killed while a process starts makes that start fail, and the next one may meet the same. */
-const ATTEMPTS_MAX = 20
+const ATTEMPTS_MAX = 60
+/** A start that has said nothing for so long is given up. */
+const PATIENCE_MS = 30_000
 
 /** Keeps `ascribe ...args --json` running, however it ends, until it is stopped. */
 export async function revenant(args: readonly string[]): Promise<Revenant> {
@@ -31,12 +33,16 @@ export async function revenant(args: readonly string[]): Promise<Revenant> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX && !stopping; attempt += 1) {
       starts += 1
       running = start([...args, '--json'])
-      const line = await running.firstLine
+      const mine = running
+      const patience = setTimeout(() => mine.kill('SIGKILL'), PATIENCE_MS)
+      const line = await mine.firstLine
+      clearTimeout(patience)
       if (line !== undefined) {
         ready = JSON.parse(line) as Record<string, string>
         return
       }
-      stderr = (await running.ended).stderr
+      await mine.exited
+      stderr = mine.stderr()
     }
     if (!stopping) fault = new Error(`${args[0]} did not come up in ${ATTEMPTS_MAX} attempts:\n${stderr}`)
     if (fault !== undefined) throw fault
@@ -57,7 +63,7 @@ export async function revenant(args: readonly string[]): Promise<Revenant> {
       ready = undefined
       const victim = running
       victim.kill('SIGKILL')
-      rising = victim.ended.then(rise)
+      rising = victim.exited.then(rise)
       rising.catch(() => {})
     },
     async stop() {

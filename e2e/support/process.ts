@@ -18,7 +18,10 @@ export type Running = AsyncDisposable & {
   /** What has been written to stderr so far. */
   stderr(): string
   kill(signal: NodeJS.Signals): void
+  /** It has ended and all of its output has been read. */
   readonly ended: Promise<Finished>
+  /** It has ended; what it started may still hold its output open. */
+  readonly exited: Promise<void>
 }
 
 export type RunOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string }
@@ -43,6 +46,7 @@ export function start(args: readonly string[], options: RunOptions = {}): Runnin
   child.stdout.once('close', () => first.resolve(undefined))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const ended = once(child, 'close').then(([code]: (number | null)[]) => ({ code: code ?? null, stdout, stderr }))
+  const exited = once(child, 'exit').then(() => {})
   const kill = (signal: NodeJS.Signals): void => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
   }
@@ -52,6 +56,7 @@ export function start(args: readonly string[], options: RunOptions = {}): Runnin
     stderr: () => stderr,
     kill,
     ended,
+    exited,
     async [Symbol.asyncDispose]() {
       kill('SIGINT')
       const patience = setTimeout(() => kill('SIGKILL'), PATIENCE_MS)
