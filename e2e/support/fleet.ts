@@ -9,8 +9,6 @@ export type Revenant = AsyncDisposable & {
   kill(): void
   /** Stops it for good, and gives the exit code. */
   stop(): Promise<number | null>
-  /** How often it was started. */
-  readonly starts: number
 }
 
 /** A database that is killed while a process starts makes that start fail, and the next one may meet the same. */
@@ -22,7 +20,6 @@ const PATIENCE_MS = 30_000
 export async function revenant(args: readonly string[]): Promise<Revenant> {
   let running: Running
   let ready: Record<string, string> | undefined
-  let starts = 0
   let stopping = false
   let fault: Error | undefined
 
@@ -31,7 +28,6 @@ export async function revenant(args: readonly string[]): Promise<Revenant> {
     ready = undefined
     let stderr = ''
     for (let attempt = 0; attempt < ATTEMPTS_MAX && !stopping; attempt += 1) {
-      starts += 1
       running = start([...args, '--json'])
       const mine = running
       const patience = setTimeout(() => mine.kill('SIGKILL'), PATIENCE_MS)
@@ -54,9 +50,6 @@ export async function revenant(args: readonly string[]): Promise<Revenant> {
     get ready() {
       if (fault !== undefined) throw fault
       return ready
-    },
-    get starts() {
-      return starts
     },
     kill() {
       if (ready === undefined) return

@@ -16,7 +16,8 @@ export function settleInBackground(
   async function work(): Promise<void> {
     while (!signal.aborted) {
       using lock = tryLock(lockPath)
-      if (lock !== undefined) return settler.run(signal)
+      // Awaited here: a promise that is only returned leaves this block, and the lock with it, at once.
+      if (lock !== undefined) return await settler.run(signal)
       // A command that settles for itself has it for a moment, another settler for long.
       await delay(TURN_MS)
     }
