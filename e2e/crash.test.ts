@@ -9,6 +9,7 @@ import type { Seen } from './support/client.ts'
 import { revenant } from './support/fleet.ts'
 import type { Revenant } from './support/fleet.ts'
 import { ask, askLines, run } from './support/process.ts'
+import { nano } from './support/nano.ts'
 import { currentMonth, temporaryDir } from './support/product.ts'
 import type { Event, Statement } from './support/product.ts'
 
@@ -143,9 +144,4 @@ function recount(events: readonly Event[]): bigint {
   let total = 0n
   for (const { meters } of events) for (const [meter, rate] of Object.entries(RATES)) total += BigInt(meters[meter] ?? 0) * rate
   return total
-}
-
-function nano(text: string): bigint {
-  const [whole = '0', fraction = ''] = text.split('.')
-  return BigInt(`${whole}${fraction.padEnd(9, '0').slice(0, 9)}`)
 }

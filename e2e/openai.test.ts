@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import OpenAI from 'openai'
+import { nano } from './support/nano.ts'
 import { temporaryDir, up } from './support/product.ts'
 import type { Product } from './support/product.ts'
 
@@ -117,9 +118,3 @@ test('the API shows the same statement to a billing key, and nothing to anybody 
   assert.equal(foreign.status, 404)
   assert.deepEqual(await foreign.json(), await missing.json())
 })
-
-/** A decimal string in nano-units, read independently of the code under test. */
-function nano(text: string): bigint {
-  const [whole = '0', fraction = ''] = text.split('.')
-  return BigInt(`${whole}${fraction.padEnd(9, '0').slice(0, 9)}`)
-}
