@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile, readdir } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { silentLogger } from '@ascribe/kit'
 import type { Logger } from '@ascribe/kit'
 import type { Database, Queryable } from './database.ts'
@@ -11,7 +12,10 @@ export type Migration = {
   readonly id: number
   /** For people: `create-usage`. */
   readonly name: string
-  /** Statements, run in one transaction; so nothing that forbids one, such as `create index concurrently`. */
+  /**
+   * Statements, run in one transaction. If the first line is `-- migrate: no transaction`, each statement runs by itself, as
+   * `create index concurrently` demands: see {@link applyStepwise}.
+   */
   readonly sql: string
 }
 
@@ -26,6 +30,13 @@ create table if not exists schema_migration (
   sha256 text not null,
   applied_at timestamptz not null default now()
 )`
+
+/** The first line of a migration whose statements are committed one by one. */
+const NO_TRANSACTION = /^-- migrate: no transaction[ \t]*\r?\n/
+
+/** "asmg" in ASCII: keeps two migrators from the same concurrent build. */
+const STEPWISE_LOCK = 0x61736d67
+const STEPWISE_LOOK_MS = 50
 
 /** Bound on the wait for other migrators that create the table in the same moment: each round, one of them succeeds. */
 const CREATE_ATTEMPTS_MAX = 100
@@ -48,8 +59,9 @@ export async function readMigrations(directory: URL): Promise<readonly Migration
 }
 
 /**
- * Brings the database to the newest of `migrations` and gives back those that this call applied. Safe to call from any number of
- * processes at once: each migration inserts its row first, inside its transaction, and the others wait there.
+ * Applies those of `migrations` that are not applied yet, by rising number, and gives back those that this call applied. A lower number
+ * that comes after a higher one was applied (two branches that met) is applied too: each stands on lower numbers alone. Safe to call from
+ * any number of processes at once: each migration inserts its row first, inside its transaction, and the others wait there.
  * @throws {MigrationError} when an applied migration has changed, the database is newer than the program, or a migration fails
  *   (that one leaves nothing behind; those before it stay).
  */
@@ -64,7 +76,8 @@ export async function migrate(
   await createTable(db)
   const applied: Migration[] = []
   for (const migration of pending) {
-    if (await applyMigration(db, migration)) {
+    const apply = NO_TRANSACTION.test(migration.sql) ? applyStepwise : applyMigration
+    if (await apply(db, migration)) {
       logger.info('migration applied', { migration: nameOf(migration) })
       applied.push(migration)
     }
@@ -126,6 +139,47 @@ async function applyMigration(db: Database, migration: Migration): Promise<boole
   }
 }
 
+/**
+ * Runs the statements one by one, each committed by itself; a statement ends where a line ends in `;`. The row is written last, so a migration
+ * that was cut off is run again from its beginning: its statements must bear that (`drop index concurrently if exists`, `if not exists`).
+ */
+async function applyStepwise(db: Database, migration: Migration): Promise<boolean> {
+  return db.withConnection(async (session) => {
+    // Asked for again and again: who waits inside one statement has a snapshot, and `create index concurrently` waits for all of those.
+    while (!(await tryStepwiseLock(session))) await delay(STEPWISE_LOOK_MS)
+    const done = await readApplied(session)
+    checkApplied(done, [migration], { partial: true })
+    if (done.some(({ id }) => id === migration.id)) return false
+    for (const statement of statementsOf(migration.sql)) {
+      try {
+        await session.query(statement)
+      } catch (cause) {
+        const first = statement.split('\n', 1)[0] ?? ''
+        throw new MigrationError('MIGRATION_FAILED', `Cannot apply migration ${nameOf(migration)}, statement "${first}"`, { cause })
+      }
+    }
+    await session.query('insert into schema_migration (id, name, sha256) values ($1::integer, $2::text, $3::text)', [
+      migration.id,
+      migration.name,
+      hashOf(migration),
+    ])
+    return true
+  })
+}
+
+async function tryStepwiseLock(session: Queryable): Promise<boolean> {
+  const { rows } = await session.query<{ mine: boolean }>('select pg_try_advisory_lock($1::bigint) as mine', [STEPWISE_LOCK])
+  return rows[0]?.mine === true
+}
+
+function statementsOf(sql: string): readonly string[] {
+  const withoutComments = sql.replaceAll(/^\s*--.*$/gm, '')
+  return withoutComments
+    .split(/;[ \t]*\r?$/m)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '')
+}
+
 function lineOf(thrown: unknown, migration: Migration): string {
   if (!(thrown instanceof DatabaseError) || thrown.place.position === undefined) return ''
   return `, line ${migration.sql.slice(0, thrown.place.position - 1).split('\n').length}`
@@ -142,7 +196,6 @@ function checkOrder(migrations: readonly Migration[]): void {
 
 function checkApplied(applied: readonly AppliedRow[], migrations: readonly Migration[], { partial = false } = {}): void {
   const known = new Map(migrations.map((migration) => [migration.id, migration]))
-  const newest = applied.at(-1)
   const lastKnown = migrations.at(-1)
   for (const row of applied) {
     const migration = known.get(row.id)
@@ -159,15 +212,6 @@ function checkApplied(applied: readonly AppliedRow[], migrations: readonly Migra
         `Cannot use the database: migration ${nameOf(migration)} was changed after it was applied; restore its text and put the change into a new migration`,
       )
     }
-  }
-  const late = partial
-    ? undefined
-    : migrations.find((migration) => newest !== undefined && migration.id < newest.id && !applied.some((row) => row.id === migration.id))
-  if (late !== undefined && newest !== undefined) {
-    throw new MigrationError(
-      'MIGRATION_INVALID',
-      `Cannot apply migration ${nameOf(late)}: the database already stands at ${nameOf(newest)}; give it a higher number`,
-    )
   }
 }
 

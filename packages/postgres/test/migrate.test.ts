@@ -74,10 +74,66 @@ test('migrate() refuses a database that is newer than the program', async () => 
   )
 })
 
-test('migrate() refuses a migration that comes late', async () => {
+test('migrate() applies a lower number that comes after a higher one, once', async () => {
   await using db = await testDatabase()
   await migrate(db, [FIRST, FIFTH])
-  await assert.rejects(migrate(db, [FIRST, SECOND, FIFTH]), failsWith('MIGRATION_INVALID', /0002-second.*already stands at 0005-fifth/))
+  assert.deepEqual(ids(await pendingMigrations(db, [FIRST, SECOND, FIFTH])), [2])
+  assert.deepEqual(ids(await migrate(db, [FIRST, SECOND, FIFTH])), [2])
+  assert.deepEqual(ids(await migrate(db, [FIRST, SECOND, FIFTH])), [])
+  assert.deepEqual((await db.query('select n from first order by n')).rows, [{ n: 1 }, { n: 2 }])
+})
+
+const CONCURRENT: Migration = {
+  id: 6,
+  name: 'index',
+  sql: `-- migrate: no transaction
+-- A cut-off build leaves an invalid index behind; hence the drop.
+drop index concurrently if exists first_n;
+create index concurrently first_n
+  on first (n);
+`,
+}
+
+test('litellm-11683: migrate() builds an index concurrently, once, whoever else migrates', async () => {
+  await using db = await testDatabase()
+  const outcomes = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      await using own = openDatabase({ ...db.target, max: 1 })
+      return await migrate(own, [FIRST, CONCURRENT])
+    }),
+  )
+  assert.deepEqual(
+    ids(outcomes.flat()).toSorted((a, b) => a - b),
+    [1, 6],
+  )
+  const found = await db.query("select indisvalid as valid from pg_index where indexrelid = 'first_n'::regclass")
+  assert.deepEqual(found.rows, [{ valid: true }])
+})
+
+test('litellm-11683: migrate() lets others write while an index is built, and goes on after it was cut off', async () => {
+  await using db = await testDatabase()
+  await migrate(db, [FIRST])
+  await using own = openDatabase({ ...db.target, max: 1 })
+  let building: Promise<unknown> | undefined
+  await db.transaction(async (tx) => {
+    await tx.query('insert into first values (2)')
+    building = migrate(own, [FIRST, CONCURRENT])
+    building.catch(() => {})
+    // It waits for this transaction with an index that is not valid yet, and holds up nobody.
+    for (;;) {
+      const { rows } = await db.query<{ pid: number }>(
+        "select pid from pg_stat_activity where datname = current_database() and query like 'create index%' and state = 'active' and pid <> pg_backend_pid() and exists (select from pg_class where relname = 'first_n')",
+      )
+      if (rows[0] === undefined) continue
+      await db.query('insert into first values (3)')
+      await db.query('select pg_terminate_backend($1::integer)', [rows[0].pid])
+      break
+    }
+  })
+  await assert.rejects(building ?? Promise.resolve(), failsWith('MIGRATION_FAILED', /0006-index, statement "create index concurrently/))
+  assert.deepEqual(ids(await migrate(db, [FIRST, CONCURRENT])), [6])
+  const found = await db.query("select indisvalid as valid from pg_index where indexrelid = 'first_n'::regclass")
+  assert.deepEqual(found.rows, [{ valid: true }])
 })
 
 test('migrate() leaves nothing of a migration that fails, and says where it failed', async () => {
