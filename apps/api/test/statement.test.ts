@@ -69,7 +69,7 @@ test("GET statement of one organization never holds another one's usage", async 
 test('GET statement of a month without usage is empty, and the id may be written in capitals', async () => {
   const reply = await api.get(`/v1/organizations/${acme.id.toUpperCase()}/statement?month=2020-01`, acme.billing.key)
   const held = { unpriced: 0, unattributed: 0, unknown: 0 }
-  assert.deepEqual(reply.body, { organization_id: acme.id, month: '2020-01', currency: 'USD', total: '0', lines: [], held })
+  assert.deepEqual(reply.body, { organization_id: acme.id, month: '2020-01', currency: 'USD', provisional: true, total: '0', lines: [], held })
 })
 
 test('GET statement refuses what is no month, and a query that it does not know', async () => {

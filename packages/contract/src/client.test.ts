@@ -6,6 +6,7 @@ const STATEMENT = {
   organization_id: '018f4d5e-7b6a-7c3d-8e9f-0a1b2c3d4e5f',
   month: '2026-11',
   currency: 'USD',
+  provisional: true,
   total: '0',
   lines: [],
   held: { unpriced: 0, unattributed: 0, unknown: 0 },

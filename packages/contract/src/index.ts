@@ -12,6 +12,7 @@ export type {
   OrganizationParams,
   Statement,
   StatementLine,
+  StatementLineKind,
   StatementQuery,
   UsageEvent,
   UsageEventPage,

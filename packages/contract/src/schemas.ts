@@ -28,12 +28,28 @@ const count = (description: string): z.ZodType<number | null> => amount.nullable
 
 const StatementLineSchema: z.ZodType<StatementLine> = z
   .strictObject({
-    model: z.string().meta({ description: 'As the engine named it; prices go by it.' }),
-    auth_id: z.string().meta({ description: 'The key or token that the usage is attributed to.' }),
-    meter: z.string().meta({ description: 'The class of quantity. Classes are disjoint.', examples: ['input_tokens'] }),
-    quantity: amount,
-    rate: decimal.meta({ description: 'Price of one unit.' }),
-    amount: decimal.meta({ description: 'Sum of the hourly charges behind the line, each rounded once to nano-units.' }),
+    kind: z.enum(['usage', 'tier', 'package', 'included', 'minimum', 'commitment', 'adjustment']).meta({
+      description:
+        "usage: hourly charges. tier, package, included: by the organization's total of the month. minimum, commitment: what is missing to an agreed amount. adjustment: corrects a closed month.",
+    }),
+    model: z.string().meta({ description: 'As the engine named it; prices go by it. Empty on a minimum or a commitment.' }),
+    auth_id: z
+      .string()
+      .meta({ description: 'The key or token that the usage is attributed to. Empty where the line is of the whole organization.' }),
+    meter: z
+      .string()
+      .meta({
+        description: 'The class of quantity. Classes are disjoint. Empty on a minimum or a commitment.',
+        examples: ['input_tokens'],
+      }),
+    quantity: z.int().meta({ description: 'Units, or blocks of a package. Negative where an adjustment takes back.' }),
+    rate: decimal.meta({ description: 'Price of one unit, or of one block.' }),
+    amount: decimal.meta({
+      description:
+        'On usage of a key, the sum of the hourly charges behind the line, each rounded once to nano-units; on a line of the month, quantity × rate, rounded once.',
+    }),
+    description: z.string().optional().meta({ description: 'What a person should know of the line.' }),
+    corrects: month.optional().meta({ description: 'The closed month that an adjustment corrects.' }),
   })
   .meta({ id: 'StatementLine' })
 
@@ -50,6 +66,9 @@ export const StatementSchema: z.ZodType<Statement> = z
     organization_id: z.uuid(),
     month,
     currency: z.string().regex(/^[A-Z]{3}$/),
+    provisional: z
+      .boolean()
+      .meta({ description: 'Whether the month is still open: lines may change until it is closed, and never after.' }),
     total: decimal.meta({ description: 'Exactly the sum of the amounts of all lines.' }),
     lines: z.array(StatementLineSchema),
     held,

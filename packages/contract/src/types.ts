@@ -1,19 +1,37 @@
 /** A decimal number as a string, so that no reader rounds it: `12`, `0.0000025`, `-3.5`. */
 export type DecimalText = string
 
+/**
+ * What a line of a statement is.
+ * - `usage`: hourly charges at one rate; without an `auth_id`, what exceeds an included quantity.
+ * - `tier`, `package`, `included`: what a meter of a model comes to by the organization's total of the month.
+ * - `minimum`, `commitment`: what is missing to an agreed amount.
+ * - `adjustment`: corrects the closed month that it names.
+ */
+export type StatementLineKind = 'usage' | 'tier' | 'package' | 'included' | 'minimum' | 'commitment' | 'adjustment'
+
 /** One line of a statement. */
 export type StatementLine = {
-  /** As the engine named it; prices go by it. */
+  readonly kind: StatementLineKind
+  /** As the engine named it; prices go by it. Empty on a minimum or a commitment. */
   readonly model: string
-  /** The key or token that the usage is attributed to. */
+  /** The key or token that the usage is attributed to. Empty where the line is of the whole organization. */
   readonly auth_id: string
-  /** The class of quantity, `input_tokens` for example. Classes are disjoint. */
+  /** The class of quantity, `input_tokens` for example. Classes are disjoint. Empty on a minimum or a commitment. */
   readonly meter: string
+  /** An integer: units, or blocks of a package. Negative where an adjustment takes back. */
   readonly quantity: number
-  /** Price of one unit. */
+  /** Price of one unit, or of one block. */
   readonly rate: DecimalText
-  /** Sum of the hourly charges behind the line, each rounded once to nano-units. */
+  /**
+   * On `usage` of a key, the sum of the hourly charges behind the line, each rounded once to nano-units; on a line of the month,
+   * quantity × rate, rounded once.
+   */
   readonly amount: DecimalText
+  /** What a person should know of the line. */
+  readonly description?: string | undefined
+  /** The closed month that an adjustment corrects, `YYYY-MM`. */
+  readonly corrects?: string | undefined
 }
 
 /** Usage that is set aside: counted here, charged nowhere, never zero by silence. Numbers of records. */
@@ -26,6 +44,8 @@ export type Statement = {
   readonly month: string
   /** ISO 4217. */
   readonly currency: string
+  /** Whether the month is still open: lines may change until it is closed, and never after. */
+  readonly provisional: boolean
   /** Exactly the sum of the amounts of all lines. */
   readonly total: DecimalText
   readonly lines: readonly StatementLine[]

@@ -39,6 +39,6 @@ export { verifyRating } from './verify.ts'
 export type { RatingDifference, Verification } from './verify.ts'
 
 export { readStatement } from './statement.ts'
-export type { HeldCounts, Statement, StatementLine, StatementQuery } from './statement.ts'
+export type { StatementQuery } from './statement.ts'
 export { usageReport } from './usage-report.ts'
 export type { UsageDimension, UsageQuery, UsageReport, UsageReportRow } from './usage-report.ts'

@@ -1,39 +1,12 @@
+import type { Held, Statement, StatementLine } from '@ascribe/contract'
 import { assert } from '@ascribe/kit'
 import type { Database, Queryable } from '@ascribe/postgres'
 import { formatNano, formatRate, isUuid, monthOf, parseRate } from '@ascribe/units'
-import type { Currency, Period } from '@ascribe/units'
+import type { Period } from '@ascribe/units'
 import { claimAgreesSql } from './attribution-sql.ts'
 import { LedgerInputError } from './errors.ts'
 import { sqlInstant } from './instants.ts'
-
-/** One line: what a key used of a meter of a model, at one rate. */
-export type StatementLine = {
-  readonly model: string
-  readonly auth_id: string
-  readonly meter: string
-  /** An integer; exact, see {@link readStatement}. */
-  readonly quantity: number
-  /** Decimal, of one unit. */
-  readonly rate: string
-  /** Decimal. The sum of the hourly charges, each rounded once to 10^-9. */
-  readonly amount: string
-}
-
-/** Numbers of records that are in no amount. */
-export type HeldCounts = { readonly unpriced: number; readonly unattributed: number; readonly unknown: number }
-
-/** What an organization is shown for a month, UTC. */
-export type Statement = {
-  readonly organization_id: string
-  /** `2026-11`. */
-  readonly month: string
-  readonly currency: Currency
-  /** Decimal; exactly the sum of the amounts. */
-  readonly total: string
-  /** By model, auth id, meter and rate. */
-  readonly lines: readonly StatementLine[]
-  readonly held: HeldCounts
-}
+import { isMonthClosed } from './periods.ts'
 
 export type StatementQuery = {
   readonly organizationId: string
@@ -73,6 +46,7 @@ export async function readStatement(db: Database, query: StatementQuery): Promis
         organization_id: organizationId,
         month,
         currency: organization.currency,
+        provisional: !(await isMonthClosed(tx, month)),
         total: formatNano(lines.reduce((sum, line) => sum + BigInt(line.amount), 0n)),
         lines: lines.map(lineOf),
         held: await readHeld(tx, { organizationId, period, scope }),
@@ -105,6 +79,7 @@ function lineOf(row: LineRow): StatementLine {
   const quantity = Number(row.quantity)
   assert(Number.isSafeInteger(quantity), `quantity ${row.quantity} of a statement line is beyond 2^53 - 1`)
   return {
+    kind: 'usage',
     model: row.model,
     auth_id: row.auth_id,
     meter: row.meter,
@@ -124,8 +99,8 @@ function plainRate(stored: string): string {
 async function readHeld(
   tx: Queryable,
   { organizationId, period, scope }: { readonly organizationId: string; readonly period: Period; readonly scope: 'operator' | 'customer' },
-): Promise<HeldCounts> {
-  const { rows } = await tx.query<Record<keyof HeldCounts, bigint>>(
+): Promise<Held> {
+  const { rows } = await tx.query<Record<keyof Held, bigint>>(
     `select
        coalesce(sum(record_count) filter (where state = 'unpriced' and organization_id = $1::uuid), 0)::bigint as unpriced,
        coalesce(sum(record_count) filter (where state = 'unknown' and organization_id = $1::uuid), 0)::bigint as unknown,

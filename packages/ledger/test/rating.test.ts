@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Statement } from '@ascribe/contract'
 import type { Database } from '@ascribe/postgres'
 import { applyPriceBook, mapAuthId, markRatedHours, rateDirtyHours, readStatement, usageReport, verifyRating } from '../src/index.ts'
-import type { Statement } from '../src/index.ts'
 import {
   BOOK,
   HOUR,
@@ -40,12 +40,13 @@ test('rateDirtyHours() charges quantity × rate of each meter to the organizatio
     usageRecord({ startedAt: TEN + 2 * HOUR + 1, model: 'large' }),
   ])
   assert.deepEqual(await rateDirtyHours(db), { hours: 2, charges: 8, more: false })
-  const line = { model: 'small', auth_id: 'auth-1' }
-  const large = { model: 'large', auth_id: 'auth-1' }
+  const line = { kind: 'usage', model: 'small', auth_id: 'auth-1' } as const
+  const large = { ...line, model: 'large' }
   assert.deepEqual(await statementOf(db, id), {
     organization_id: id,
     month: MONTH,
     currency: 'USD',
+    provisional: true,
     total: '0.001422',
     lines: [
       { ...large, meter: 'input_tokens', quantity: 100, rate: '0.00001', amount: '0.001' },

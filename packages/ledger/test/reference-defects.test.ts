@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Statement } from '@ascribe/contract'
 import type { Database } from '@ascribe/postgres'
 import {
   applyPriceBook,
@@ -11,7 +12,6 @@ import {
   toEventJson,
   verifyRating,
 } from '../src/index.ts'
-import type { Statement } from '../src/index.ts'
 import {
   DEAR_BOOK,
   HOUR,

@@ -18,10 +18,17 @@ const EMPTY = `
 begin;
 alter table usage_record disable trigger user;
 alter table price_version disable trigger user;
+alter table billing_period disable trigger user;
+alter table statement_line disable trigger user;
+alter table adjustment disable trigger user;
+delete from adjustment; delete from statement_line; delete from billing_period; delete from dirty_period; delete from period_quantity;
 delete from charge; delete from usage_hour; delete from dirty_hour; delete from usage_record; delete from usage_quarantine;
 delete from writer_position; delete from price_version; delete from auth_mapping; delete from credential; delete from organization;
 alter table usage_record enable trigger user;
 alter table price_version enable trigger user;
+alter table billing_period enable trigger user;
+alter table statement_line enable trigger user;
+alter table adjustment enable trigger user;
 commit`
 
 after(async () => {
