@@ -19,6 +19,7 @@ export type Fate = {
   readonly state: UsageState
   readonly organizationId: string | null
   readonly userId: string | null
+  readonly groupId: string | null
   /** What prices go by. */
   readonly model: string | null
   /** Where it decides the rate, or the lack of one. */
@@ -27,7 +28,13 @@ export type Fate = {
   readonly price?: { readonly sequence: number; readonly rates: Rates }
 }
 
-type Mapping = { readonly from: number; readonly organizationId: string; readonly userId: string | null }
+type Mapping = {
+  readonly from: number
+  /** Null: nobody's. */
+  readonly organizationId: string | null
+  readonly userId: string | null
+  readonly groupId: string | null
+}
 type Priced = DatedBook & { readonly book: PriceBook }
 
 /** Directory and price books of one moment, held in memory: some 200 bytes a mapping. */
@@ -47,10 +54,16 @@ export async function createRecount(db: Queryable): Promise<Recount> {
     fateOf(record) {
       const mapping = mappingOf(record)
       const model = pricedModel(record)
-      const base = { organizationId: mapping?.organizationId ?? null, userId: mapping?.userId ?? null, model, baseModel: null }
+      const base = {
+        organizationId: mapping?.organizationId ?? null,
+        userId: mapping?.userId ?? null,
+        groupId: mapping?.groupId ?? null,
+        model,
+        baseModel: null,
+      }
       const used = Object.entries(record.meters).filter(([, quantity]) => quantity > 0)
       if (record.outcome === 'upstream_error' && used.length === 0) return { ...base, state: 'free' }
-      if (mapping === undefined || contradicts(record.claimedOrganizationId, mapping.organizationId))
+      if (mapping === undefined || mapping.organizationId === null || contradicts(record.claimedOrganizationId, mapping.organizationId))
         return { ...base, state: 'unattributed' }
       if (record.provenance === 'unknown' || Object.keys(record.meters).length === 0) return { ...base, state: 'unknown' }
       if (used.length === 0) return { ...base, state: 'free' }
@@ -80,13 +93,21 @@ function priceKey(model: string | null, baseModel: string | undefined): { model?
   return { ...(model === null ? {} : { model }), ...(baseModel === undefined ? {} : { baseModel }) }
 }
 
+type MappingRow = {
+  readonly auth_id: string
+  readonly valid_from: number
+  readonly organization_id: string | null
+  readonly user_id: string | null
+  readonly group_id: string | null
+}
+
 async function readMappings(db: Queryable): Promise<ReadonlyMap<string, readonly Mapping[]>> {
-  const { rows } = await db.query<{ auth_id: string; valid_from: number; organization_id: string; user_id: string | null }>(
-    'select auth_id, valid_from, organization_id, user_id from auth_mapping order by valid_from',
+  const { rows } = await db.query<MappingRow>(
+    'select auth_id, valid_from, organization_id, user_id, group_id from auth_mapping order by valid_from, revision',
   )
   const mappings = new Map<string, Mapping[]>()
   for (const row of rows) {
-    const mapping = { from: row.valid_from, organizationId: row.organization_id, userId: row.user_id }
+    const mapping = { from: row.valid_from, organizationId: row.organization_id, userId: row.user_id, groupId: row.group_id }
     mappings.getOrInsertComputed(row.auth_id, () => []).push(mapping)
   }
   return mappings

@@ -1,6 +1,6 @@
 import type { Queryable } from '@ascribe/postgres'
 import type { Currency, Instant, Period, Quantity } from '@ascribe/units'
-import { claimAgreesSql } from './attribution-sql.ts'
+import { claimAgreesSql, mappingAtSql } from './attribution-sql.ts'
 import { sqlInstant } from './instants.ts'
 import { COMMON_METERS } from './record-row.ts'
 
@@ -12,6 +12,7 @@ export type UsageGroup = {
   /** By the directory, as of the records' instants. */
   readonly organizationId: string | null
   readonly userId: string | null
+  readonly groupId: string | null
   readonly currency: Currency | null
   /** Whether the claim, if there is one, names that organization. */
   readonly claimAgrees: boolean
@@ -35,6 +36,7 @@ type GroupRow = {
   readonly claimed_organization_id: string | null
   readonly organization_id: string | null
   readonly user_id: string | null
+  readonly group_id: string | null
   readonly currency: string | null
   readonly claim_agrees: boolean
   readonly resource_id: string
@@ -91,12 +93,9 @@ with boundary as materialized (
   where r.instant >= $1::timestamptz and r.instant < $2::timestamptz ${others ? 'and r.other_meters is not null' : ''}
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12${others ? ', 13, 14' : ', 16'}
 )
-select g.*, m.organization_id, m.user_id, o.currency, ${claimAgreesSql('g.claimed_organization_id', 'm.organization_id')} as claim_agrees
+select g.*, m.organization_id, m.user_id, m.group_id, o.currency, ${claimAgreesSql('g.claimed_organization_id', 'm.organization_id')} as claim_agrees
 from grouped g
-left join lateral (
-  select organization_id, user_id from auth_mapping
-  where auth_id = g.auth_id and valid_from <= coalesce(g.mapped_from, $1::timestamptz)
-  order by valid_from desc limit 1
+left join lateral (${mappingAtSql('g.auth_id', 'coalesce(g.mapped_from, $1::timestamptz)')}
 ) m on true
 left join organization o on o.organization_id = m.organization_id`
 }
@@ -155,6 +154,7 @@ function groupOf(row: GroupRow, others: Readonly<Record<string, Quantity>>): Usa
     claimedOrganizationId: row.claimed_organization_id,
     organizationId: row.organization_id,
     userId: row.user_id,
+    groupId: row.group_id,
     currency: row.currency,
     claimAgrees: row.claim_agrees,
     resourceId: row.resource_id,
