@@ -1,7 +1,7 @@
-/** What a key may do: `inference` spends, `billing:read` reads its organization's usage and statements. */
-export type Scope = 'inference' | 'billing:read'
+/** What a key may do: `inference` spends, `billing:read` reads its organization's usage and statements, `usage:write` reports usage of it. */
+export type Scope = 'inference' | 'billing:read' | 'usage:write'
 
-export const SCOPES: readonly Scope[] = ['inference', 'billing:read']
+export const SCOPES: readonly Scope[] = ['inference', 'billing:read', 'usage:write']
 
 /** What a gateway must know of one API key. Holds no secret: the HMAC cannot be turned back. */
 export type PolicyKey = {

@@ -46,7 +46,8 @@ export type IngestSummary = {
 type Candidate = { readonly delivery: Delivery; readonly record: UsageRecord }
 type Sorted = { readonly candidates: readonly Candidate[]; readonly refusals: readonly Refusal[]; readonly duplicates: number }
 
-const INSERT = `
+/** Binds an array literal of `rowLiteral`s, and the name of the writer. */
+export const INSERT_RECORDS = `
 insert into usage_record (
   event_id, instant, ended_at, request_id, auth_id, resource_id, resource_type, user_id, group_id, base_model, claimed_organization_id,
   headers, identified_by, route, api, model_asked, streamed, outcome, provenance, status, model, finish_reason,
@@ -139,7 +140,7 @@ async function ingest(tx: Queryable, batch: Batch, sorted: Sorted, insert: Inser
 const insertAll: Insert = async (tx, candidates, writer) => {
   if (candidates.length === 0) return { inserted: 0, refusals: [] }
   const literal = `{${candidates.map(({ record }) => rowLiteral(record)).join(',')}}`
-  const { rowCount } = await tx.query(INSERT, [literal, writer])
+  const { rowCount } = await tx.query(INSERT_RECORDS, [literal, writer])
   return { inserted: rowCount, refusals: [] }
 }
 

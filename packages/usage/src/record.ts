@@ -83,7 +83,11 @@ export type Settlement = {
 }
 
 /** One immutable fact: who used what, how much, when, and how we know. The only thing that crosses to billing. */
-export type UsageRecord = Intent & Settlement
+export type UsageRecord = Omit<Intent, 'api' | 'identifiedBy'> & {
+  /** `event`: no gateway saw it, somebody else reported it. */
+  readonly api: Api | 'event'
+  readonly identifiedBy: Intent['identifiedBy'] | 'event'
+} & Settlement
 
 /** What recovery writes for an intent whose process died: nothing is known, and nothing is zero. */
 export function unknownSettlement(endedAt: number): Settlement {

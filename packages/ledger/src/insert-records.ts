@@ -1,0 +1,35 @@
+import { formatInstant } from '@ascribe/postgres'
+import type { Queryable } from '@ascribe/postgres'
+import { hourOf } from '@ascribe/units'
+import type { UsageRecord } from '@ascribe/usage'
+import { INSERT_RECORDS, USAGE_CHANNEL } from './ingest.ts'
+import { lockIngest } from './locks.ts'
+import { rowLiteral } from './record-row.ts'
+
+/** Rows sent at once; the bound on the size of a statement. */
+const ROWS_MAX = 5000
+
+/**
+ * Stores records that come from no journal, in the caller's transaction, and marks their hours to be rated. Gives the number of those
+ * that were not there before. Call it before any other statement of the transaction that waits for somebody.
+ * @throws {DatabaseError}
+ */
+export async function insertRecords(tx: Queryable, records: readonly UsageRecord[], writer: string): Promise<number> {
+  if (records.length === 0) return 0
+  await lockIngest(tx)
+  // In the order of ids, as ingestBatch does: two transactions that share some then never wait for each other in a circle.
+  const sorted = records.toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1))
+  let inserted = 0
+  for (let start = 0; start < sorted.length; start += ROWS_MAX) {
+    const literals = sorted.slice(start, start + ROWS_MAX).map(rowLiteral)
+    inserted += (await tx.query(INSERT_RECORDS, [`{${literals.join(',')}}`, writer])).rowCount
+  }
+  await markHours(tx, new Set(records.map(({ startedAt }) => hourOf(startedAt).start)))
+  await tx.query(`select pg_notify('${USAGE_CHANNEL}', '')`)
+  return inserted
+}
+
+/** Marks hours to be rated again. */
+export async function markHours(tx: Queryable, hours: ReadonlySet<number>): Promise<void> {
+  await tx.query('insert into dirty_hour (hour) select unnest($1::timestamptz[])', [[...hours].map(formatInstant)])
+}
