@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Text } from '@ascribe/journal'
 import { unknownSettlement } from '@ascribe/usage'
 import type { Intent } from '@ascribe/usage'
 import { openRecord } from './usage-journal.ts'
@@ -27,17 +28,30 @@ function createJournal(): JournalPort & {
   const calls: string[] = []
   const payloads: string[] = []
   const space = Promise.withResolvers<void>()
-  const keep = (call: string, payload: string): void => {
+  const keep = (call: string, payload: Text): void => {
     calls.push(call)
-    payloads.push(payload)
+    payloads.push(typeof payload === 'string' ? payload : payload.join(''))
   }
   return {
     calls,
     payloads,
     space,
-    intend: (_eventId, payload) => space.promise.then(() => keep('intend', payload)),
-    async settle(_eventId, payload) {
-      keep('settle', payload)
+    admit(eventId, payload) {
+      let isPlaced = false
+      return {
+        eventId,
+        settlementBound: 1000,
+        get isPlaced() {
+          return isPlaced
+        },
+        written: space.promise.then(() => {
+          isPlaced = true
+          keep('intend', payload)
+        }),
+        async settle(text) {
+          keep('settle', text)
+        },
+      }
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '@ascribe/kit'
 import { encodeFrame, FRAME_BYTES, type FrameContent } from './frame.ts'
 import type { OpenSegment } from './segment-supply.ts'
 
@@ -18,6 +19,9 @@ export type Batch = {
   durable: PromiseWithResolvers<void> | undefined
 }
 
+/** A frame that has still to get its time. */
+export type NewFrame = Omit<FrameContent, 'writtenAt'>
+
 /** Bytes of a batch buffer. Two of them are kept; more are made only while a full segment is being sealed. */
 export const BATCH_BYTES: number = 1 << 20
 const SPARE_BUFFERS = 2
@@ -25,32 +29,29 @@ const SPARE_BUFFERS = 2
 /** Frames that are encoded and not yet written, in order. */
 export class BatchQueue {
   readonly #batches: Batch[] = []
+  #last: Batch | undefined
   readonly #spare: Buffer[] = []
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** The oldest batch. */
   get first(): Batch | undefined {
     return this.#batches[0]
   }
 
-  /** Encodes a frame at the end of `segment` and gives the batch that holds it. `payloadBytes` is the payload's length as UTF-8. */
-  append(
-    segment: OpenSegment,
-    frame: Omit<FrameContent, 'writtenAt'>,
-    options: { readonly payloadBytes: number; readonly clock: () => number },
-  ): Batch {
-    let batch = this.#batches.at(-1)
-    if (batch === undefined || batch.segment !== segment || batch.length + FRAME_BYTES + options.payloadBytes > BATCH_BYTES) {
-      batch = this.#newBatch(segment, options.clock())
+  /** Encodes a frame at the end of `segment` and gives the batch that holds it. */
+  append(segment: OpenSegment, frame: NewFrame, payloadBytesMax: number): Batch {
+    let batch = this.#last
+    if (batch === undefined || batch.segment !== segment || batch.length + FRAME_BYTES + payloadBytesMax > BATCH_BYTES) {
+      batch = this.#newBatch(segment)
       this.#batches.push(batch)
+      this.#last = batch
     }
     const { kind, eventId, payload } = frame
-    batch.length = encodeFrame(
-      batch.buffer,
-      batch.length,
-      { kind, eventId, payload, writtenAt: batch.writtenAt },
-      options.payloadBytes,
-      segment.seed,
-    )
+    batch.length = encodeFrame(batch.buffer, batch.length, { kind, eventId, payload, writtenAt: batch.writtenAt }, segment.seed)
     segment.offset = batch.position + batch.length
     return batch
   }
@@ -58,16 +59,18 @@ export class BatchQueue {
   /** Forgets the oldest batch, which was written, and keeps its buffer for another. */
   done(): Batch | undefined {
     const batch = this.#batches.shift()
+    if (this.#batches.length === 0) this.#last = undefined
     if (batch !== undefined && this.#spare.length < SPARE_BUFFERS) this.#spare.push(batch.buffer)
     return batch
   }
 
   /** Takes everything out; for a writer that failed. */
   drain(): Batch[] {
+    this.#last = undefined
     return this.#batches.splice(0)
   }
 
-  #newBatch(segment: OpenSegment, writtenAt: number): Batch {
+  #newBatch(segment: OpenSegment): Batch {
     return {
       segment,
       buffer: this.#spare.pop() ?? Buffer.allocUnsafeSlow(BATCH_BYTES),
@@ -76,7 +79,7 @@ export class BatchQueue {
       intents: 0,
       settlements: 0,
       seals: false,
-      writtenAt,
+      writtenAt: this.#clock(),
       written: undefined,
       durable: undefined,
     }

@@ -74,24 +74,45 @@ function headerChecksum(buffer: Buffer): number {
   return crc32(buffer.subarray(16, HEADER_BYTES), crc32(buffer.subarray(0, 12)))
 }
 
+/** A payload, whole or in parts that belong one after the other: joining long texts costs more than writing them. */
+export type Text = string | readonly string[]
+
+/** The bytes of a text as UTF-8. */
+export function textBytes(text: Text): number {
+  if (typeof text === 'string') return Buffer.byteLength(text)
+  let bytes = 0
+  for (const part of text) bytes += Buffer.byteLength(part)
+  return bytes
+}
+
+/** At least {@link textBytes}, without looking at the text. */
+export function textBytesMax(text: Text): number {
+  if (typeof text === 'string') return 3 * text.length
+  let units = 0
+  for (const part of text) units += part.length
+  return 3 * units
+}
+
 /** A frame to write. */
 export type FrameContent = {
   readonly kind: FrameKind
   readonly eventId: string
   /** UTC epoch milliseconds. */
   readonly writtenAt: number
-  readonly payload: string
+  readonly payload: Text
 }
 
-/** Writes a frame at `at`, whose payload takes `payloadBytes` as UTF-8; gives the offset after it. Hot: 0.5 µs, no garbage but one view. */
-export function encodeFrame(buffer: Buffer, at: number, frame: FrameContent, payloadBytes: number, seed: number): number {
-  const end = at + FRAME_BYTES + payloadBytes
+/** Writes a frame at `at`, where there is room for it; gives the offset after it. Hot: 0.6 µs, no garbage but one view. */
+export function encodeFrame(buffer: Buffer, at: number, frame: FrameContent, seed: number): number {
+  const { payload } = frame
+  let end = at + FRAME_BYTES
+  if (typeof payload === 'string') end += buffer.write(payload, end, 'utf8')
+  else for (const part of payload) end += buffer.write(part, end, 'utf8')
   buffer.writeUInt32LE(FRAME_MAGIC_LE, at)
-  buffer.writeUInt32LE(payloadBytes, at + 8)
+  buffer.writeUInt32LE(end - at - FRAME_BYTES, at + 8)
   buffer.writeUInt32LE(KIND_BYTE[frame.kind], at + 12)
   buffer.writeDoubleLE(frame.writtenAt, at + 16)
   buffer.write(frame.eventId, at + 24, EVENT_ID_LENGTH, 'latin1')
-  buffer.write(frame.payload, at + FRAME_BYTES, payloadBytes, 'utf8')
   buffer.writeUInt32LE(crc32(buffer.subarray(at + 8, end), seed), at + 4)
   return end
 }
@@ -106,7 +127,7 @@ export function encodeVoid(buffer: Buffer, at: number, length: number, seed: num
   while (from < end) {
     const left = end - from
     const payloadBytes = left <= FRAME_BYTES + PAYLOAD_BYTES_MAX ? left - FRAME_BYTES : PAYLOAD_BYTES_MAX - FRAME_BYTES
-    from = encodeFrame(buffer, from, { kind: 'void', eventId: NO_EVENT_ID, writtenAt: 0, payload: '' }, 0, seed)
+    from = encodeFrame(buffer, from, { kind: 'void', eventId: NO_EVENT_ID, writtenAt: 0, payload: '' }, seed)
     buffer.writeUInt32LE(payloadBytes, from - FRAME_BYTES + 8)
     buffer.writeUInt32LE(crc32(buffer.subarray(from - FRAME_BYTES + 8, from + payloadBytes), seed), from - FRAME_BYTES + 4)
     from += payloadBytes

@@ -6,9 +6,11 @@ export {
   JournalNotFoundError,
   JournalTakenError,
 } from './errors.ts'
+export type { Text } from './frame.ts'
 export type { JournalFs } from './fs.ts'
 export { isWriterDead, listWriters } from './layout.ts'
 export type { Position } from './layout.ts'
+export type { OpenIntent } from './open-intent.ts'
 export { mayHaveMore } from './peek.ts'
 export { readJournal } from './reader.ts'
 export type { JournalBatch, JournalEntry, ReadOptions } from './reader.ts'

@@ -12,6 +12,7 @@ import {
   NO_EVENT_ID,
   SEAL_PAYLOAD,
   seedOf,
+  textBytes,
 } from './frame.ts'
 import { type JournalFs, realFs, replaceFile } from './fs.ts'
 import { listWriterFiles, lockFolder, segmentName } from './layout.ts'
@@ -246,8 +247,7 @@ function frameOf(
   frame: { readonly kind: 'settlement' | 'seal'; readonly eventId: string; readonly writtenAt: number; readonly payload: string },
   seed: number,
 ): Buffer {
-  const payloadBytes = Buffer.byteLength(frame.payload)
-  const buffer = Buffer.alloc(FRAME_BYTES + payloadBytes)
-  encodeFrame(buffer, 0, frame, payloadBytes, seed)
+  const buffer = Buffer.alloc(FRAME_BYTES + textBytes(frame.payload))
+  encodeFrame(buffer, 0, frame, seed)
   return buffer
 }

@@ -27,7 +27,7 @@ function segmentOf(frames: readonly Frame[], zeros = 0): { readonly buffer: Buff
   const ends: number[] = []
   let at = HEADER_BYTES
   frames.forEach((frame, index) => {
-    at = encodeFrame(buffer, at, { ...frame, eventId: idOf(index), writtenAt: index }, Buffer.byteLength(frame.payload), seedOf('w', 7))
+    at = encodeFrame(buffer, at, { ...frame, eventId: idOf(index), writtenAt: index }, seedOf('w', 7))
     ends.push(at)
   })
   return { buffer, ends }

@@ -1,5 +1,5 @@
 import { assert, type Clock, type Logger } from '@ascribe/kit'
-import { type Batch, BatchQueue } from './batch-queue.ts'
+import { type Batch, BatchQueue, type NewFrame } from './batch-queue.ts'
 import { FRAME_BYTES, NO_EVENT_ID, SEAL_BYTES, SEAL_PAYLOAD } from './frame.ts'
 import type { JournalFs } from './fs.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -30,7 +30,7 @@ const LAZY_COMMIT_MS = 20
 export class SegmentLog {
   readonly supply: SegmentSupply
   readonly #options: SegmentLogOptions
-  readonly #queue = new BatchQueue()
+  readonly #queue: BatchQueue
   readonly #commits: GroupCommit
   /** Sealed segments that are being cut to size and closed. */
   readonly #retiring = new Set<Promise<void>>()
@@ -48,6 +48,7 @@ export class SegmentLog {
   constructor(options: SegmentLogOptions) {
     this.#options = options
     this.supply = new SegmentSupply(options)
+    this.#queue = new BatchQueue(options.clock)
     this.#commits = new GroupCommit({
       intervalMs: options.commitIntervalMs,
       lazyMs: LAZY_COMMIT_MS,
@@ -83,9 +84,12 @@ export class SegmentLog {
     this.supply.want(1)
   }
 
-  /** Encodes a frame and gives its batch, which is written before the event loop turns. The caller has seen to the space. */
-  append(kind: 'intent' | 'settlement', eventId: string, text: { readonly payload: string; readonly payloadBytes: number }): Batch {
-    if (FRAME_BYTES + text.payloadBytes > this.left) {
+  /**
+   * Encodes a frame, whose payload takes at most `payloadBytesMax`, and gives its batch, which is written before the event loop
+   * turns. The caller has seen to the space.
+   */
+  append(frame: NewFrame, payloadBytesMax: number): Batch {
+    if (FRAME_BYTES + payloadBytesMax > this.left) {
       this.#seal()
       this.#encoding = this.supply.take()
       this.supply.want(Math.max(1, this.supply.readyCount))
@@ -94,8 +98,7 @@ export class SegmentLog {
       this.#flushScheduled = true
       setImmediate(this.#flush)
     }
-    const { payload, payloadBytes } = text
-    return this.#queue.append(this.#encodingNow(), { kind, eventId, payload }, { payloadBytes, clock: this.#options.clock })
+    return this.#queue.append(this.#encodingNow(), frame, payloadBytesMax)
   }
 
   /** Seals what there is, commits it and closes the files; resolves too when that fails (see `onFault`). */
@@ -129,8 +132,7 @@ export class SegmentLog {
 
   #seal(): void {
     const seal = { kind: 'seal', eventId: NO_EVENT_ID, payload: SEAL_PAYLOAD } as const
-    const options = { payloadBytes: SEAL_PAYLOAD.length, clock: this.#options.clock }
-    this.#queue.append(this.#encodingNow(), seal, options).seals = true
+    this.#queue.append(this.#encodingNow(), seal, SEAL_PAYLOAD.length).seals = true
   }
 
   readonly #flush = (): void => {

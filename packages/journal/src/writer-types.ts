@@ -1,5 +1,7 @@
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
+import type { Text } from './frame.ts'
 import type { JournalFs } from './fs.ts'
+import type { OpenIntent } from './open-intent.ts'
 import type { JournalState, JournalStats } from './stats.ts'
 
 /** What {@link openJournalWriter} takes. Sizes are bytes, times milliseconds. */
@@ -39,8 +41,12 @@ export type JournalWriter = AsyncDisposable & {
   readonly state: JournalState
   readonly stats: JournalStats
   /**
-   * Resolves when the intent is written to the kernel, so that it survives `kill -9`; it joins the next fdatasync.
-   * `eventId` is a UUID that was never used before; `payload` has at most `intentBytesMax` bytes as UTF-8.
+   * Takes an intent. `eventId` is a UUID that was never used before; `payload` has at most `intentBytesMax` bytes as UTF-8. What
+   * {@link intend} throws, `written` of the answer rejects with.
+   */
+  admit(eventId: string, payload: Text): OpenIntent
+  /**
+   * {@link admit} for callers that keep nothing between intent and settlement: costs them a look-up. Resolves when the intent is written to the kernel, so that it survives `kill -9`; it joins the next fdatasync.
    *
    * @throws {JournalFullError | JournalFailedError | JournalClosedError} the intent is not in the journal.
    */

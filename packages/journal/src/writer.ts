@@ -2,12 +2,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AssertionError, assert, type Logger, silentMeters, type TryLock } from '@ascribe/kit'
-import { createIdSource, isUuid } from '@ascribe/units'
+import { createIdSource } from '@ascribe/units'
 import { BATCH_BYTES } from './batch-queue.ts'
 import { JournalClosedError, JournalFailedError, JournalFullError, JournalTakenError } from './errors.ts'
-import { FRAME_BYTES } from './frame.ts'
+import { FRAME_BYTES, type Text, textBytes, textBytesMax } from './frame.ts'
 import { realFs } from './fs.ts'
 import { isWriterName, listWriterFiles, LOCK_FILE } from './layout.ts'
+import { Intent, type IntentOwner, type OpenIntent, OpenIntents } from './open-intent.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SegmentLog } from './segment-log.ts'
 import { type JournalState, type JournalStats, WriterTally } from './stats.ts'
@@ -53,7 +54,7 @@ async function takeLock(dir: string, tryLock: TryLock): Promise<Disposable> {
   throw new JournalTakenError(`Cannot open a journal writer in ${dir}: another process holds its lock`)
 }
 
-class Writer implements JournalWriter {
+class Writer implements JournalWriter, IntentOwner {
   readonly writer: string
   readonly dir: string
   readonly #logger: Logger
@@ -64,9 +65,11 @@ class Writer implements JournalWriter {
   readonly #lock: Disposable
   readonly #log: SegmentLog
   readonly #tally: WriterTally
-  /** Open intents, those that wait for space included, and the bytes of the largest frame that may settle each. */
-  readonly #open = new Map<string, number>()
-  readonly #recent = new RecentIds()
+  /** Open intents, those that wait for space included. */
+  readonly #open = new OpenIntents()
+  readonly #recent = new RecentIds(() => this.#open.placedIds())
+  /** Open intents that came by {@link intend}. */
+  readonly #named = new Map<string, Intent>()
   /** Sum of what admitted open intents hold. */
   #reserved = 0
   #state: JournalState = 'open'
@@ -129,42 +132,64 @@ class Writer implements JournalWriter {
     return this.#log.start()
   }
 
-  intend(eventId: string, payload: string): Promise<void> {
-    const refusal = this.#refusal()
-    if (refusal !== undefined) return Promise.reject(refusal)
-    const payloadBytes = Buffer.byteLength(payload)
-    const fault = this.#intentFault(eventId, payloadBytes)
-    if (fault !== undefined) return Promise.reject(new AssertionError(fault))
-    if (this.#open.size >= this.#openMax) return Promise.reject(this.#refuse(`${this.#openMax} intents are open already`))
-    this.#open.set(eventId, FRAME_BYTES + payloadBytes + this.#settlementBytesMax)
-    if (this.#fits(payloadBytes)) return this.#admit(eventId, payload, payloadBytes)
-    return this.#admitLater(eventId, payload, payloadBytes)
+  admit(eventId: string, payload: Text): OpenIntent {
+    const payloadBytes = textBytes(payload)
+    const settlementBound = payloadBytes + this.#settlementBytesMax
+    const intent = new Intent(this, eventId, { reserve: FRAME_BYTES + settlementBound, settlementBound })
+    const fault = this.#fault() ?? this.#intentFault(eventId, payloadBytes)
+    if (fault !== undefined) {
+      intent.state = 'gone'
+      intent.written = Promise.reject(fault)
+      return intent
+    }
+    this.#open.add(intent)
+    intent.written = this.#fits(payloadBytes) ? this.#place(intent, payload) : this.#placeLater(intent, payload, payloadBytes)
+    return intent
   }
 
-  settle(eventId: string, payload: string): Promise<void> {
-    const refusal = this.#refusal()
+  settleIntent(intent: Intent, payload: Text): Promise<void> {
+    const refusal = this.#fault()
     if (refusal !== undefined) return Promise.reject(refusal)
-    const reserve = this.#open.get(eventId)
-    if (reserve === undefined) return Promise.reject(new AssertionError(`settle() of ${eventId}, which is no open intent`))
-    const payloadBytes = Buffer.byteLength(payload)
-    if (FRAME_BYTES + payloadBytes > reserve) {
+    if (!intent.isPlaced) return Promise.reject(new AssertionError(`settle() of ${intent.eventId}, which is no open intent`))
+    // Counting the bytes takes longer than writing them, and is rarely needed.
+    const bytesMax = textBytesMax(payload)
+    const payloadBytes = bytesMax <= intent.settlementBound && FRAME_BYTES + bytesMax <= this.#log.left ? bytesMax : textBytes(payload)
+    if (payloadBytes > intent.settlementBound) {
       return Promise.reject(
-        new AssertionError(`a settlement of ${payloadBytes} bytes, ${reserve - FRAME_BYTES} are reserved for ${eventId}`),
+        new AssertionError(`a settlement of ${payloadBytes} bytes, ${intent.settlementBound} are reserved for ${intent.eventId}`),
       )
     }
-    const batch = this.#log.append('settlement', eventId, { payload, payloadBytes })
-    this.#open.delete(eventId)
-    this.#recent.add(eventId)
-    this.#reserved -= reserve
+    const batch = this.#log.append({ kind: 'settlement', eventId: intent.eventId, payload }, payloadBytes)
+    intent.state = 'gone'
+    this.#open.remove(intent)
+    if (intent.isNamed) this.#named.delete(intent.eventId)
+    this.#reserved -= intent.reserve
     batch.settlements += 1
     if (this.#ack === 'written') return (batch.written ??= Promise.withResolvers<void>()).promise
     return (batch.durable ??= Promise.withResolvers<void>()).promise
   }
 
+  intend(eventId: string, payload: string): Promise<void> {
+    const intent = this.admit(eventId, payload) as Intent
+    if (intent.state !== 'gone') {
+      intent.isNamed = true
+      this.#named.set(eventId, intent)
+    }
+    return intent.written
+  }
+
+  settle(eventId: string, payload: string): Promise<void> {
+    const refusal = this.#fault()
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const intent = this.#named.get(eventId)
+    if (intent === undefined) return Promise.reject(new AssertionError(`settle() of ${eventId}, which is no open intent`))
+    return intent.settle(payload)
+  }
+
   settlementBound(eventId: string): number {
-    const reserve = this.#open.get(eventId)
-    assert(reserve !== undefined, `settlementBound() of ${eventId}, which is no open intent`)
-    return reserve - FRAME_BYTES
+    const intent = this.#named.get(eventId)
+    assert(intent !== undefined, `settlementBound() of ${eventId}, which is no open intent`)
+    return intent.settlementBound
   }
 
   close(): Promise<void> {
@@ -181,17 +206,29 @@ class Writer implements JournalWriter {
     return FRAME_BYTES + this.#intentBytesMax + this.#settlementBytesMax
   }
 
-  #refusal(): Error | undefined {
+  #fault(): Error | undefined {
     if (this.#state === 'open') return undefined
     if (this.#state === 'failed') return new JournalFailedError(`Cannot write to the journal ${this.dir}: it failed before`)
     return new JournalClosedError(`Cannot write to the journal ${this.dir}: it is closed`)
   }
 
-  #intentFault(eventId: string, payloadBytes: number): string | undefined {
-    if (!isUuid(eventId)) return `an event id is a UUID in lower case, not ${JSON.stringify(eventId)}`
-    if (this.#open.has(eventId) || this.#recent.has(eventId)) return `intend() of ${eventId} a second time`
-    if (payloadBytes > this.#intentBytesMax) return `an intent of ${payloadBytes} bytes, at most ${this.#intentBytesMax} are allowed`
-    return undefined
+  #intentFault(eventId: string, payloadBytes: number): Error | undefined {
+    if (payloadBytes > this.#intentBytesMax) {
+      return new AssertionError(`an intent of ${payloadBytes} bytes, at most ${this.#intentBytesMax} are allowed`)
+    }
+    if (this.#open.size >= this.#openMax) return this.#refuse(`${this.#openMax} intents are open already`)
+    return this.#idFault(eventId)
+  }
+
+  #idFault(eventId: string): Error | undefined {
+    switch (this.#recent.look(eventId)) {
+      case 'new':
+        return undefined
+      case 'known':
+        return new AssertionError(`intend() of ${eventId} a second time`)
+      case 'malformed':
+        return new AssertionError(`an event id is a UUID in lower case, not ${JSON.stringify(eventId)}`)
+    }
   }
 
   #refuse(why: string): JournalFullError {
@@ -215,28 +252,35 @@ class Writer implements JournalWriter {
     return need <= room
   }
 
-  #admit(eventId: string, payload: string, payloadBytes: number): Promise<void> {
-    this.#reserved += FRAME_BYTES + payloadBytes + this.#settlementBytesMax
-    const batch = this.#log.append('intent', eventId, { payload, payloadBytes })
+  #place(intent: Intent, payload: Text): Promise<void> {
+    this.#reserved += intent.reserve
+    this.#recent.add(intent.eventId)
+    const batch = this.#log.append({ kind: 'intent', eventId: intent.eventId, payload }, intent.settlementBound - this.#settlementBytesMax)
+    intent.state = 'placed'
     batch.intents += 1
     return (batch.written ??= Promise.withResolvers<void>()).promise
   }
 
   /** Waits while segments are being prepared: a burst is not refused because the disk needs a moment. Bounded by `openMax`. */
-  async #admitLater(eventId: string, payload: string, payloadBytes: number): Promise<void> {
+  async #placeLater(intent: Intent, payload: Text, payloadBytes: number): Promise<void> {
     const { supply } = this.#log
     while (supply.preparing !== undefined) {
       await supply.preparing
-      const refusal = this.#refusal()
-      if (refusal !== undefined) {
-        this.#open.delete(eventId)
-        throw refusal
-      }
-      if (this.#fits(payloadBytes)) return this.#admit(eventId, payload, payloadBytes)
+      // The same id may have waited beside it.
+      const fault = this.#fault() ?? this.#idFault(intent.eventId)
+      if (fault !== undefined) throw this.#forgotten(intent, fault)
+      if (this.#fits(payloadBytes)) return this.#place(intent, payload)
     }
-    this.#open.delete(eventId)
     const refused = this.#refuse('no space is left for it and its settlement')
-    throw supply.fault ?? refused
+    throw this.#forgotten(intent, supply.fault ?? refused)
+  }
+
+  /** An intent that got no place. */
+  #forgotten(intent: Intent, why: Error): Error {
+    intent.state = 'gone'
+    this.#open.remove(intent)
+    if (intent.isNamed && this.#named.get(intent.eventId) === intent) this.#named.delete(intent.eventId)
+    return why
   }
 
   #fail(operation: 'write' | 'fdatasync', cause: unknown): void {
