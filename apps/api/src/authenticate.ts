@@ -1,4 +1,5 @@
 import { bearerToken, isApiKey, publicIdOf } from '@ascribe/identity'
+import type { ServerSecret } from '@ascribe/identity'
 import { findCredentialByPublicId } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { Refusal } from './errors.ts'
@@ -7,7 +8,7 @@ import { Refusal } from './errors.ts'
 export type Reader = { readonly organizationId: string }
 
 /** @throws {Refusal} `unauthenticated` without a valid key, `insufficient_scope` when it may not read bills */
-export async function authenticate(db: Database, serverSecret: Buffer, authorization: string | undefined): Promise<Reader> {
+export async function authenticate(db: Database, serverSecret: ServerSecret, authorization: string | undefined): Promise<Reader> {
   const token = bearerToken(authorization)
   const publicId = token === undefined ? undefined : publicIdOf(token)
   const credential = publicId === undefined ? undefined : await findCredentialByPublicId(db, publicId)

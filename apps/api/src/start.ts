@@ -3,6 +3,7 @@ import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_STATUS, getStatement, listUsageRecords } from '@ascribe/contract'
 import type { ApiErrorCode, ApiRoute, OrganizationParams } from '@ascribe/contract'
+import type { ServerSecret } from '@ascribe/identity'
 import type { Logger, Meters } from '@ascribe/kit'
 import { InputError, toAscribeError } from '@ascribe/kit'
 import type { Database } from '@ascribe/postgres'
@@ -17,7 +18,7 @@ export type ApiConfig = { readonly host: string; /** 0: a free one. */ readonly 
 
 export type ApiDeps = {
   readonly db: Database
-  readonly serverSecret: Buffer
+  readonly serverSecret: ServerSecret
   readonly logger: Logger
   readonly meters: Meters
 }

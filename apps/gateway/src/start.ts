@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { systemClock } from '@ascribe/kit'
 import { DEFAULT_HEADER_PREFIX, createGate, createPeerTrust, openKeyDirectory } from '@ascribe/identity'
-import type { PeerTrustOptions } from '@ascribe/identity'
+import type { PeerTrustOptions, ServerSecret } from '@ascribe/identity'
 import { openJournalWriter } from '@ascribe/journal'
 import type { JournalFs, JournalWriter } from '@ascribe/journal'
 import { createRelay } from '@ascribe/relay'
@@ -38,7 +38,7 @@ export type GatewayPlaces = {
 }
 
 export type GatewayDeps = {
-  readonly serverSecret: Buffer
+  readonly serverSecret: ServerSecret
   readonly tryLock: TryLock
   readonly logger: Logger
   readonly meters: Meters
@@ -65,7 +65,7 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const trust = createPeerTrust(config.trust)
   mkdirSync(places.journal, { recursive: true, mode: 0o700 })
   using held = new DisposableStack()
-  const keys = held.use(openKeyDirectory({ path: places.policy, serverSecret: deps.serverSecret, logger }))
+  const keys = held.use(openKeyDirectory({ path: places.policy, serverSecret: deps.serverSecret, logger, clock }))
   const newId = createIdSource(clock)
   const journal = await openJournalWriter({
     root: places.journal,

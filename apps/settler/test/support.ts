@@ -33,10 +33,11 @@ set local session_replication_role = replica;
 alter table usage_record disable trigger user;
 alter table price_version disable trigger user;
 delete from charge; delete from usage_hour; delete from dirty_hour; delete from usage_record; delete from usage_quarantine;
-delete from writer_position; delete from price_version;
+delete from writer_position; delete from writer_range; delete from usage_archive; delete from price_version;
 delete from auth_mapping; delete from credential_secret; delete from credential_secret_end; delete from credential;
 delete from organization_version; delete from organization_parent; delete from user_version; delete from group_version;
-delete from resource_version; delete from organization_member; delete from group_member; delete from directory_source; delete from organization;
+delete from resource_version; delete from organization_member; delete from group_member; delete from directory_source;
+delete from policy_due; delete from organization;
 alter table usage_record enable trigger user;
 alter table price_version enable trigger user;
 commit`
@@ -115,13 +116,15 @@ export async function openBench({ fresh = false }: { readonly fresh?: boolean } 
 /** Small enough that a few requests fill several segments. */
 export const TINY: Partial<JournalWriterOptions> = { segmentBytes: 8192, intentBytesMax: 500, settlementBytesMax: 500 }
 
-const nextId = createIdSource(systemClock)
+let lastInstant = 0
+const nextId = createIdSource(() => lastInstant)
 let serial = 0
 
 /** A request with an event id of its own, each a millisecond after the one before. */
 export function usageRecord(fields: Partial<UsageRecord> = {}): UsageRecord {
-  const eventId = nextId()
   serial += 1
+  lastInstant = fields.startedAt ?? TEN + serial
+  const eventId = nextId()
   return {
     eventId,
     startedAt: TEN + serial,

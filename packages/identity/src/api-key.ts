@@ -1,4 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { allSecrets, newestSecret, serverSecretId } from './server-secret.ts'
+import type { ServerSecret } from './server-secret.ts'
 
 const PREFIX = 'ask'
 const PUBLIC_ID_LENGTH = 12
@@ -15,13 +17,16 @@ export type NewApiKey = {
   readonly publicId: string
   /** What is stored in its place, see {@link apiKeyHmac}. */
   readonly hmac: string
+  /** Under which server secret, see {@link serverSecretId}. */
+  readonly serverSecretId: string
 }
 
-/** Makes an API key with more than 128 random bits. */
-export function createApiKey(serverSecret: Buffer): NewApiKey {
+/** Makes an API key with more than 128 random bits, under the newest secret. */
+export function createApiKey(serverSecret: ServerSecret): NewApiKey {
+  const newest = newestSecret(serverSecret)
   const publicId = randomText(PUBLIC_ID_LENGTH)
   const key = `${PREFIX}_${publicId}_${randomText(SECRET_LENGTH)}`
-  return { key, publicId, hmac: apiKeyHmac(key, serverSecret) }
+  return { key, publicId, hmac: apiKeyHmac(key, newest), serverSecretId: serverSecretId(newest) }
 }
 
 /** HMAC-SHA-256 (RFC 2104) of the whole key under the server secret, base64url. */
@@ -34,11 +39,14 @@ export function publicIdOf(key: string): string | undefined {
   return SHAPE.exec(key)?.[1]
 }
 
-/** Whether `key` is the one whose HMAC is stored; takes the same time wherever they differ. */
-export function isApiKey(key: string, storedHmac: string, serverSecret: Buffer): boolean {
-  const given = Buffer.from(apiKeyHmac(key, serverSecret), 'latin1')
+/** Whether `key` is the one whose HMAC is stored, under any of the secrets; takes the same time wherever they differ. */
+export function isApiKey(key: string, storedHmac: string, serverSecret: ServerSecret): boolean {
   const stored = Buffer.from(storedHmac, 'latin1')
-  return given.length === stored.length && timingSafeEqual(given, stored)
+  for (const secret of allSecrets(serverSecret)) {
+    const given = Buffer.from(apiKeyHmac(key, secret), 'latin1')
+    if (given.length === stored.length && timingSafeEqual(given, stored)) return true
+  }
+  return false
 }
 
 /** The token of an `Authorization: Bearer …` field (RFC 6750 section 2.1; the scheme is case-insensitive). */

@@ -9,12 +9,13 @@ import { createApiKey } from './api-key.ts'
 import { openKeyDirectory } from './key-directory.ts'
 import { readPolicyFile, writePolicyFile } from './policy-file.ts'
 import type { PolicySnapshot } from './policy.ts'
-import { readServerSecret } from './server-secret.ts'
+import { allSecrets, readServerSecret } from './server-secret.ts'
+import type { ServerSecret } from './server-secret.ts'
 
 const free: TryLock = () => ({ [Symbol.dispose]() {} })
 const taken: TryLock = () => undefined
 
-function setUp(): { path: string; secret: Buffer } & Disposable {
+function setUp(): { path: string; secret: ServerSecret } & Disposable {
   const folder = mkdtempSync(join(tmpdir(), 'ascribe-identity-'))
   return {
     path: join(folder, 'policy.json'),
@@ -94,7 +95,10 @@ test('readServerSecret() gives the same secret each time, and refuses a file tha
   using place = setUp()
   const path = join(place.path, '..', 'secrets', 'server')
   assert.deepEqual(readServerSecret(path), place.secret)
-  assert.equal(place.secret.length, 32)
+  assert.deepEqual(
+    allSecrets(place.secret).map((secret) => secret.length),
+    [32],
+  )
   writeFileSync(path, 'short')
   assert.throws(() => readServerSecret(path), { code: 'SERVER_SECRET_INVALID' })
 })

@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs'
-import type { Logger } from '@ascribe/kit'
+import type { Clock, Logger } from '@ascribe/kit'
+import { systemClock } from '@ascribe/kit'
 import { isApiKey, publicIdOf } from './api-key.ts'
 import { readPolicyFile } from './policy-file.ts'
-import type { PolicyKey } from './policy.ts'
+import type { PolicyKey, PolicySnapshot } from './policy.ts'
+import type { ServerSecret } from './server-secret.ts'
 
 /** How often the file is looked at, in milliseconds: a revoked key works no longer than this. */
 export const KEY_POLL_MS = 200
@@ -10,14 +12,21 @@ export const KEY_POLL_MS = 200
 export type KeyDirectoryOptions = {
   /** Of the policy snapshot; it need not exist yet. */
   readonly path: string
-  readonly serverSecret: Buffer
+  readonly serverSecret: ServerSecret
   readonly logger: Logger
+  /** By which keys expire; default: the machine's. */
+  readonly clock?: Clock
 }
 
 /** The API keys in force, from the policy snapshot on disk. Never waits for anybody. */
 export type KeyDirectory = Disposable & {
-  /** The active key behind `token`. An unknown one makes it look at the file first, so that a fresh key works at once. */
+  /**
+   * The active key behind `token`. An unknown one makes it look at the file first, so that a fresh key works at once.
+   * A key ends at its stated time by this machine's clock, whether or not the settler lives.
+   */
   find(token: string): PolicyKey | undefined
+  /** The snapshot in force; `undefined`: none has been read. */
+  readonly snapshot: PolicySnapshot | undefined
   /** Of the snapshot in force; 0: none has been read. */
   readonly version: number
   readonly size: number
@@ -25,10 +34,9 @@ export type KeyDirectory = Disposable & {
 
 /** Follows the policy snapshot at `path`. A file that cannot be used is logged once, and the last good one stays in force. */
 export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
-  const { path, serverSecret, logger } = options
+  const { path, serverSecret, logger, clock = systemClock } = options
   let keys = new Map<string, PolicyKey>()
-  let ledger = ''
-  let version = 0
+  let snapshot: PolicySnapshot | undefined
   let stamp: string | undefined
 
   function look(): void {
@@ -36,12 +44,11 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
     if (now === undefined || now === stamp) return
     stamp = now
     try {
-      const snapshot = readPolicyFile(path)
-      if (snapshot === undefined || (snapshot.ledger === ledger && snapshot.version < version)) return
-      keys = new Map(snapshot.keys.map((key) => [key.publicId, key]))
-      ledger = snapshot.ledger
-      version = snapshot.version
-      logger.debug('policy snapshot in force', { version, keys: keys.size })
+      const read = readPolicyFile(path, snapshot)
+      if (read === undefined || (snapshot !== undefined && read.ledger === snapshot.ledger && read.version < snapshot.version)) return
+      if (read.keys !== snapshot?.keys) keys = new Map(read.keys.map((key) => [key.publicId, key]))
+      snapshot = read
+      logger.debug('policy snapshot in force', { version: read.version, keys: keys.size })
     } catch (error) {
       logger.error('policy snapshot cannot be used, the last good one stays in force', { error })
     }
@@ -61,10 +68,14 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
         look()
         key = keys.get(publicId)
       }
-      return key !== undefined && isApiKey(token, key.hmac, serverSecret) ? key : undefined
+      if (key === undefined || (key.expiresAt !== undefined && key.expiresAt <= clock())) return undefined
+      return isApiKey(token, key.hmac, serverSecret) ? key : undefined
+    },
+    get snapshot() {
+      return snapshot
     },
     get version() {
-      return version
+      return snapshot?.version ?? 0
     },
     get size() {
       return keys.size

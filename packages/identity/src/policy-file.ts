@@ -1,22 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { FileLock, TryLock } from '@ascribe/kit'
 import { errorCode } from '@ascribe/kit'
 import { PolicyFileError } from './errors.ts'
-import type { PolicyKey, PolicySnapshot, Scope } from './policy.ts'
-import { SCOPES } from './policy.ts'
+import type { PolicySnapshot } from './policy.ts'
+import { KEYS_MARK, formatPolicy, parsePolicy } from './policy-text.ts'
 
-/** Reads a snapshot; `undefined` when there is none yet. @throws {PolicyFileError} */
-export function readPolicyFile(path: string): PolicySnapshot | undefined {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return undefined
-    throw new PolicyFileError(`Cannot read the policy snapshot at ${path}`, { cause })
+/**
+ * Reads a snapshot; `undefined` when there is none yet. Keys make nearly all of a large one: those of `known`, an earlier reading, are
+ * taken over without being read when the head of the file says that they are the same. @throws {PolicyFileError}
+ */
+export function readPolicyFile(path: string, known?: PolicySnapshot): PolicySnapshot | undefined {
+  if (known?.keysVersion !== undefined) {
+    const head = readHead(path)
+    if (head?.ledger === known.ledger && head.keysVersion === known.keysVersion) return { ...head, keys: known.keys }
   }
-  return parsePolicy(text, path)
+  const text = readText(path)
+  return text === undefined ? undefined : parsePolicy(text, path)
 }
 
 /**
@@ -29,11 +30,10 @@ export function writePolicyFile(path: string, snapshot: PolicySnapshot, tryLock:
   const lock: FileLock | undefined = tryLock(`${path}.lock`)
   if (lock === undefined) return 'busy'
   try {
-    const present = readQuietly(path)
-    if (present !== undefined && present.ledger === snapshot.ledger && present.version >= snapshot.version) return 'current'
+    if (isCurrent(path, snapshot)) return 'current'
     const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
     try {
-      writeFileSync(temporary, JSON.stringify(snapshot), { flag: 'wx', mode: 0o600, flush: true })
+      writeFileSync(temporary, formatPolicy(snapshot), { flag: 'wx', mode: 0o600, flush: true })
       renameSync(temporary, path)
     } finally {
       rmSync(temporary, { force: true })
@@ -45,11 +45,50 @@ export function writePolicyFile(path: string, snapshot: PolicySnapshot, tryLock:
   }
 }
 
-function readQuietly(path: string): PolicySnapshot | undefined {
+/** Whether a snapshot is there that is as new; one that cannot be read is none. */
+function isCurrent(path: string, snapshot: PolicySnapshot): boolean {
+  const isAsNew = (present: PolicySnapshot | undefined): boolean =>
+    present !== undefined && present.ledger === snapshot.ledger && present.version >= snapshot.version
   try {
-    return readPolicyFile(path)
+    const head = readHead(path)
+    // The head of a file that is older spares reading the rest, which is as a rule the case.
+    return (head === undefined || isAsNew(head)) && isAsNew(readPolicyFile(path))
   } catch {
-    // What cannot be read is replaced.
+    return false
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return undefined
+    throw new PolicyFileError(`Cannot read the policy snapshot at ${path}`, { cause })
+  }
+}
+
+/** Beyond that the head is not looked for: budgets and limits of many customers are no small thing either. */
+const HEAD_BYTES_MAX = 256 * 1024
+
+/** What stands before the keys, as a snapshot without keys; `undefined` when it cannot be told from the beginning of the file. */
+function readHead(path: string): PolicySnapshot | undefined {
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES_MAX)
+  let length = 0
+  try {
+    const fd = openSync(path, 'r')
+    try {
+      length = readSync(fd, bytes, 0, HEAD_BYTES_MAX, 0)
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return undefined
+  }
+  const end = bytes.subarray(0, length).indexOf(KEYS_MARK)
+  if (end === -1) return undefined
+  try {
+    return parsePolicy(`${bytes.toString('utf8', 0, end)},"keys":[]}`, path)
+  } catch {
     return undefined
   }
 }
@@ -61,36 +100,4 @@ function syncFolder(path: string): void {
   } finally {
     closeSync(fd)
   }
-}
-
-function parsePolicy(text: string, path: string): PolicySnapshot {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new PolicyFileError(`Cannot use the policy snapshot at ${path}: it is not JSON`, { cause })
-  }
-  if (
-    !isRecord(value) ||
-    typeof value['ledger'] !== 'string' ||
-    !Number.isSafeInteger(value['version']) ||
-    !Array.isArray(value['keys']) ||
-    !value['keys'].every(isPolicyKey)
-  ) {
-    throw new PolicyFileError(`Cannot use the policy snapshot at ${path}: it does not have the shape of one`)
-  }
-  return { ledger: value['ledger'], version: value['version'] as number, keys: value['keys'] }
-}
-
-function isPolicyKey(value: unknown): value is PolicyKey {
-  if (!isRecord(value)) return false
-  const texts = [value['authId'], value['publicId'], value['hmac'], value['organizationId']]
-  const scopes = value['scopes']
-  return (
-    texts.every((text) => typeof text === 'string') && Array.isArray(scopes) && scopes.every((scope) => SCOPES.includes(scope as Scope))
-  )
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

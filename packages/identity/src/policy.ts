@@ -13,14 +13,33 @@ export type PolicyKey = {
   readonly hmac: string
   /** The organization that the credential belongs to now. */
   readonly organizationId: string
+  /** Who uses it, and in which group, as the directory knows it. */
+  readonly userId?: string
+  readonly groupId?: string
   readonly scopes: readonly Scope[]
+  /** UTC epoch milliseconds; from then on it lets nobody in, whether or not a newer snapshot has come. Absent: no end is planned. */
+  readonly expiresAt?: number
 }
 
-/** All that travels from the ledger to the gateways. Revoked keys are not in it. */
+/** Whose an auth id is that a trusted edge names; only those are listed that a limit or a budget concerns. */
+export type PolicySubject = {
+  readonly authId: string
+  readonly organizationId: string
+  readonly userId?: string
+  readonly groupId?: string
+}
+
+/**
+ * All that travels from the ledger to the gateways. One version has one content. Keys that are revoked or expired are not in it.
+ * Fields may be missing or more than here: ledger and gateway need not be of one age.
+ */
 export type PolicySnapshot = {
   /** Which ledger says so; versions of two ledgers do not compare. */
   readonly ledger: string
   /** A higher one of the same ledger is newer. */
   readonly version: number
+  /** The version in which the keys changed last: whoever has those need not read them again. Absent: nobody knows. */
+  readonly keysVersion?: number
+  readonly subjects?: readonly PolicySubject[]
   readonly keys: readonly PolicyKey[]
 }

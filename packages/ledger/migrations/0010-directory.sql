@@ -211,13 +211,18 @@ begin
 end $$;
 create trigger credential_begins after insert on credential for each row execute function begin_credential();
 
--- A version says what holds as of an instant of its own; so all who read it read the same. due_at is the next instant at which something
--- planned begins or ends: then somebody makes the next version. See bumpPolicy().
+-- A version says what holds as of an instant of its own; so all who read it read the same. keys_version is the version in which the keys
+-- changed last: who has those need not read them again. See bumpPolicy().
 alter table policy_version
   add column as_of timestamptz not null default clock_timestamp(),
-  add column due_at timestamptz not null default 'infinity';
-update policy_version
-set due_at = coalesce((select min(valid_from) from auth_mapping where valid_from > clock_timestamp()), 'infinity');
+  add column keys_version bigint not null default 0;
+update policy_version set keys_version = version;
+
+-- Instants to come at which something planned begins or ends. When one has passed, somebody makes the next version.
+create table policy_due (
+  at timestamptz primary key check (at < 'infinity')
+);
+insert into policy_due (at) select distinct valid_from from auth_mapping where valid_from > clock_timestamp();
 
 -- What a source delivered the last time, so that what it leaves out can be told from what others made. Bookkeeping, no history.
 create table directory_source (

@@ -25,10 +25,11 @@ alter table statement_line disable trigger user;
 alter table adjustment disable trigger user;
 delete from adjustment; delete from statement_line; delete from billing_period; delete from dirty_period; delete from period_quantity;
 delete from charge; delete from usage_hour; delete from dirty_hour; delete from usage_record; delete from usage_quarantine;
-delete from writer_position; delete from price_version;
+delete from writer_position; delete from writer_range; delete from usage_archive; delete from price_version;
 delete from auth_mapping; delete from credential_secret; delete from credential_secret_end; delete from credential;
 delete from organization_version; delete from organization_parent; delete from user_version; delete from group_version;
-delete from resource_version; delete from organization_member; delete from group_member; delete from directory_source; delete from organization;
+delete from resource_version; delete from organization_member; delete from group_member; delete from directory_source;
+delete from policy_due; delete from organization;
 alter table usage_record enable trigger user;
 alter table price_version enable trigger user;
 alter table billing_period enable trigger user;
@@ -58,12 +59,14 @@ export const TEN: number = Date.UTC(2026, 2, 1, 10)
 export const HOUR = 3_600_000
 export const MONTH = '2026-03'
 
-const nextId = createIdSource(() => TEN)
+const sources = new Map<number, () => string>()
+/** An id of that instant: ids and instants belong together. */
+const idAt = (at: number): string => sources.getOrInsertComputed(at, () => createIdSource(() => at))()
 
 /** A whole record; each has an event id of its own. */
 export function usageRecord(fields: Partial<UsageRecord> = {}): UsageRecord {
-  const eventId = fields.eventId ?? nextId()
   const startedAt = fields.startedAt ?? TEN
+  const eventId = fields.eventId ?? idAt(startedAt)
   const meters = fields.meters ?? { input_tokens: 100, output_tokens: 10 }
   return {
     eventId,
