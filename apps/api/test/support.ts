@@ -28,7 +28,9 @@ base_models:
 export type UsageRecord = LedgerRecord['record']
 
 export const serverSecret: Buffer = randomBytes(32)
-const nextId = createIdSource(() => TEN)
+const sources = new Map<number, () => string>()
+/** An id of that instant: ids and instants belong together. */
+const idAt = (at: number): string => sources.getOrInsertComputed(at, () => createIdSource(() => at))()
 
 export type Key = { readonly key: string; readonly authId: string; readonly publicId: string }
 export type Customer = { readonly id: string; readonly billing: Key; readonly inference: Key }
@@ -54,8 +56,8 @@ export async function openLedger(): Promise<TestDatabase> {
 }
 
 export function usageRecord(fields: Partial<UsageRecord> & { readonly authId: string }): UsageRecord {
-  const eventId = nextId()
   const startedAt = fields.startedAt ?? TEN
+  const eventId = idAt(startedAt)
   return {
     eventId,
     startedAt,

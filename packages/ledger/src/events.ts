@@ -6,6 +6,7 @@ import { MAPPING_AT_INSTANT, claimAgreesSql } from './attribution-sql.ts'
 import { LedgerInputError } from './errors.ts'
 import { sqlInstant } from './instants.ts'
 import type { LedgerRecord } from './event-json.ts'
+import { idBoundsSql } from './partitions.ts'
 import { RECORD_COLUMNS, recordOfRow } from './record-row.ts'
 import type { RecordRow } from './record-row.ts'
 
@@ -38,6 +39,7 @@ select ${RECORD_COLUMNS},
   case when ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')} then m.organization_id end as organization_id
 from usage_record r ${MAPPING_AT_INSTANT}
 where (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz
+  and ${idBoundsSql('$1::timestamptz', '$3::timestamptz')}
   and ($4::uuid is null or (m.organization_id = $4::uuid and ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')}))
   and ($5::text is null or r.auth_id = $5::text)
   and ($6::text is null or r.model = $6::text)

@@ -10,10 +10,11 @@ export { mapAuthId } from './mappings.ts'
 export type { MapOutcome, NewMapping } from './mappings.ts'
 export { POLICY_CHANNEL, readPolicySnapshot } from './policy.ts'
 
-export { USAGE_CHANNEL, ingestBatch } from './ingest.ts'
+export { USAGE_CHANNEL, ingestBatch, ingestBatches } from './ingest.ts'
 export type { Batch, Delivery, IngestSummary } from './ingest.ts'
-export { readPosition } from './positions.ts'
+export { readPosition, readPositions } from './positions.ts'
 export type { WriterPosition } from './positions.ts'
+export { preparePartitions } from './partitions.ts'
 export { listQuarantine, replayQuarantine } from './quarantine.ts'
 export type { QuarantinedDelivery } from './quarantine.ts'
 

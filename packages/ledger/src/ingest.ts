@@ -4,6 +4,8 @@ import { hourOf } from '@ascribe/units'
 import type { EventId } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { lockIngest } from './locks.ts'
+import { ensurePartitionsOnce } from './partitions.ts'
+import type { Accepts } from './partitions.ts'
 import { storePosition } from './positions.ts'
 import type { WriterPosition } from './positions.ts'
 import { quarantine } from './quarantine-store.ts'
@@ -26,8 +28,10 @@ export type Delivery = {
 export type Batch = {
   /** Name of the journal. */
   readonly writer: string
-  /** Where in the journal the batch ends: everything before it is in the ledger once this commits. */
+  /** Where in the journal the batch ends: everything before it is in the ledger once this commits, or everything from `from` on. */
   readonly position: WriterPosition
+  /** Where it begins, if batches may come out of order: the writer's position moves when all before is there too. */
+  readonly from?: WriterPosition
   /** In the order of the journal. 1,000 to 5,000 are fastest. */
   readonly records: readonly Delivery[]
 }
@@ -74,13 +78,27 @@ where r.event_id = any($1::uuid[]) and r.ingest_transaction <> (select pg_curren
  *   full, lost race): nothing was stored or acknowledged, deliver again.
  */
 export async function ingestBatch(db: Database, batch: Batch): Promise<IngestSummary> {
-  const sorted = sortOut(batch.records)
+  const [summary] = await ingestBatches(db, [batch])
+  if (summary === undefined) throw new Error('a batch has a summary')
+  return summary
+}
+
+/**
+ * The same for several batches at once, in one transaction, each of a writer of its own: many small ones then cost little more than one.
+ * Gives their summaries in order. @throws {DatabaseError} as {@link ingestBatch}
+ */
+export async function ingestBatches(db: Database, batches: readonly Batch[]): Promise<readonly IngestSummary[]> {
+  const checked = batches.map((batch) => ({ batch, sorted: sortOut(batch.records) }))
+  const records = checked.flatMap(({ sorted }) => sorted.candidates.map(({ record }) => record))
   try {
-    return await db.transaction((tx) => ingest(tx, batch, sorted, insertAll))
+    const accepts = await ensurePartitionsOnce(db, records)
+    return await db.transaction((tx) => ingestAll(tx, checked, { accepts, insert: insertAll }))
   } catch (thrown) {
     if (!isAboutValues(thrown)) throw thrown
-    // What the check lets through the database takes, as far as we know. Should it not, find the rows that it refuses.
-    return db.transaction((tx) => ingest(tx, batch, sorted, insertBisecting))
+    // What the check lets through the database takes, as far as we know. Should it not, find the rows that it refuses. Or a partition is
+    // gone since we looked.
+    const accepts = await ensurePartitionsOnce(db, records, { afresh: true })
+    return db.transaction((tx) => ingestAll(tx, checked, { accepts, insert: insertBisecting }))
   }
 }
 
@@ -115,11 +133,33 @@ type Insert = (
   writer: string,
 ) => Promise<{ inserted: number; refusals: readonly Refusal[] }>
 
-async function ingest(tx: Queryable, batch: Batch, sorted: Sorted, insert: Insert): Promise<IngestSummary> {
-  const { candidates } = sorted
+type Checked = { readonly batch: Batch; readonly sorted: Sorted }
+type How = { readonly accepts: Accepts; readonly insert: Insert }
+
+async function ingestAll(tx: Queryable, checked: readonly Checked[], how: How): Promise<readonly IngestSummary[]> {
   await lockIngest(tx)
+  const summaries = new Map<Checked, IngestSummary>()
+  // In the order of writers, as records in that of ids: two that share some never wait for each other in a circle.
+  const inOrder = checked.toSorted((a, b) => (a.batch.writer < b.batch.writer ? -1 : 1))
+  for (const each of inOrder) summaries.set(each, await ingest(tx, each, how))
+  const inserted = inOrder.filter((each) => (summaries.get(each)?.inserted ?? 0) > 0)
+  if (inserted.length > 0) {
+    await markHours(
+      tx,
+      inserted.flatMap(({ sorted }) => sorted.candidates),
+    )
+    await tx.query(`select pg_notify('${USAGE_CHANNEL}', '')`)
+  }
+  // Last, because deliveries of one writer wait for each other here until the commit.
+  for (const { batch } of inOrder) await storePosition(tx, batch.writer, batch)
+  return checked.flatMap((each) => summaries.get(each) ?? [])
+}
+
+async function ingest(tx: Queryable, { batch, sorted }: Checked, { accepts, insert }: How): Promise<IngestSummary> {
+  const candidates = sorted.candidates.filter(({ record }) => accepts(record))
+  const archived = sorted.candidates.filter(({ record }) => !accepts(record)).map(({ delivery }) => late(delivery))
   const { inserted, refusals: refused } = await insert(tx, candidates, batch.writer)
-  const refusals = [...sorted.refusals, ...refused]
+  const refusals = [...sorted.refusals, ...archived, ...refused]
   let duplicates = sorted.duplicates
   if (inserted + refused.length < candidates.length) {
     const conflicts = await findConflicts(tx, candidates)
@@ -127,12 +167,6 @@ async function ingest(tx: Queryable, batch: Batch, sorted: Sorted, insert: Inser
     refusals.push(...conflicts)
   }
   if (refusals.length > 0) await quarantine(tx, batch, refusals)
-  if (inserted > 0) {
-    await markHours(tx, candidates)
-    await tx.query(`select pg_notify('${USAGE_CHANNEL}', '')`)
-  }
-  // Last, because deliveries of one writer wait for each other here until the commit.
-  await storePosition(tx, batch.writer, batch.position)
   const conflicting = refusals.filter((refusal) => refusal.conflicting).length
   return { inserted, duplicates, conflicting, quarantined: refusals.length - conflicting }
 }
@@ -179,6 +213,10 @@ async function findConflicts(tx: Queryable, candidates: readonly Candidate[]): P
 
 function conflict(delivery: Delivery): Refusal {
   return { ...delivery, reason: 'a record with this event id and other content was stored first', conflicting: true }
+}
+
+function late(delivery: Delivery): Refusal {
+  return { ...delivery, reason: 'its month is closed and its records are in an archive', conflicting: false }
 }
 
 function isSame(a: UsageRecord, b: UsageRecord): boolean {

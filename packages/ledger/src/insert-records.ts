@@ -3,7 +3,9 @@ import type { Queryable } from '@ascribe/postgres'
 import { hourOf } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { INSERT_RECORDS, USAGE_CHANNEL } from './ingest.ts'
+import { LedgerInputError } from './errors.ts'
 import { lockIngest } from './locks.ts'
+import { ensurePartitions } from './partitions.ts'
 import { rowLiteral } from './record-row.ts'
 
 /** Rows sent at once; the bound on the size of a statement. */
@@ -12,10 +14,16 @@ const ROWS_MAX = 5000
 /**
  * Stores records that come from no journal, in the caller's transaction, and marks their hours to be rated. Gives the number of those
  * that were not there before. Call it before any other statement of the transaction that waits for somebody.
+ * @throws {LedgerInputError} for records of a month that is in an archive
  * @throws {DatabaseError}
  */
 export async function insertRecords(tx: Queryable, records: readonly UsageRecord[], writer: string): Promise<number> {
   if (records.length === 0) return 0
+  const accepts = await ensurePartitions(tx, records)
+  const archived = records.find((record) => !accepts(record))
+  if (archived !== undefined) {
+    throw new LedgerInputError(`Cannot store a record of ${formatInstant(archived.startedAt)}: its month is closed and in an archive`)
+  }
   await lockIngest(tx)
   // In the order of ids, as ingestBatch does: two transactions that share some then never wait for each other in a circle.
   const sorted = records.toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1))

@@ -4,6 +4,9 @@ import type { Queryable } from '@ascribe/postgres'
 const CLASS = 0x61736372n
 const RATING = 1n
 const INGEST = 2n
+/** The migration's trigger on organization_parent has this number too. */
+const DIRECTORY = 4n
+// 3: making a partition, see ensure_usage_partition().
 
 const lockId = (object: bigint): bigint => (CLASS << 32n) | object
 
@@ -14,6 +17,14 @@ const lockId = (object: bigint): bigint => (CLASS << 32n) | object
  */
 export async function lockRating(tx: Queryable): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1::bigint)', [lockId(RATING)])
+}
+
+/**
+ * Makes the caller, until its transaction ends, the only one that adds to the histories of organizations, users, groups, members and
+ * resources: each new row is decided by those before it. In `read committed`. Whoever needs {@link lockRating} too takes that first.
+ */
+export async function lockDirectory(tx: Queryable): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1::bigint)', [lockId(DIRECTORY)])
 }
 
 /**

@@ -1,5 +1,6 @@
-import { isUuid } from '@ascribe/units'
+import { instantOfId, isUuid } from '@ascribe/units'
 import type { Meters, Outcome, Provenance, UsageRecord } from '@ascribe/usage'
+import { ID_TOLERANCE_MS } from './partitions.ts'
 
 /** A payload as a record, or why it cannot be one. */
 export type CheckedRecord = { readonly kind: 'record'; readonly record: UsageRecord } | { readonly kind: 'fault'; readonly reason: string }
@@ -53,9 +54,12 @@ function recordOf(fields: Fields, eventId: string): UsageRecord {
   const id = fields['eventId']
   if (typeof id !== 'string' || !isUuid(id)) throw new Fault('eventId is missing or no UUID')
   if (id !== eventId) throw new Fault('eventId is not the one of its frame')
+  const startedAt = instant(fields, 'startedAt')
+  // By its id a record is put into the partition of a month, and found there by its instant.
+  if (Math.abs(instantOfId(id) - startedAt) > ID_TOLERANCE_MS) throw new Fault('startedAt is more than an hour from the time in eventId')
   const record: Fields = {
     eventId: id,
-    startedAt: instant(fields, 'startedAt'),
+    startedAt,
     requestId: required(fields, 'requestId'),
     authId: required(fields, 'authId'),
     resourceId: required(fields, 'resourceId'),

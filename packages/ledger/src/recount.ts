@@ -6,6 +6,7 @@ import type { UsageRecord } from '@ascribe/usage'
 import { sqlInstant } from './instants.ts'
 import { createBookShelf, readDatedBooks } from './price-versions.ts'
 import type { DatedBook } from './price-versions.ts'
+import { idBoundsSql } from './partitions.ts'
 import type { UsageState } from './rate-groups.ts'
 import { RECORD_COLUMNS, recordOfRow } from './record-row.ts'
 import type { RecordRow } from './record-row.ts'
@@ -141,6 +142,7 @@ export async function* readRecords(db: Queryable, period: Period): AsyncGenerato
     const { rows }: { readonly rows: readonly RecordRow[] } = await db.query<RecordRow>(
       `select ${RECORD_COLUMNS} from usage_record r
        where (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz
+         and ${idBoundsSql('$1::timestamptz', '$3::timestamptz')}
        order by r.instant, r.event_id limit ${PAGE}`,
       [sqlInstant(after.instant), after.eventId, sqlInstant(period.end)],
     )

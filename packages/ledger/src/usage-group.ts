@@ -2,6 +2,7 @@ import type { Queryable } from '@ascribe/postgres'
 import type { Currency, Instant, Period, Quantity } from '@ascribe/units'
 import { claimAgreesSql, mappingAtSql } from './attribution-sql.ts'
 import { sqlInstant } from './instants.ts'
+import { idBoundsSql } from './partitions.ts'
 import { COMMON_METERS } from './record-row.ts'
 
 /** Records of one period that fare alike, whatever their number: same identity, same model, same meters. */
@@ -90,7 +91,7 @@ with boundary as materialized (
   from usage_record r
   left join boundary b on b.auth_id = r.auth_id and b.valid_from <= r.instant and r.instant < b.valid_to
   ${others ? "left join lateral jsonb_each_text(r.other_meters) e on e.value <> '0'" : ''}
-  where r.instant >= $1::timestamptz and r.instant < $2::timestamptz ${others ? 'and r.other_meters is not null' : ''}
+  where r.instant >= $1::timestamptz and r.instant < $2::timestamptz and ${idBoundsSql('$1::timestamptz', '$2::timestamptz')} ${others ? 'and r.other_meters is not null' : ''}
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12${others ? ', 13, 14' : ', 16'}
 )
 select g.*, m.organization_id, m.user_id, m.group_id, o.currency, ${claimAgreesSql('g.claimed_organization_id', 'm.organization_id')} as claim_agrees

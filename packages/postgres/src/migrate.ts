@@ -140,7 +140,8 @@ async function applyMigration(db: Database, migration: Migration): Promise<boole
 }
 
 /**
- * Runs the statements one by one, each committed by itself; a statement ends where a line ends in `;`. The row is written last, so a migration
+ * Runs the statements one by one, each committed by itself; a statement ends where a line ends in `;`
+ * outside of `$$`. The row is written last, so a migration
  * that was cut off is run again from its beginning: its statements must bear that (`drop index concurrently if exists`, `if not exists`).
  */
 async function applyStepwise(db: Database, migration: Migration): Promise<boolean> {
@@ -172,12 +173,20 @@ async function tryStepwiseLock(session: Queryable): Promise<boolean> {
   return rows[0]?.mine === true
 }
 
+/** A statement ends where a line ends in `;`, unless a body in `$$` is open. */
 function statementsOf(sql: string): readonly string[] {
-  const withoutComments = sql.replaceAll(/^\s*--.*$/gm, '')
-  return withoutComments
-    .split(/;[ \t]*\r?$/m)
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== '')
+  const statements: string[] = []
+  let lines: string[] = []
+  let isInBody = false
+  for (const line of sql.split(/\r?\n/)) {
+    if (!isInBody && /^\s*(--.*)?$/.test(line)) continue
+    lines.push(line)
+    if (line.split('$$').length % 2 === 0) isInBody = !isInBody
+    if (isInBody || !line.trimEnd().endsWith(';')) continue
+    statements.push(lines.join('\n'))
+    lines = []
+  }
+  return lines.length === 0 ? statements : [...statements, lines.join('\n')]
 }
 
 function lineOf(thrown: unknown, migration: Migration): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createIdSource, isUuid } from './id.ts'
+import { createIdSource, instantOfId, isUuid } from './id.ts'
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
@@ -12,8 +12,13 @@ test('createIdSource() makes version 7 UUIDs of the RFC 9562 variant that hold t
   assert.equal(id.slice(0, 13), '01991234-5678')
 })
 
-test('createIdSource() strictly increases whatever the clock does', () => {
-  const anyClock = fc.array(fc.integer({ min: 0, max: 2 ** 48 - 10_000 }), { minLength: 1, maxLength: 300 })
+test('createIdSource() strictly increases while the clock steps back by ten minutes at most', () => {
+  const anyClock = fc
+    .tuple(
+      fc.integer({ min: 0, max: 2 ** 48 - 1_000_000 }),
+      fc.array(fc.integer({ min: 0, max: 590_000 }), { minLength: 1, maxLength: 300 }),
+    )
+    .map(([start, steps]) => steps.map((step) => start + step))
   fc.assert(
     fc.property(anyClock, (times) => {
       let at = 0
@@ -25,6 +30,17 @@ test('createIdSource() strictly increases whatever the clock does', () => {
       }
     }),
   )
+})
+
+test('createIdSource() follows a clock that was far ahead and is set right, and never repeats an id', () => {
+  let now = Date.UTC(2031, 0)
+  const next = createIdSource(() => now)
+  const before = next()
+  now = Date.UTC(2026, 10)
+  const ids = Array.from({ length: 100 }, () => next())
+  assert.ok(ids.every((id) => instantOfId(id) === now))
+  assert.deepEqual(ids, ids.toSorted())
+  assert.equal(new Set([before, ...ids]).size, 101)
 })
 
 test('createIdSource() runs ahead of a clock that stands still when 4096 ids are used up', () => {

@@ -1,4 +1,4 @@
-export { createIdSource, isUuid } from './id.ts'
+export { createIdSource, instantOfId, isUuid } from './id.ts'
 export type { EventId } from './id.ts'
 export { formatInstant, parseInstant } from './instant.ts'
 export type { Instant, ParseInstantOptions } from './instant.ts'
