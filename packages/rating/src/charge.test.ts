@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { AssertionError } from '@ascribe/kit'
 import { formatNano, formatRate, parseRate } from '@ascribe/units'
-import { chargeNano, priceGroup } from './charge.ts'
+import { chargeNano } from './charge-nano.ts'
+import { priceGroup } from './charge.ts'
 import { parsePriceBook } from './parse-price-book.ts'
 import type { PricedGroup } from './charge.ts'
 
@@ -152,7 +153,7 @@ test('priceGroup() does not hold a group for a meter of which nothing was used',
   assert.deepEqual(written(priceGroup(BOOK, { model: 'm', quantities: { input_tokens: 1n, input_audio_tokens: 0n } })), [
     'input_tokens 1 × 0.0000002 = 0.0000002',
   ])
-  assert.deepEqual(priceGroup(BOOK, { model: 'gone', quantities: { input_tokens: 0n } }), { kind: 'priced', charges: [] })
+  assert.deepEqual(priceGroup(BOOK, { model: 'gone', quantities: { input_tokens: 0n } }), { kind: 'priced', charges: [], period: [] })
 })
 
 // litellm-38457: native audio output uses the audio rate, never the text rate or zero.

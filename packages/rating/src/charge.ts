@@ -1,6 +1,6 @@
 import { assert } from '@ascribe/kit'
-import { RATE_PLACES, divideHalfAwayFromZero } from '@ascribe/units'
 import type { Nano, Quantity, Rate } from '@ascribe/units'
+import { chargeNano } from './charge-nano.ts'
 import { resolvePrice } from './price-book.ts'
 import type { PriceBook, PriceKey } from './price-book.ts'
 
@@ -10,18 +10,13 @@ export type QuantityGroup = PriceKey & { readonly quantities: Readonly<Record<st
 /** A priced quantity of one meter. `amount` is `quantity` × `rate`, rounded once. */
 export type GroupCharge = { readonly meter: string; readonly quantity: Quantity; readonly rate: Rate; readonly amount: Nano }
 
-/** The charges of a group, by meter; or the meters without a rate, for which the whole group is held aside. */
+/** A quantity that has a price, but one that only the total of the month gives. */
+export type GroupPeriodQuantity = { readonly meter: string; readonly quantity: Quantity }
+
+/** The charges of a group, by meter, and what the month prices; or the meters without a price, for which the whole group is held aside. */
 export type PricedGroup =
-  | { readonly kind: 'priced'; readonly charges: readonly GroupCharge[] }
+  | { readonly kind: 'priced'; readonly charges: readonly GroupCharge[]; readonly period: readonly GroupPeriodQuantity[] }
   | { readonly kind: 'unpriced'; readonly missing: readonly string[] }
-
-const NANO_PLACES = 9
-const RATE_UNITS_PER_NANO = 10n ** BigInt(RATE_PLACES - NANO_PLACES)
-
-/** Price of `quantity` units at `rate`, rounded once, half away from zero, to nano-units of the rate's currency. */
-export function chargeNano(quantity: Quantity, rate: Rate): Nano {
-  return divideHalfAwayFromZero(quantity * rate, RATE_UNITS_PER_NANO)
-}
 
 /**
  * Prices a group of quantities. Zero makes no charge, at any rate or none. If any other quantity has no rate, nothing of
@@ -30,6 +25,7 @@ export function chargeNano(quantity: Quantity, rate: Rate): Nano {
 export function priceGroup(book: PriceBook, group: QuantityGroup): PricedGroup {
   const rates = resolvePrice(book, group)?.rates
   const charges: GroupCharge[] = []
+  const period: GroupPeriodQuantity[] = []
   const missing: string[] = []
   for (const meter of Object.keys(group.quantities).toSorted()) {
     const quantity = group.quantities[meter] ?? 0n
@@ -37,7 +33,8 @@ export function priceGroup(book: PriceBook, group: QuantityGroup): PricedGroup {
     if (quantity === 0n) continue
     const rate = rates?.get(meter)
     if (rate === undefined) missing.push(meter)
+    else if (typeof rate !== 'bigint') period.push({ meter, quantity })
     else charges.push({ meter, quantity, rate, amount: chargeNano(quantity, rate) })
   }
-  return missing.length === 0 ? { kind: 'priced', charges } : { kind: 'unpriced', missing }
+  return missing.length === 0 ? { kind: 'priced', charges, period } : { kind: 'unpriced', missing }
 }

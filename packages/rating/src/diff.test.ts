@@ -19,7 +19,7 @@ function book(text: string): PriceBook {
 
 test('diffBooks() finds no difference between texts that cost the same', () => {
   const same = BEFORE.replace('"1"', '"1.000"').replace('version: 1', '# a comment\nversion: 1')
-  assert.deepEqual(diffBooks(book(BEFORE), book(same)), { rates: [] })
+  assert.deepEqual(diffBooks(book(BEFORE), book(same)), { rates: [], agreements: [] })
 })
 
 test('diffBooks() lists what was added, removed and changed, by model and meter, listed fine-tunes included', () => {
@@ -27,7 +27,7 @@ test('diffBooks() lists what was added, removed and changed, by model and meter,
     .replace('  b:', '  c:')
     .replace('completion: "2" }\nfine', 'completion: "2", output_audio: "9" }\nfine')
   const { rates, ...rest } = diffBooks(book(BEFORE), book(after))
-  assert.deepEqual(rest, {})
+  assert.deepEqual(rest, { agreements: [] })
   assert.deepEqual(rates, [
     { model: 'a', meter: 'output_tokens', change: 'changed', before: '2', after: '3' },
     { model: 'b', meter: 'cached_input_tokens', change: 'removed', before: '0.1' },
@@ -57,7 +57,7 @@ test('diffBooks() says when currency or premium change', () => {
 
 test('diffBooks() adds everything when there was no book', () => {
   const { rates, ...rest } = diffBooks(undefined, book(BEFORE))
-  assert.deepEqual(rest, {})
+  assert.deepEqual(rest, { agreements: [] })
   assert.equal(rates.length, 12)
   assert.ok(rates.every(({ change, before }) => change === 'added' && before === undefined))
 })

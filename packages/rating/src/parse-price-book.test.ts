@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { formatDecimal, formatRate } from '@ascribe/units'
 import type { Rate } from '@ascribe/units'
+import { describePrice } from './diff.ts'
 import { bookSha256, parsePriceBook } from './parse-price-book.ts'
 import type { PriceBook, Rates } from './price-book.ts'
 
@@ -45,7 +46,7 @@ function parse(text: string): PriceBook {
 }
 
 function written(rates: Rates | undefined): Record<string, string> {
-  return Object.fromEntries([...(rates ?? [])].map(([meter, rate]) => [meter, formatRate(rate)]))
+  return Object.fromEntries([...(rates ?? [])].map(([meter, rate]) => [meter, describePrice(rate)]))
 }
 
 test('parsePriceBook() takes a book of the reference as it stands, in USD', () => {

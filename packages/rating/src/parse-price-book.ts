@@ -3,35 +3,49 @@ import { isMap, isScalar } from 'yaml'
 import { isCurrency } from '@ascribe/units'
 import type { Currency, Rate, RatePer } from '@ascribe/units'
 import { PriceBookError } from './errors.ts'
-import { present, readModelRates, readPer, readRate } from './parse-rates.ts'
-import { applyPremium, readPremium } from './premium.ts'
-import type { PlacedPremium, PremiumFault } from './premium.ts'
+import { present, readPer, readRate } from './parse-decimals.ts'
+import { readModelRates } from './parse-rates.ts'
+import { applyPremium, describeFault, readPremium } from './premium.ts'
+import type { PlacedPremium } from './premium.ts'
 import { FINE_TUNE_PREFIX } from './price-book.ts'
 import type { PriceBook, Rates } from './price-book.ts'
 import { nearest } from '@ascribe/kit'
+import { readAgreements } from './parse-agreements.ts'
+import type { KnownOrganizations } from './parse-organization.ts'
+import { readOverrides } from './parse-overrides.ts'
 import { openYaml } from './yaml-reader.ts'
 import type { Entry, Value, YamlReader } from './yaml-reader.ts'
 
-/** `file` is what problems call the text: the path that a person knows it by. */
-export type ParsePriceBookOptions = { readonly file: string }
-
-const TOP_KEYS = ['version', 'currency', 'per', 'base_models', 'fine_tune_premium', 'fine_tunes', 'gpu_floor_rates'] as const
-const DEFAULT_CURRENCY = 'USD'
-
-const PREMIUM_FAULTS: Readonly<Record<PremiumFault, readonly [string, string]>> = {
-  zeroed: ['0', 'write a factor above 0; a model that is free on purpose has rates of "0"'],
-  too_precise: ['have more than 18 decimal places a unit', 'rates are never rounded, so write fewer places in the factor or the rate'],
-  too_large: ['larger than any price', 'write a smaller factor or markup'],
+export type ParsePriceBookOptions = {
+  /** What problems call the text: the path that a person knows it by. */
+  readonly file: string
+  /** Default: ids of organizations are not looked up. */
+  readonly organizations?: KnownOrganizations
 }
+
+const TOP_KEYS = [
+  'version',
+  'currency',
+  'per',
+  'base_models',
+  'fine_tune_premium',
+  'fine_tunes',
+  'overrides',
+  'minimums',
+  'commitments',
+  'gpu_floor_rates',
+] as const
+const DEFAULT_CURRENCY = 'USD'
 
 /**
  * Parses a price book: YAML of version 1 with base models, fine-tunes and the premium between them; a currency, prices for a
- * thousand or a million units and rates of further meters are optional. Exact: every rate fits 18 places a unit, the premium included.
+ * thousand or a million units, rates of further meters, prices by the total of a month, overrides for organizations, minimums and commitments
+ * are optional. Exact: every rate fits 18 places a unit, premium and discount included.
  * @throws {PRICE_BOOK_INVALID} with every problem of the text.
  */
-export function parsePriceBook(text: string, { file }: ParsePriceBookOptions): PriceBook {
+export function parsePriceBook(text: string, { file, organizations }: ParsePriceBookOptions): PriceBook {
   const reader = openYaml(text)
-  const book = reader.root === undefined ? undefined : readBook(reader, reader.root, bookSha256(text))
+  const book = reader.root === undefined ? undefined : readBook(reader, reader.root, { sha256: bookSha256(text), organizations })
   const problems = reader.problems()
   if (book === undefined || problems.length > 0) throw new PriceBookError(file, problems)
   return book
@@ -42,7 +56,9 @@ export function bookSha256(text: string): string {
   return createHash('sha256').update(text, 'utf8').digest('hex')
 }
 
-function readBook(reader: YamlReader, root: Value, sha256: string): PriceBook | undefined {
+type ReadBook = { readonly sha256: string; readonly organizations: KnownOrganizations | undefined }
+
+function readBook(reader: YamlReader, root: Value, { sha256, organizations }: ReadBook): PriceBook | undefined {
   const top = isMap(root.node) ? reader.entries(root, TOP_KEYS) : undefined
   if (top === undefined) {
     reader.report(0, 'the file is not a mapping', 'start it with "version: 1" and "base_models:"')
@@ -55,9 +71,18 @@ function readBook(reader: YamlReader, root: Value, sha256: string): PriceBook | 
   const models = new Map([...baseModels].map(([id, { rates }]) => [id, rates]))
   const placed = readPremium(reader, present(top.get('fine_tune_premium')), per)
   const derived = deriveAll(reader, placed, baseModels)
-  const fineTunes = readFineTunes({ reader, section: present(top.get('fine_tunes')), per, derived })
-  const gpuFloorRates = readGpuFloorRates(reader, present(top.get('gpu_floor_rates')))
-  return { currency, sha256, premium: placed.premium, models, fineTunes, derived, gpuFloorRates }
+  const { fineTunes, bases } = readFineTunes({ reader, section: present(top.get('fine_tunes')), per, derived })
+  const check = { known: organizations, currency }
+  const book = { premium: placed.premium, models, fineTunes, derived }
+  return {
+    ...book,
+    currency,
+    sha256,
+    overrides: readOverrides(reader, present(top.get('overrides')), { book: { ...book, bases }, per, check }),
+    minimums: readAgreements(reader, present(top.get('minimums')), { kind: 'minimum', check }),
+    commitments: readAgreements(reader, present(top.get('commitments')), { kind: 'commitment', check }),
+    gpuFloorRates: readGpuFloorRates(reader, present(top.get('gpu_floor_rates'))),
+  }
 }
 
 function checkVersion(reader: YamlReader, entry: Entry | undefined): void {
@@ -105,7 +130,7 @@ function deriveAll(reader: YamlReader, placed: PlacedPremium, baseModels: Readon
     derived.set(id, withPremium)
     // Whatever is wrong with one rate of a model is mostly wrong with all: say it once.
     for (const [meter, fault] of [...faults].slice(0, 1)) {
-      const [what, hint] = PREMIUM_FAULTS[fault]
+      const [what, hint] = describeFault(fault)
       const model = `${JSON.stringify(id)} (line ${reader.lineOf(entry.keyPlace)})`
       reader.report(place, `fine_tune_premium makes the ${meter} rate of a fine-tune of ${model} ${what}`, hint)
     }
@@ -120,8 +145,14 @@ type ReadFineTunes = {
   readonly derived: ReadonlyMap<string, Rates>
 }
 
-function readFineTunes({ reader, section, per, derived }: ReadFineTunes): ReadonlyMap<string, Rates> {
-  const fineTunes = new Map<string, Rates>()
+type FineTunes = {
+  readonly fineTunes: ReadonlyMap<string, Rates>
+  /** Of those without a rate of their own. */
+  readonly bases: ReadonlyMap<string, string>
+}
+
+function readFineTunes({ reader, section, per, derived }: ReadFineTunes): FineTunes {
+  const [fineTunes, bases] = [new Map<string, Rates>(), new Map<string, string>()]
   const listed = (section && reader.entries(section)) ?? new Map<string, Entry>()
   for (const entry of listed.values()) {
     if (derived.has(entry.key)) {
@@ -139,8 +170,9 @@ function readFineTunes({ reader, section, per, derived }: ReadFineTunes): Readon
     // A rate of its own wins, premium and all; the base model is checked in any case.
     const rates = own === undefined ? inherited : readModelRates(reader, own, per)
     if (rates !== undefined) fineTunes.set(entry.key, rates)
+    if (own === undefined && isScalar(base?.node)) bases.set(entry.key, String(base.node.value))
   }
-  return fineTunes
+  return { fineTunes, bases }
 }
 
 type BaseRates = {

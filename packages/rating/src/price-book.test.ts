@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatRate } from '@ascribe/units'
+import { describePrice } from './diff.ts'
 import { parsePriceBook } from './parse-price-book.ts'
 import { resolvePrice } from './price-book.ts'
 import type { PriceKey } from './price-book.ts'
@@ -21,7 +21,7 @@ fine_tunes:
 
 function found(key: PriceKey): string | undefined {
   const price = resolvePrice(BOOK, key)
-  return price && `${price.via} ${formatRate(price.rates.get('input_tokens') ?? -1n)}`
+  return price && `${price.via} ${describePrice(price.rates.get('input_tokens') ?? -1n)}`
 }
 
 test('resolvePrice() takes the model itself, then a listed fine-tune, then the base model of an ft: id', () => {

@@ -1,4 +1,4 @@
-import { LineCounter, isAlias, isMap, isScalar, parseDocument } from 'yaml'
+import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
 import type { Alias, Document, Node, ParsedNode } from 'yaml'
 import { nearest } from '@ascribe/kit'
 import type { PriceProblem } from './errors.ts'
@@ -32,6 +32,8 @@ export type YamlReader = {
    * a key that is not in it, with the mend that `hint` has for it, if any. An empty value counts as an empty mapping.
    */
   entries(value: Value, known?: readonly string[], hint?: (key: string) => string | undefined): ReadonlyMap<string, Entry> | undefined
+  /** The items of a list; `undefined` when it is none, which is reported. An empty value counts as an empty list. */
+  items(value: Value): readonly Value[] | undefined
 }
 
 /** As much as may be fetched from a central manager: larger is no price book. */
@@ -67,6 +69,7 @@ export function openYaml(text: string): YamlReader {
         }),
     entries: (value, known, hint) =>
       readEntries({ value, known, hint, report, resolve, lineOf: (place) => lineCounter.linePos(place).line }),
+    items: (value) => readItems(value, report, resolve),
   }
 }
 
@@ -148,6 +151,18 @@ function readEntries({ value, known, hint, report, resolve, lineOf }: ReadEntrie
     entries.set(key, { key, keyPlace, place, path, node: resolve(pair.value as Node | null, place) })
   }
   return entries
+}
+
+function readItems(value: Value, report: Report, resolve: Resolve): readonly Value[] | undefined {
+  if (isNothing(value.node)) return []
+  if (!isSeq(value.node)) {
+    if (value.node !== undefined) report(value.place, `${value.path} is not a list`, 'write "- …" lines below it, indented')
+    return undefined
+  }
+  return value.node.items.map((item, index) => {
+    const place = placeOf(item) ?? value.place
+    return { place, path: `${value.path}[${index + 1}]`, node: resolve(item as Node | null, place) }
+  })
 }
 
 /** Whether a key was left without a value. */
