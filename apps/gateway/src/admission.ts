@@ -103,17 +103,24 @@ function requestIdOf(head: RequestHead): string | undefined | typeof INVALID {
 
 type Attributed = Extract<GateOutcome, { kind: 'headers' | 'key' }>
 
+/** Field by field: copying what is left of an object costs a microsecond. */
 function callerOf(outcome: Attributed, requestId: string | undefined, secretHeader: string | undefined): Caller {
-  const { count: _count, repeated: _repeated, others, authId: _authId, resourceId, ...identity } = outcome.identity
-  const headers = secretHeader === undefined ? others : without(others, secretHeader)
-  return {
-    ...identity,
+  const { identity } = outcome
+  const { resourceType, userId, groupId, baseModel, claimedOrganizationId, others } = identity
+  const caller: { -readonly [Name in keyof Caller]: Caller[Name] } = {
     identifiedBy: outcome.kind,
     authId: outcome.kind === 'headers' ? outcome.identity.authId : outcome.key.authId,
-    ...(outcome.kind === 'headers' && resourceId !== undefined && { resourceId }),
-    ...(headers !== undefined && { headers }),
-    ...(requestId !== undefined && { requestId }),
   }
+  if (outcome.kind === 'headers') caller.resourceId = outcome.identity.resourceId
+  if (resourceType !== undefined) caller.resourceType = resourceType
+  if (userId !== undefined) caller.userId = userId
+  if (groupId !== undefined) caller.groupId = groupId
+  if (baseModel !== undefined) caller.baseModel = baseModel
+  if (claimedOrganizationId !== undefined) caller.claimedOrganizationId = claimedOrganizationId
+  const headers = secretHeader === undefined ? others : without(others, secretHeader)
+  if (headers !== undefined) caller.headers = headers
+  if (requestId !== undefined) caller.requestId = requestId
+  return caller
 }
 
 /** The secret may have a name with the prefix of identity headers, and would be taken for one. */

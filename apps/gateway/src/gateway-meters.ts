@@ -1,4 +1,5 @@
-import type { Counter, Histogram, Meters } from '@ascribe/kit'
+import type { Counter, Histogram, Labels, Meters } from '@ascribe/kit'
+import type { Outcome, Provenance } from '@ascribe/usage'
 
 /** What the gateway counts. One place, so that names and help texts are said once. */
 export type GatewayMeters = {
@@ -22,4 +23,15 @@ export function createGatewayMeters(meters: Meters): GatewayMeters {
       buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
     }),
   }
+}
+
+const labelsOfRecords = new Map<Outcome, Map<Provenance, Labels>>()
+
+/** The labels of a settled record: one frozen object for each pair, by which meters find a series without reading its labels. */
+export function recordLabels(outcome: Outcome, provenance: Provenance): Labels {
+  let ofOutcome = labelsOfRecords.get(outcome)
+  if (ofOutcome === undefined) labelsOfRecords.set(outcome, (ofOutcome = new Map()))
+  let labels = ofOutcome.get(provenance)
+  if (labels === undefined) ofOutcome.set(provenance, (labels = Object.freeze({ outcome, provenance })))
+  return labels
 }

@@ -6,6 +6,7 @@ import type { Intent, MultipleChoices, Outcome, ReplyReader, RequestFacts } from
 import { createDecodedCopy, isEncoded } from './decoded-copy.ts'
 import type { DecodedCopy } from './decoded-copy.ts'
 import { failureReply } from './failure-reply.ts'
+import { recordLabels } from './gateway-meters.ts'
 import type { GatewayMeters } from './gateway-meters.ts'
 import { createFramedBody, createOpaqueBody, readBody } from './reply-body.ts'
 import type { ReplyBody } from './reply-body.ts'
@@ -181,7 +182,7 @@ export class MeteredExchange implements Exchange {
       ...(this.#status !== undefined && { status: this.#status }),
       ...(this.#firstByteMs !== undefined && { firstByteMs: this.#firstByteMs }),
     })
-    meters.records.add(1, { outcome: settlement.outcome, provenance: settlement.provenance })
+    meters.records.add(1, recordLabels(settlement.outcome, settlement.provenance))
     this.#settled = record.settle(settlement)
     return this.#settled
   }

@@ -127,20 +127,29 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded): Decision {
   }
 }
 
+/** Field by field, as {@link Caller} is made. */
 function intentOf({ admitted, endpoint, facts, route }: Forwarded, eventId: string, startedAt: number): Intent {
-  const { requestId = eventId, resourceId = route.resourceId, resourceType = route.resourceType, ...identity } = admitted.caller
-  return {
+  const { caller } = admitted
+  const { resourceType = route.resourceType } = caller
+  const intent: { -readonly [Name in keyof Intent]: Intent[Name] } = {
     eventId,
     startedAt,
-    requestId,
-    ...identity,
-    resourceId,
-    ...(resourceType !== undefined && { resourceType }),
+    requestId: caller.requestId ?? eventId,
+    identifiedBy: caller.identifiedBy,
+    authId: caller.authId,
+    resourceId: caller.resourceId ?? route.resourceId,
     route: route.id,
     api: endpoint.api,
-    ...(facts.model !== undefined && { modelAsked: boundText(facts.model, MODEL_LENGTH_MAX) }),
     streamed: facts.streams,
   }
+  if (resourceType !== undefined) intent.resourceType = resourceType
+  if (caller.userId !== undefined) intent.userId = caller.userId
+  if (caller.groupId !== undefined) intent.groupId = caller.groupId
+  if (caller.baseModel !== undefined) intent.baseModel = caller.baseModel
+  if (caller.claimedOrganizationId !== undefined) intent.claimedOrganizationId = caller.claimedOrganizationId
+  if (caller.headers !== undefined) intent.headers = caller.headers
+  if (facts.model !== undefined) intent.modelAsked = boundText(facts.model, MODEL_LENGTH_MAX)
+  return intent
 }
 
 function refuse(deps: RequestHandlerDeps, reason: string, message: string, param?: string): Decision {

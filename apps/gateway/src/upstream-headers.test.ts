@@ -65,6 +65,11 @@ test('upstreamHeaders() drops identity that is written with underscores, which m
   assert.deepEqual(sent(['X_Saturn_Auth_Id', 'forged', 'x-saturn_user-id', 'forged']), OURS)
 })
 
+test('upstreamHeaders() drops identity whose prefix is written with underscores itself', () => {
+  const setting = { identityPrefix: 'x_edge_', isIdentityTrusted: false }
+  assert.deepEqual(sent(['X_Edge_User', 'forged', 'X-Edge-User', 'forged'], setting), OURS)
+})
+
 test('upstreamHeaders() never passes the secret of the edge', () => {
   for (const name of ['x-edge-secret', 'x-saturn-secret']) {
     const setting = { secretHeader: name, route: { forwardHeaders: new Set([name]) } }

@@ -1,10 +1,17 @@
 import { endToEndHeaders } from '@ascribe/relay'
-import { hasPrefix } from '@ascribe/identity'
+import { hasPrefixLoosely } from '@ascribe/identity'
 import type { Route } from './routes.ts'
 
 /** What of the client's head never travels on by itself: credentials, and what we or the transport write. */
 const WITHHELD = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
 const REWRITTEN = new Set(['host', 'content-length', 'accept-encoding', 'x-request-id', 'expect'])
+
+/** Whether a name of this length and first letter may be one of those: most are not, and need no lower-case copy to be looked up. */
+const MAY_BE_SPECIAL = new Set([...WITHHELD, ...REWRITTEN].map(shapeOf))
+
+function shapeOf(name: string): number {
+  return (name.length << 8) | (name.charCodeAt(0) | 0x20)
+}
 
 export type UpstreamHeadersOptions = {
   readonly route: Route
@@ -30,14 +37,16 @@ export function upstreamHeaders(client: readonly string[], options: UpstreamHead
   const headers: string[] = []
   for (let index = 0; index + 1 < endToEnd.length; index += 2) {
     const sent = endToEnd[index] ?? ''
-    const name = sent.toLowerCase()
-    if (REWRITTEN.has(name) || name === secretHeader) continue
     // Many a server behind us reads X_Saturn_Auth_Id as X-Saturn-Auth-Id.
-    const isIdentity = hasPrefix(name.includes('_') ? name.replaceAll('_', '-') : name, identityPrefix)
-    if (isIdentity && !isIdentityTrusted) continue
-    if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(name)) continue
-    // The route's own credential replaces the client's, it does not stand beside it.
-    if (name === 'authorization' && route.credential !== undefined) continue
+    const isIdentity = hasPrefixLoosely(sent, identityPrefix)
+    if (isIdentity || MAY_BE_SPECIAL.has(shapeOf(sent)) || sent.length === secretHeader?.length) {
+      const name = sent.toLowerCase()
+      if (REWRITTEN.has(name) || name === secretHeader) continue
+      if (isIdentity && !isIdentityTrusted) continue
+      if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(name)) continue
+      // The route's own credential replaces the client's, it does not stand beside it.
+      if (name === 'authorization' && route.credential !== undefined) continue
+    }
     headers.push(sent, endToEnd[index + 1] ?? '')
   }
   headers.push('accept-encoding', 'identity', 'x-request-id', route.forwardRequestId ? (clientRequestId ?? eventId) : eventId)

@@ -1,4 +1,5 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmacOf } from './hmac.ts'
 import { allSecrets, newestSecret, serverSecretId } from './server-secret.ts'
 import type { ServerSecret } from './server-secret.ts'
 
@@ -29,14 +30,18 @@ export function createApiKey(serverSecret: ServerSecret): NewApiKey {
   return { key, publicId, hmac: apiKeyHmac(key, newest), serverSecretId: serverSecretId(newest) }
 }
 
+const hmacs = new WeakMap<Buffer, (text: string) => string>()
+
 /** HMAC-SHA-256 (RFC 2104) of the whole key under the server secret, base64url. */
 export function apiKeyHmac(key: string, serverSecret: Buffer): string {
-  return createHmac('sha256', serverSecret).update(key, 'latin1').digest('base64url')
+  let hmacOf = hmacs.get(serverSecret)
+  if (hmacOf === undefined) hmacs.set(serverSecret, (hmacOf = createHmacOf(serverSecret)))
+  return hmacOf(key)
 }
 
 /** The public id inside a key, or `undefined` when `key` does not have the shape of one. */
 export function publicIdOf(key: string): string | undefined {
-  return SHAPE.exec(key)?.[1]
+  return SHAPE.test(key) ? key.slice(PREFIX.length + 1, PREFIX.length + 1 + PUBLIC_ID_LENGTH) : undefined
 }
 
 /** Whether `key` is the one whose HMAC is stored, under any of the secrets; takes the same time wherever they differ. */

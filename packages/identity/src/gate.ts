@@ -60,14 +60,18 @@ export function createGate(options: GateOptions): (input: GateInput) => GateOutc
     if (read.repeated !== undefined) {
       return { kind: 'repeated', name: read.repeated, message: `repeated billing identity: ${read.repeated}` }
     }
+    if (isWhole(read)) return { kind: 'headers', identity: read }
     const { authId, resourceId } = read
-    if (authId !== undefined && resourceId !== undefined) return { kind: 'headers', identity: { ...read, authId, resourceId } }
     if (authId === undefined && resourceId === undefined && hasHeader(input.headers, 'authorization')) return byKey(input, read, 0)
     const missing: string[] = []
     if (authId === undefined) missing.push(authIdName)
     if (resourceId === undefined) missing.push(resourceIdName)
     return { kind: 'missing', missing, message: `missing required billing identity: ${missing.join(', ')}` }
   }
+}
+
+function isWhole(read: IdentityHeaders): read is IdentityHeaders & { readonly authId: string; readonly resourceId: string } {
+  return read.authId !== undefined && read.resourceId !== undefined
 }
 
 /** The value of a header that came exactly once; `undefined` when it is absent or repeated. */

@@ -21,53 +21,87 @@ export type IdentityHeaders = {
   readonly repeated?: string
 }
 
-type Field = 'authId' | 'resourceId' | 'resourceType' | 'userId' | 'groupId' | 'baseModel'
+/** What the names of identity headers end in. Each has a bit, by which a repeated one is noticed. */
+const ENDINGS = [
+  { ending: 'auth-id', field: 'authId', bit: 1 },
+  { ending: 'user-id', field: 'userId', bit: 2 },
+  { ending: 'group-id', field: 'groupId', bit: 4 },
+  { ending: 'base-model', field: 'baseModel', bit: 8 },
+  { ending: 'resource-id', field: 'resourceId', bit: 16 },
+  { ending: 'resource-type', field: 'resourceType', bit: 32 },
+] as const
 
-const FIELDS: ReadonlyMap<string, Field> = new Map([
-  ['auth-id', 'authId'],
-  ['resource-id', 'resourceId'],
-  ['resource-type', 'resourceType'],
-  ['user-id', 'userId'],
-  ['group-id', 'groupId'],
-  ['base-model', 'baseModel'],
-])
+type Found = { -readonly [Name in keyof IdentityHeaders]: IdentityHeaders[Name] } & { count: number }
 
 /** Reads every header that begins with `prefix` (any case). */
 export function readIdentityHeaders(headers: RawHeaders, prefix: string = DEFAULT_HEADER_PREFIX): IdentityHeaders {
   const wanted = prefix.toLowerCase()
-  const found: { -readonly [Name in keyof IdentityHeaders]: IdentityHeaders[Name] } & { count: number } = { count: 0 }
-  let others: Record<string, string> | undefined
-  let seen: Set<string> | undefined
+  let found: Found = NOTHING
+  let seen = 0
+  let others: Others | undefined
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const sent = headers[index] ?? ''
     if (!hasPrefix(sent, wanted)) continue
-    const name = sent.toLowerCase()
+    if (found === NOTHING) found = { count: 0 }
     found.count += 1
-    seen ??= new Set()
-    if (seen.has(name)) found.repeated ??= sent
-    seen.add(name)
     const value = textOf((headers[index + 1] ?? '').trim())
-    if (value === '') continue
-    const rest = name.slice(wanted.length)
-    const field = FIELDS.get(rest)
-    if (field !== undefined) {
-      found[field] = value
+    const known = ENDINGS.find(({ ending }) => hasEnding(sent, wanted.length, ending))
+    if (known === undefined) {
+      others ??= { values: Object.create(null) as Record<string, string>, seen: new Set() }
+      takeOther(found, others, { sent, rest: sent.slice(wanted.length).toLowerCase(), value })
       continue
     }
-    if (rest === 'org-id') found.claimedOrganizationId = value
-    others ??= Object.create(null) as Record<string, string>
-    others[sent] = value
+    if ((seen & known.bit) !== 0) found.repeated ??= sent
+    seen |= known.bit
+    if (value !== '') found[known.field] = value
   }
-  if (others !== undefined) found.others = { ...others }
+  if (others !== undefined && !isEmpty(others.values)) found.others = { ...others.values }
   return found
+}
+
+const NOTHING: Found = Object.freeze({ count: 0 })
+
+type Others = { readonly values: Record<string, string>; readonly seen: Set<string> }
+
+/** A header that has no field of its own. */
+function takeOther(found: Found, others: Others, header: { readonly sent: string; readonly rest: string; readonly value: string }): void {
+  const { sent, rest, value } = header
+  if (others.seen.has(rest)) found.repeated ??= sent
+  others.seen.add(rest)
+  if (value === '') return
+  if (rest === 'org-id') found.claimedOrganizationId = value
+  others.values[sent] = value
+}
+
+function isEmpty(values: Readonly<Record<string, string>>): boolean {
+  for (const _name in values) return false
+  return true
+}
+
+/** Whether all of `name` after its first `from` characters is `ending`, which is in lower case. */
+function hasEnding(name: string, from: number, ending: string): boolean {
+  return name.length === from + ending.length && isFolded(name, from, ending)
+}
+
+/** Whether `lower` stands in `name` at `from`, in any case of the letters of ASCII. Without making a string. */
+function isFolded(name: string, from: number, lower: string): boolean {
+  for (let index = 0; index < lower.length; index += 1) {
+    const code = name.charCodeAt(from + index)
+    const folded = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
+    if (folded !== lower.charCodeAt(index)) return false
+  }
+  return true
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The text that was meant: Node gives each byte as a character of Latin-1, but whoever sends more than ASCII sends UTF-8. */
 function textOf(value: string): string {
-  // oxlint-disable-next-line no-control-regex
-  if (/^[\u0000-\u007F]*$/.test(value)) return value
+  for (let index = 0; index < value.length; index += 1) if (value.charCodeAt(index) > 0x7f) return decoded(value)
+  return value
+}
+
+function decoded(value: string): string {
   try {
     return UTF8.decode(Buffer.from(value, 'latin1'))
   } catch {
@@ -77,11 +111,22 @@ function textOf(value: string): string {
 
 /** Whether a header name begins with `prefixLowerCase`, in any case. */
 export function hasPrefix(name: string, prefixLowerCase: string): boolean {
-  // The first character decides nearly always, without making a string.
-  const first = name.charCodeAt(0) | 0x20
-  return (
-    first === prefixLowerCase.charCodeAt(0) &&
-    name.length >= prefixLowerCase.length &&
-    name.slice(0, prefixLowerCase.length).toLowerCase() === prefixLowerCase
-  )
+  return name.length >= prefixLowerCase.length && isFolded(name, 0, prefixLowerCase)
+}
+
+const HYPHEN = 0x2d
+const UNDERSCORE = 0x5f
+
+/** The same for whoever takes an underscore for a hyphen, as many a server does that hands headers on as variables. */
+export function hasPrefixLoosely(name: string, prefixLowerCase: string): boolean {
+  if (name.length < prefixLowerCase.length) return false
+  for (let index = 0; index < prefixLowerCase.length; index += 1) {
+    if (loose(name.charCodeAt(index)) !== loose(prefixLowerCase.charCodeAt(index))) return false
+  }
+  return true
+}
+
+function loose(code: number): number {
+  if (code === UNDERSCORE) return HYPHEN
+  return code >= 0x41 && code <= 0x5a ? code | 0x20 : code
 }

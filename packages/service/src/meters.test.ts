@@ -36,6 +36,18 @@ test('render() writes counters, gauges and histograms in the Prometheus text for
   )
 })
 
+test('labels that are frozen count in the same series as any others', () => {
+  const meters = createMeters()
+  const requests = meters.counter('requests_total', 'Requests.')
+  const frozen = Object.freeze({ route: 'chat' })
+  for (const labels of [frozen, { route: 'chat' }, frozen]) requests.add(1, labels)
+  const changing = { route: 'chat' }
+  requests.add(1, changing)
+  changing.route = 'other'
+  requests.add(1, changing)
+  assert.match(meters.render(), /route="chat"} 4\nrequests_total{route="other"} 1\n/)
+})
+
 test('render() stays within the grammar and gives back every label value, whatever the labels hold', () => {
   const anyText = fc.string({ unit: 'binary', maxLength: 20 })
   fc.assert(

@@ -117,6 +117,8 @@ function histogramFamily(name: string, help: string, options: { buckets: readonl
 /** The series of one instrument by their label text, at most so many. */
 class SeriesMap<T> {
   readonly all: Map<string, T> = new Map()
+  /** By label objects that cannot change: reading and sorting labels takes most of the time of counting. */
+  readonly #byFrozen = new WeakMap<Labels, T>()
   readonly #max: number
   readonly #make: () => T
 
@@ -126,6 +128,14 @@ class SeriesMap<T> {
   }
 
   at(labels: Labels | undefined): T {
+    const remembered = labels === undefined ? undefined : this.#byFrozen.get(labels)
+    if (remembered !== undefined) return remembered
+    const series = this.#find(labels)
+    if (labels !== undefined && Object.isFrozen(labels)) this.#byFrozen.set(labels, series)
+    return series
+  }
+
+  #find(labels: Labels | undefined): T {
     const key = labels === undefined ? '' : labelText(labels)
     const known = this.all.get(key)
     if (known !== undefined) return known

@@ -9,11 +9,21 @@ export const FINISH_REASON_LENGTH_MAX = 64
  * of a hash of the whole, so that two long names stay two. `lengthMax` is at least 18.
  */
 export function boundText(text: string, lengthMax: number): string {
+  if (isPlain(text) && text.length <= lengthMax) return text
   // A raw control character would take six bytes in JSON: with this, no character of a record takes more than three.
   // oxlint-disable-next-line no-control-regex
   const clean = text.toWellFormed().replaceAll(/[\u0000-\u001F]/g, '\uFFFD')
   if (clean.length <= lengthMax) return clean
   return `${clean.slice(0, lengthMax - 17).toWellFormed()}~${hashOf(text)}`
+}
+
+/** Whether it is printable ASCII, as nearly all names are: then nothing of it is to be replaced. */
+function isPlain(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code < 0x20 || code > 0x7e) return false
+  }
+  return true
 }
 
 /** FNV-1a, twice with different offsets; tells names apart, and resists nobody who wants a collision. */

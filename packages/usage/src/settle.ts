@@ -47,20 +47,21 @@ export function settle(seen: Observation | undefined, ending: Ending): Settlemen
   const brokeItself = ending.outcome === 'completed' || ending.outcome === 'upstream_reset'
   const model = seen?.model ?? ''
   const finishReason = seen?.finishReason ?? ''
-  return {
+  const settlement: { -readonly [Name in keyof Settlement]: Settlement[Name] } = {
     endedAt: ending.endedAt,
     outcome: isError && brokeItself ? 'upstream_error' : ending.outcome,
     provenance,
-    ...(ending.status === undefined ? {} : { status: ending.status }),
-    ...(model === '' ? {} : { model: boundText(model, MODEL_LENGTH_MAX) }),
-    ...(finishReason === '' ? {} : { finishReason: boundText(finishReason, FINISH_REASON_LENGTH_MAX) }),
     promptTokens: counts?.prompt ?? null,
     cachedTokens: counts?.cached ?? null,
     completionTokens: counts?.completion ?? null,
     meters: counts === undefined || seen === undefined ? {} : metersOf(counts, seen.api),
-    ...(ending.firstByteMs === undefined ? {} : { firstByteMs: ending.firstByteMs }),
-    ...(invalid ? { invalidUsage: true } : {}),
   }
+  if (ending.status !== undefined) settlement.status = ending.status
+  if (model !== '') settlement.model = boundText(model, MODEL_LENGTH_MAX)
+  if (finishReason !== '') settlement.finishReason = boundText(finishReason, FINISH_REASON_LENGTH_MAX)
+  if (ending.firstByteMs !== undefined) settlement.firstByteMs = ending.firstByteMs
+  if (invalid) settlement.invalidUsage = true
+  return settlement
 }
 
 function quantitiesOf(seen: Observation, ending: Ending): Quantities {
