@@ -1,3 +1,4 @@
+import type { Superseded } from './list-acts.ts'
 import type { Meters, Outcome, Provenance, UsageRecord } from '@ascribe/usage'
 
 /** A record, and whose it is. */
@@ -5,6 +6,8 @@ export type LedgerRecord = {
   readonly record: UsageRecord
   /** By the directory, as of the record's instant; absent when it is attributed to nobody. */
   readonly organizationId?: string
+  /** That it counts no longer. Absent: it counts, or nobody asked. */
+  readonly superseded?: Superseded
 }
 
 /** A usage event as it goes out: the fields of the reference under their names, and ours. What is absent is left out. */
@@ -47,6 +50,10 @@ export type EventJson = {
   readonly first_byte_ms?: number
   /** Every other X-Saturn-* header. */
   readonly headers?: Readonly<Record<string, string>>
+  /** It counts no longer: what was done to it (`void`, `amend`, `undo`), by which act, and the record that counts instead. */
+  readonly superseded?: string
+  readonly superseded_by?: string
+  readonly replaced_by?: string
 }
 
 /**
@@ -54,7 +61,7 @@ export type EventJson = {
  * cached tokens inside; `meters` holds the disjoint classes. `user_id`, `group_id` and `org_id` are what the edge claimed;
  * `organization_id` is whose it is.
  */
-export function toEventJson({ record, organizationId }: LedgerRecord): EventJson {
+export function toEventJson({ record, organizationId, superseded }: LedgerRecord): EventJson {
   const event: { readonly [Name in keyof EventJson]-?: EventJson[Name] | undefined } = {
     event_id: record.eventId,
     request_id: record.requestId,
@@ -85,6 +92,9 @@ export function toEventJson({ record, organizationId }: LedgerRecord): EventJson
     timestamp_unix_ms: record.endedAt,
     first_byte_ms: record.firstByteMs,
     headers: record.headers,
+    superseded: superseded?.kind,
+    superseded_by: superseded?.actId,
+    replaced_by: superseded?.replacementEventId,
   }
   // Only what may be absent in the type can be undefined here.
   return Object.fromEntries(Object.entries(event).filter(([, value]) => value !== undefined)) as EventJson

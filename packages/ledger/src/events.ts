@@ -3,9 +3,11 @@ import type { Queryable } from '@ascribe/postgres'
 import { hourOf, isUuid } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
 import { MAPPING_AT_INSTANT, claimAgreesSql } from './attribution-sql.ts'
+import { countedSql } from './counted-sql.ts'
 import { LedgerInputError } from './errors.ts'
 import { sqlInstant } from './instants.ts'
 import type { LedgerRecord } from './event-json.ts'
+import type { RecordActKind } from './list-acts.ts'
 import { idBoundsSql } from './partitions.ts'
 import { RECORD_COLUMNS, recordOfRow } from './record-row.ts'
 import type { RecordRow } from './record-row.ts'
@@ -20,6 +22,8 @@ export type EventFilter = {
   readonly authId?: string
   /** The model that the engine named. */
   readonly model?: string
+  /** Also records that count no longer, marked: what was voided, amended or taken back. Default: only those that count. */
+  readonly superseded?: boolean
   /** Only what comes after this record in the order of the stream. */
   readonly afterEventId?: string
   /** Default: no limit. */
@@ -27,30 +31,39 @@ export type EventFilter = {
 }
 
 type Cursor = { readonly instant: Instant; readonly eventId: string }
-type EventRow = RecordRow & { readonly organization_id: string | null }
+type EventRow = RecordRow & {
+  readonly organization_id: string | null
+  readonly act_id?: string | null
+  readonly act_kind?: string
+  readonly replacement_event_id?: string | null
+}
 
 /** Records read at once: the bound on memory. */
 const PAGE = 1000
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 // Keyset paging on the index (instant, event_id): every page costs the same, and records that come in meanwhile shift nothing.
-const PAGE_SQL = `
-select ${RECORD_COLUMNS},
+const pageSql = (superseded: boolean): string => `
+select ${RECORD_COLUMNS}, ${superseded ? 's.act_id, a.kind as act_kind, s.replacement_event_id,' : ''}
   case when ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')} then m.organization_id end as organization_id
 from usage_record r ${MAPPING_AT_INSTANT}
-where (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz
+${superseded ? 'left join superseded_record s on s.event_id = r.event_id left join record_act a on a.act_id = s.act_id' : ''}
+where ${superseded ? '' : `${countedSql({ start: '$1::timestamptz', end: '$3::timestamptz' })} and`}
+  (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz
   and ${idBoundsSql('$1::timestamptz', '$3::timestamptz')}
   and ($4::uuid is null or (m.organization_id = $4::uuid and ${claimAgreesSql('r.claimed_organization_id', 'm.organization_id')}))
   and ($5::text is null or r.auth_id = $5::text)
   and ($6::text is null or r.model = $6::text)
 order by r.instant, r.event_id limit $7::integer`
+const COUNTED_PAGE = pageSql(false)
+const WHOLE_PAGE = pageSql(true)
 
 /**
- * Reads usage records in order of (instant, event id), those of nobody included, in bounded memory. A stream that runs long
+ * Reads the usage records that count in order of (instant, event id), those of nobody included, in bounded memory. A stream that runs long
  * sees records that are committed meanwhile behind its place. @throws {LedgerInputError} when `afterEventId` is no record.
  */
 export async function* streamEvents(db: Queryable, filter: EventFilter = {}): AsyncGenerator<LedgerRecord, void, undefined> {
-  const { organizationId = null, authId = null, model = null, limit = Infinity } = filter
+  const { organizationId = null, authId = null, model = null, limit = Infinity, superseded = false } = filter
   if (organizationId !== null && !isUuid(organizationId)) return
   if (authId?.includes('\0') === true || model?.includes('\0') === true) return
   let left = limit
@@ -58,7 +71,7 @@ export async function* streamEvents(db: Queryable, filter: EventFilter = {}): As
     let cursor: Cursor | undefined = period.after
     while (cursor !== undefined && left > 0) {
       const size = Math.min(PAGE, left)
-      const { rows }: { readonly rows: readonly EventRow[] } = await db.query<EventRow>(PAGE_SQL, [
+      const { rows }: { readonly rows: readonly EventRow[] } = await db.query<EventRow>(superseded ? WHOLE_PAGE : COUNTED_PAGE, [
         sqlInstant(cursor.instant),
         cursor.eventId,
         period.end,
@@ -75,9 +88,17 @@ export async function* streamEvents(db: Queryable, filter: EventFilter = {}): As
   }
 }
 
-/** A row of a statement with {@link RECORD_COLUMNS} and `organization_id`. */
-export function ledgerRecordOf(row: RecordRow & { readonly organization_id: string | null }): LedgerRecord {
-  return { record: recordOfRow(row), ...(row.organization_id === null ? {} : { organizationId: row.organization_id }) }
+/** A row of a statement with {@link RECORD_COLUMNS} and `organization_id`; where it was asked for, also by which act it counts no longer. */
+export function ledgerRecordOf(row: EventRow): LedgerRecord {
+  const { organization_id: organizationId, act_id: actId = null, act_kind: kind, replacement_event_id: replacement = null } = row
+  return {
+    record: recordOfRow(row),
+    ...(organizationId !== null && { organizationId }),
+    ...(actId !== null && {
+      // record_act lets no other kind in.
+      superseded: { actId, kind: kind as RecordActKind, ...(replacement !== null && { replacementEventId: replacement }) },
+    }),
+  }
 }
 
 type StreamPeriod = { readonly after: Cursor; readonly end: string }

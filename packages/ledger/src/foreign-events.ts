@@ -6,6 +6,7 @@ import type { UsageRecord } from '@ascribe/usage'
 import { LedgerInputError } from './errors.ts'
 import { insertRecords } from './insert-records.ts'
 import { lockIngest } from './locks.ts'
+import { ensurePartitionsOnce } from './partitions.ts'
 import { quarantine } from './quarantine-store.ts'
 import { checkRecord } from './record-check.ts'
 
@@ -57,6 +58,10 @@ type StoredRow = { readonly key: Uint8Array; readonly digest: Uint8Array; readon
  */
 export async function ingestForeignEvents(db: Database, batch: ForeignBatch): Promise<readonly ForeignOutcome[]> {
   const claims = batch.events.map((event, at) => claimOf(batch, event, at))
+  await ensurePartitionsOnce(
+    db,
+    claims.map(({ record }) => record),
+  )
   return db.transaction((tx) => storeClaims(tx, batch, claims))
 }
 
