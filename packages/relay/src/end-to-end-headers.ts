@@ -32,7 +32,8 @@ export function isNamed(name: string, lower: string): boolean {
 
 const FIRST_LETTERS = new Set('ckptuCKPTU'.split('').map((letter) => letter.charCodeAt(0)))
 
-function isHopByHop(name: string): boolean {
+/** Whether a field says something about one connection only, by its name alone. */
+export function isHopByHop(name: string): boolean {
   // Most names end here, before anything is allocated for a lower-case copy.
   if (!FIRST_LETTERS.has(name.charCodeAt(0))) return false
   switch (name.length) {
@@ -52,7 +53,8 @@ function isHopByHop(name: string): boolean {
   return name.length > 6 && isNamed(name.slice(0, 6), 'proxy-')
 }
 
-function addListed(named: Set<string> | undefined, value: string): Set<string> | undefined {
+/** Adds the names of fields that a `Connection` field lists. */
+export function addListed(named: Set<string> | undefined, value: string): Set<string> | undefined {
   // What nearly every server says.
   if (value === 'keep-alive' || value === 'close') return named
   let names = named

@@ -13,3 +13,12 @@ export class RelayListenError extends AscribeError {
 export class RelayMisuseError extends AscribeError {
   override readonly code = 'RELAY_MISUSE'
 }
+
+/** The upstream cannot be reached, breaks off, keeps silent, or does not speak HTTP: the cause of a failed exchange. */
+export class UpstreamReplyError extends AscribeError {
+  override readonly code = 'RELAY_UPSTREAM'
+
+  constructor(why: string) {
+    super(`Cannot get a reply from the upstream: ${why}`)
+  }
+}

@@ -57,7 +57,10 @@ export type UpstreamRequest = {
 export type UpstreamEvents = {
   /** The whole request has been written to the connection; its body is no longer held. */
   sent(): void
+  /** Hop-by-hop fields have been removed (RFC 9110 section 7.6.1). */
   head(status: number, headers: RawHeaders): void
+  /** What came in one piece with the head has been told, and the end of the reply was not in it. At most once. */
+  headAlone(): void
   data(chunk: Buffer): void
   end(): void
   failed(kind: FailureKind, cause: unknown): void
@@ -71,7 +74,7 @@ export type UpstreamCall = {
   abort(): void
 }
 
-/** The way to upstreams. undici stands behind it, in undici-transport.ts, and nowhere else. */
+/** The way to upstreams. */
 export type Transport = {
   /** Never throws. Events may come before it returns. */
   send(request: UpstreamRequest, events: UpstreamEvents): UpstreamCall

@@ -1,15 +1,14 @@
 import type { Logger, Meters } from '@ascribe/kit'
 import { BodyBudget } from './body-budget.ts'
 import { listenForClients } from './client-server.ts'
+import { NetTransport } from './net-transport.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { PendingCount } from './pending-count.ts'
 import type { Client, ClientEvents, ClientServer, Refuse } from './ports.ts'
-import type { ReplySink } from './reply-sink.ts'
 import { Session } from './session.ts'
 import type { SessionContext } from './session.ts'
 import { RelayTally } from './tally.ts'
 import type { Relay, RelayOptions } from './types.ts'
-import { UndiciTransport } from './undici-transport.ts'
 
 const HEADER_BYTES_MAX = 16_384
 const BODY_BYTES_HELD_MAX = 268_435_456
@@ -34,14 +33,13 @@ export async function createRelay(options: RelayOptions & RelayDeps): Promise<Re
   const context: SessionContext = {
     onRequest: options.onRequest,
     refuse,
-    transport: new UndiciTransport(),
+    transport: new NetTransport(),
     budget: new BodyBudget(options.bodyBytesHeldMax ?? BODY_BYTES_HELD_MAX),
     tally,
     logger: options.logger,
     open: new OpenSessions(),
     openCount: new PendingCount(),
     barriers: new PendingCount(),
-    flushSoon: createFlusher(),
     stopped: false,
   }
   const server = await listenForClients({
@@ -63,20 +61,6 @@ function accept(context: SessionContext, client: Client): ClientEvents {
   const session = new Session(context, client)
   session.start()
   return session
-}
-
-/** One immediate for all heads of a turn of the event loop. */
-function createFlusher(): (sink: ReplySink) => void {
-  let waiting: ReplySink[] = []
-  const flush = (): void => {
-    const sinks = waiting
-    waiting = []
-    for (const sink of sinks) sink.flushHead()
-  }
-  return (sink) => {
-    waiting.push(sink)
-    if (waiting.length === 1) setImmediate(flush)
-  }
 }
 
 class RunningRelay implements Relay {

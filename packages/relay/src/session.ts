@@ -1,6 +1,5 @@
 import type { Logger } from '@ascribe/kit'
 import type { BodyBudget } from './body-budget.ts'
-import { endToEndHeaders } from './end-to-end-headers.ts'
 import { RelayMisuseError } from './errors.ts'
 import type { Listed, OpenSessions } from './open-sessions.ts'
 import type { PendingCount } from './pending-count.ts'
@@ -22,8 +21,6 @@ export type SessionContext = {
   readonly open: OpenSessions<Session>
   readonly openCount: PendingCount
   readonly barriers: PendingCount
-  /** Flushes the head at the end of this turn of the event loop, if it still has not left. */
-  readonly flushSoon: (sink: ReplySink) => void
   /** Set when the grace of `close` is over: nothing new is admitted. */
   stopped: boolean
 }
@@ -166,13 +163,15 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     const sink = this.#sink
     if (exchange === undefined || sink === undefined) return
     try {
-      const reply = exchange.head(status, endToEndHeaders(headers))
+      const reply = exchange.head(status, headers)
       sink.setHead(reply.status, reply.headers)
     } catch (error) {
       this.#threw(error)
-      return
     }
-    this.#context.flushSoon(sink)
+  }
+
+  headAlone(): void {
+    this.#sink?.flushHead()
   }
 
   data(chunk: Buffer): void {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { cannedUpstream, dial, listen, OK, portOf, post, rawUpstream, startRelay, until } from './support.ts'
-import type { Recorder, TestRelayOptions, Wire } from './support.ts'
+import type { Decision } from '../src/index.ts'
+import { cannedUpstream, dial, listen, OK, portOf, post, rawUpstream, Recorder, startRelay, until } from './support.ts'
+import type { TestRelayOptions, Wire } from './support.ts'
 
 async function ask(t: TestContext, options: TestRelayOptions): Promise<{ client: Wire; recorder: Recorder; open: () => number }> {
   const { port, recorders, relay } = await startRelay(t, options)
@@ -34,12 +35,44 @@ test("createRelay() fails with 'connect' when the upstream's name does not resol
 
 test("createRelay() fails with 'connect' when the request cannot be asked of an upstream", async (t) => {
   const upstream = await cannedUpstream(t, OK)
-  const { port, recorders } = await startRelay(t, { upstreamPort: upstream.port })
+  const asks: readonly Partial<Extract<Decision, { kind: 'forward' }>>[] = [
+    { headers: ['X-A', 'b\r\nX-Injected: 1'] },
+    { headers: ['X-A', 'b\nGET /smuggled HTTP/1.1'] },
+    // Its low byte, which is all that latin1 writes, is a line feed.
+    { headers: ['X-A', 'b\u010a'] },
+    { headers: ['X-A\r\nX-B', 'c'] },
+    { target: '/x HTTP/1.1\r\nX-Injected: 1' },
+    { target: '/x y' },
+    { target: '' },
+    { method: 'GET /y' },
+    { upstream: { origin: 'http://127.0.0.1:99999' } },
+    { upstream: { origin: 'nonsense' } },
+  ]
+  for (const ask of asks) {
+    const recorder = new Recorder()
+    const origin = `http://127.0.0.1:${upstream.port}`
+    const usual = { upstream: { origin }, method: 'GET', target: '/', headers: [], body: [], ready: Promise.resolve(), exchange: recorder }
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const { port } = await startRelay(t, {
+      verdict: () => ({ kind: 'read', bodyBytesMax: 10, decide: () => ({ kind: 'forward', ...usual, ...ask }) }),
+    })
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    const client = await dial(t, port)
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await client.sees('connect')
+    assert.deepEqual(recorder.kinds, ['connect'], JSON.stringify(ask))
+  }
+  assert.equal(upstream.wires.length, 0)
+})
+
+test('createRelay() asks an upstream for OPTIONS *', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const { port } = await startRelay(t, { upstreamPort: upstream.port })
   const client = await dial(t, port)
   client.send('OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n')
-  await client.sees('connect')
-  assert.deepEqual(recorders[0]?.kinds, ['connect'])
-  assert.equal(upstream.wires.length, 0)
+  await client.sees('ok')
+  assert.match(upstream.wires[0]?.text ?? '', /^OPTIONS \* HTTP\/1\.1\r\n/)
 })
 
 test("createRelay() fails with 'reset' when the upstream breaks off before a head", async (t) => {

@@ -1,0 +1,21 @@
+/**
+ * Whether a head says as many lines as it was made of: a value with a line break in it would add a field, or a whole message, of
+ * somebody else's choosing. Characters beyond latin1 count too, since their low byte is what would be written.
+ */
+export function isHeadClean(text: string, lines: number): boolean {
+  let controls = 0
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i)
+    if ((code < 32 && code !== 9) || code > 255 || code === 127) controls += 1
+  }
+  // Each line's own CR and LF.
+  return controls === lines * 2
+}
+
+/** A head and what follows it, in one buffer: one system call for both. */
+export function joined(head: string, body: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + body.length)
+  bytes.write(head, 0, 'latin1')
+  bytes.set(body, head.length)
+  return bytes
+}
