@@ -1,0 +1,127 @@
+import type { Instant } from '@ascribe/units'
+import type { Amount } from './budget.ts'
+
+/** What one unit of each meter costs, in 10^-18 of a currency, as decimal digits. */
+export type MeterRates = Readonly<Record<string, string>>
+
+/** The rates of one currency from an instant on, flat: premiums of fine-tunes are applied. Of a policy snapshot. */
+export type PriceList = {
+  readonly currency: string
+  /** UTC epoch milliseconds; absent: from the beginning. In force until the next list of its currency. */
+  readonly from?: Instant
+  /** By model id; fine-tunes that have a price of their own among them. */
+  readonly models: Readonly<Record<string, MeterRates>>
+  /** Of an `ft:` model that is not among them, by its base model. */
+  readonly derived?: Readonly<Record<string, MeterRates>>
+}
+
+/** What was used, as it is priced. */
+export type PricedUsage = {
+  readonly model: string | undefined
+  readonly baseModel: string | undefined
+  readonly meters: Iterable<readonly [meter: string, quantity: bigint]>
+}
+
+type Rates = ReadonlyMap<string, bigint>
+
+type List = {
+  readonly from: Instant
+  readonly models: ReadonlyMap<string, Rates>
+  readonly derived: ReadonlyMap<string, Rates>
+  /** The dearest rate of each meter. */
+  readonly dearest: Rates
+  /** The dearest of all. */
+  readonly most: bigint
+}
+
+/** The largest price that a request can come to, per token that goes in and comes out. */
+export type Bounds = { readonly input: bigint; readonly output: bigint }
+
+/**
+ * What usage costs against a budget. The gateway that reserves and the settler that counts use this same table, so that what is
+ * enforced is what is charged. What has no price is not free here: it costs the dearest rate that its meter has for any model, until
+ * it is priced (and then it is counted again).
+ */
+export class PriceTable {
+  readonly #lists: readonly List[]
+
+  /** All of one currency. */
+  constructor(lists: readonly PriceList[]) {
+    this.#lists = lists.map(listOf).toSorted((a, b) => a.from - b.from)
+  }
+
+  /** Whether anything has a price at `at`. */
+  hasPrices(at: Instant): boolean {
+    return (this.#at(at)?.dearest.size ?? 0) > 0
+  }
+
+  /** Price of `usage` at its own instant, exact. 0 where nothing at all has a price. */
+  cost(usage: PricedUsage, at: Instant): Amount {
+    const list = this.#at(at)
+    if (list === undefined) return 0n
+    const rates = ratesOf(list, usage)
+    let sum = 0n
+    for (const [meter, quantity] of usage.meters) {
+      if (quantity > 0n) sum += quantity * (rates?.get(meter) ?? list.dearest.get(meter) ?? list.most)
+    }
+    return sum
+  }
+
+  /**
+   * The most that a token of a request for `model` can cost at `at`: the dearest of the model's classes, for caching, audio and reasoning
+   * are not known before. A model without a price takes the dearest rates there are. `undefined`: nothing has a price.
+   */
+  bounds(key: Pick<PricedUsage, 'model' | 'baseModel'>, at: Instant): Bounds | undefined {
+    const list = this.#at(at)
+    if (list === undefined || list.dearest.size === 0) return undefined
+    const own = dearestOf(ratesOf(list, key) ?? new Map())
+    const any = dearestOf(list.dearest)
+    return { input: own.input ?? any.input ?? list.most, output: own.output ?? any.output ?? list.most }
+  }
+
+  #at(at: Instant): List | undefined {
+    return this.#lists.findLast((list) => list.from <= at)
+  }
+}
+
+function listOf({ from = -Infinity, models, derived = {} }: PriceList): List {
+  const byModel = new Map(Object.entries(models).map(([model, rates]) => [model, ratesFrom(rates)]))
+  const byBase = new Map(Object.entries(derived).map(([model, rates]) => [model, ratesFrom(rates)]))
+  const dearest = new Map<string, bigint>()
+  let most = 0n
+  for (const rates of [...byModel.values(), ...byBase.values()]) {
+    for (const [meter, rate] of rates) {
+      if (rate > (dearest.get(meter) ?? -1n)) dearest.set(meter, rate)
+      if (rate > most) most = rate
+    }
+  }
+  return { from, models: byModel, derived: byBase, dearest, most }
+}
+
+function ratesFrom(rates: MeterRates): Rates {
+  return new Map(Object.entries(rates).map(([meter, rate]) => [meter, BigInt(rate)]))
+}
+
+/** As the price book resolves a model: by its own name, else, for a fine-tune, by its base model's. */
+function ratesOf(list: List, { model, baseModel }: Pick<PricedUsage, 'model' | 'baseModel'>): Rates | undefined {
+  if (model === undefined) return undefined
+  const own = list.models.get(model)
+  if (own !== undefined || baseModel === undefined || !model.startsWith('ft:')) return own
+  return list.derived.get(baseModel)
+}
+
+function dearestOf(rates: Rates): { readonly input: bigint | undefined; readonly output: bigint | undefined } {
+  let input: bigint | undefined
+  let output: bigint | undefined
+  for (const [meter, rate] of rates) {
+    if (!isTokenMeter(meter)) continue
+    if (meter.includes('input')) input = input === undefined || rate > input ? rate : input
+    else output = output === undefined || rate > output ? rate : output
+  }
+  return { input, output }
+}
+
+/** Whether a meter counts tokens: all that a budget or a limit in tokens is about. */
+export function isTokenMeter(meter: string): boolean {
+  return meter.endsWith('_tokens')
+}
