@@ -7,6 +7,7 @@ import type { EventJson } from './event-json.ts'
 import { readUsage } from './event-rules.ts'
 import type { EventRule, EventUsage } from './event-rules.ts'
 import { canonicalJson, isObject, parseExactJson } from './exact-json.ts'
+import { eventIdOf } from './foreign-events.ts'
 import type { ForeignEvent } from './foreign-events.ts'
 import { checkRecord } from './record-check.ts'
 
@@ -18,8 +19,8 @@ export type BackfillLine =
 
 /** Of lines that name no source of their own: their ids are unique by themselves. */
 const OWN_SOURCE = ''
-/** A record that is read is given one in its place; only its form matters. */
-const NO_ID = '00000000-0000-7000-8000-000000000000'
+/** The record that is read has none yet: an id of the same time stands in for it. */
+const NO_HASH = new Uint8Array(32)
 
 /** Reads one line of NDJSON. Pure; `now` bounds times. */
 export function readBackfillLine(
@@ -53,8 +54,9 @@ function recordLine(value: Readonly<Record<string, unknown>>, text: string, now:
   if (typeof id !== 'string' || id === '')
     return { kind: 'fault', reason: 'has neither an event_id nor a request_id: its name, by which it is imported once' }
   const startedAt = fields.started_unix_ms ?? fields.timestamp_unix_ms
+  const eventId = eventIdOf(typeof startedAt === 'number' && startedAt >= 0 ? startedAt : 0, NO_HASH)
   const record = {
-    eventId: NO_ID,
+    eventId,
     requestId: id,
     startedAt,
     endedAt: fields.timestamp_unix_ms ?? startedAt,
@@ -82,7 +84,7 @@ function recordLine(value: Readonly<Record<string, unknown>>, text: string, now:
     firstByteMs: fields.first_byte_ms,
     headers: fields.headers,
   }
-  const checked = checkRecord(JSON.stringify(record), NO_ID)
+  const checked = checkRecord(JSON.stringify(record), eventId)
   if (checked.kind === 'fault') return { kind: 'fault', reason: spoken(checked.reason) }
   if (checked.record.startedAt > now) return { kind: 'fault', reason: 'is of the future' }
   const { eventId: _none, requestId: _same, ...rest } = checked.record
