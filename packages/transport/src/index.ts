@@ -1,1 +1,11 @@
-export {}
+export { TransportMessageError, TransportSettingError, TransportStreamError, TransportUnavailableError } from './errors.ts'
+export { openNats } from './connection.ts'
+export type { Nats, NatsOptions } from './connection.ts'
+export { decodeSlice, encodeSlice } from './slice.ts'
+export type { JournalSlice, SlicePosition } from './slice.ts'
+export { createBatchReceiver, createBatchSender } from './batches.ts'
+export type { BatchReceiver, BatchSender, Received, Stored } from './batches.ts'
+export { answerPositions, askPositions } from './positions.ts'
+export type { Positions } from './positions.ts'
+export { followPolicy, putPolicy } from './policy-value.ts'
+export type { PolicyValue } from './policy-value.ts'
