@@ -88,69 +88,54 @@ const LOOK_MS = 3000
 
 /** Receives slices as one of all that share the consumer. Makes stream and consumer, also when they are gone in between. */
 export function createBatchReceiver(nats: Nats): BatchReceiver {
-  const stream = usageStreamOf(nats)
-  let source: { readonly messages: ConsumerMessages; readonly iterator: AsyncIterator<JsMsg> } | undefined
+  return new SharedReceiver(nats)
+}
+
+class SharedReceiver implements BatchReceiver {
+  readonly #nats: Nats
+  readonly #stream: string
+  #source: { readonly messages: ConsumerMessages; readonly iterator: AsyncIterator<JsMsg> } | undefined
   /** A message that was asked for and has not come yet. */
-  let coming: Promise<IteratorResult<JsMsg>> | undefined
+  #coming: Promise<IteratorResult<JsMsg>> | undefined
 
-  async function open(): Promise<NonNullable<typeof source>> {
-    if (source !== undefined) return source
-    await ensureUsageStream(nats)
-    try {
-      const consumer = await (await nats.jetStream()).consumers.get(stream, CONSUMER)
-      const messages = await consumer.consume({
-        max_bytes: AHEAD_BYTES,
-        expires: PULL_MS,
-        idle_heartbeat: HEARTBEAT_MS,
-        abort_on_missing_resource: true,
-      })
-      source = { messages, iterator: messages[Symbol.asyncIterator]() }
-      return source
-    } catch (thrown) {
-      throw unavailable('receive records', thrown)
+  constructor(nats: Nats) {
+    this.#nats = nats
+    this.#stream = usageStreamOf(nats)
+  }
+
+  async next(signal: AbortSignal): Promise<readonly Received[]> {
+    while (!signal.aborted) {
+      try {
+        const gathered = await this.#gather(signal)
+        if (gathered.length > 0) return gathered
+      } catch (thrown) {
+        // Opened afresh, with stream and consumer made again, by the next call.
+        await this.#close()
+        throw unavailable('receive records', thrown)
+      }
     }
+    return []
   }
 
-  async function close(): Promise<void> {
-    const old = source
-    source = undefined
-    coming = undefined
-    await old?.messages.close()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close()
   }
 
-  /** `undefined`: nothing came within a short while. */
-  async function one(iterator: AsyncIterator<JsMsg>, signal: AbortSignal): Promise<IteratorResult<JsMsg> | undefined> {
-    coming ??= iterator.next()
-    const over = Promise.withResolvers<void>()
-    const timer = setTimeout(over.resolve, LOOK_MS)
-    const stop = (): void => over.resolve()
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      const first = await Promise.race([coming, over.promise])
-      if (typeof first !== 'object') return undefined
-      coming = undefined
-      return first
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', stop)
-    }
-  }
-
-  async function gather(signal: AbortSignal): Promise<readonly Received[]> {
-    const { messages, iterator } = await open()
+  async #gather(signal: AbortSignal): Promise<readonly Received[]> {
+    const { messages, iterator } = await this.#open()
     const gathered: Received[] = []
     let bytes = 0
     do {
-      const result = await one(iterator, signal)
+      const result = await this.#one(iterator, signal)
       if (result === undefined) {
-        if (!signal.aborted) await (await nats.manager()).consumers.info(stream, CONSUMER)
+        if (!signal.aborted) await (await this.#nats.manager()).consumers.info(this.#stream, CONSUMER)
         return gathered
       }
       if (result.done === true) {
-        await close()
+        await this.#close()
         return gathered
       }
-      const received = receivedOf(nats, result.value)
+      const received = receivedOf(this.#nats, result.value)
       if (received === undefined) continue
       gathered.push(received)
       bytes += received.bytes
@@ -158,21 +143,43 @@ export function createBatchReceiver(nats: Nats): BatchReceiver {
     return gathered
   }
 
-  return {
-    async next(signal) {
-      while (!signal.aborted) {
-        try {
-          const gathered = await gather(signal)
-          if (gathered.length > 0) return gathered
-        } catch (thrown) {
-          // Opened afresh, with stream and consumer made again, by the next call.
-          await close()
-          throw unavailable('receive records', thrown)
-        }
-      }
-      return []
-    },
-    [Symbol.asyncDispose]: close,
+  async #open(): Promise<{ readonly messages: ConsumerMessages; readonly iterator: AsyncIterator<JsMsg> }> {
+    if (this.#source !== undefined) return this.#source
+    await ensureUsageStream(this.#nats)
+    const consumer = await (await this.#nats.jetStream()).consumers.get(this.#stream, CONSUMER)
+    const messages = await consumer.consume({
+      max_bytes: AHEAD_BYTES,
+      expires: PULL_MS,
+      idle_heartbeat: HEARTBEAT_MS,
+      abort_on_missing_resource: true,
+    })
+    this.#source = { messages, iterator: messages[Symbol.asyncIterator]() }
+    return this.#source
+  }
+
+  async #close(): Promise<void> {
+    const old = this.#source
+    this.#source = undefined
+    this.#coming = undefined
+    await old?.messages.close()
+  }
+
+  /** `undefined`: nothing came within a short while. */
+  async #one(iterator: AsyncIterator<JsMsg>, signal: AbortSignal): Promise<IteratorResult<JsMsg> | undefined> {
+    this.#coming ??= iterator.next()
+    const over = Promise.withResolvers<void>()
+    const timer = setTimeout(over.resolve, LOOK_MS)
+    const stop = (): void => over.resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      const first = await Promise.race([this.#coming, over.promise])
+      if (typeof first !== 'object') return undefined
+      this.#coming = undefined
+      return first
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+    }
   }
 }
 

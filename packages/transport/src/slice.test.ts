@@ -5,13 +5,14 @@ import { TransportMessageError } from './errors.ts'
 import { decodeSlice, encodeSlice } from './slice.ts'
 import type { JournalSlice } from './slice.ts'
 
-const anyPosition = fc.record({ segment: fc.nat(), offset: fc.nat() })
-const anySlice: fc.Arbitrary<JournalSlice> = fc.record({
-  writer: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/),
-  from: anyPosition,
-  to: anyPosition,
-  entries: fc.array(fc.record({ eventId: fc.uuid(), payload: fc.string({ unit: 'grapheme', maxLength: 200 }) }), { maxLength: 20 }),
-})
+const plain = { noNullPrototype: true }
+const anyPosition = fc.record({ segment: fc.nat(), offset: fc.nat() }, plain)
+const anyEntry = fc.record({ eventId: fc.uuid(), payload: fc.string({ unit: 'grapheme', maxLength: 200 }) }, plain)
+const anyWriter = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/)
+const anySlice: fc.Arbitrary<JournalSlice> = fc.record(
+  { writer: anyWriter, from: anyPosition, to: anyPosition, entries: fc.array(anyEntry, { maxLength: 20 }) },
+  plain,
+)
 
 test('decodeSlice() gives what encodeSlice() was given, byte for byte', () => {
   fc.assert(
