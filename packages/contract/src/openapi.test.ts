@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openApiDocument } from './openapi.ts'
+import { EVENT_ROUTES } from './event-routes.ts'
 import { API_ROUTES } from './routes.ts'
 
 test('openApiDocument() describes every operation once, with its parameters', () => {
   const { paths } = openApiDocument() as { paths: Record<string, Record<string, { operationId: string; parameters: { name: string }[] }>> }
   const described = Object.values(paths).flatMap((path) => Object.values(path).map(({ operationId }) => operationId))
-  assert.deepEqual(
-    described,
-    API_ROUTES.map(({ operationId }) => operationId),
-  )
+  assert.deepEqual(described.toSorted(), [...API_ROUTES, ...Object.values(EVENT_ROUTES)].map(({ operationId }) => operationId).toSorted())
   const names = paths['/v1/organizations/{id}/statement']?.['get']?.parameters.map(({ name }) => name)
   assert.deepEqual(names, ['id', 'month'])
 })

@@ -36,12 +36,10 @@ const StatementLineSchema: z.ZodType<StatementLine> = z
     auth_id: z
       .string()
       .meta({ description: 'The key or token that the usage is attributed to. Empty where the line is of the whole organization.' }),
-    meter: z
-      .string()
-      .meta({
-        description: 'The class of quantity. Classes are disjoint. Empty on a minimum or a commitment.',
-        examples: ['input_tokens'],
-      }),
+    meter: z.string().meta({
+      description: 'The class of quantity. Classes are disjoint. Empty on a minimum or a commitment.',
+      examples: ['input_tokens'],
+    }),
     quantity: z.int().meta({ description: 'Units, or blocks of a package. Negative where an adjustment takes back.' }),
     rate: decimal.meta({ description: 'Price of one unit, or of one block.' }),
     amount: decimal.meta({
@@ -109,12 +107,24 @@ export const ERROR_STATUS: Readonly<Record<ApiErrorCode, number>> = {
   organization_not_found: 404,
   route_not_found: 404,
   invalid_request: 400,
+  conflicting_event: 409,
+  body_too_large: 413,
+  unsupported_media_type: 415,
   unavailable: 503,
   internal: 500,
 }
 
 export const ApiErrorSchema: z.ZodType<ApiError> = z
-  .strictObject({ error: z.strictObject({ code: z.enum(Object.keys(ERROR_STATUS) as ApiErrorCode[]), message: z.string() }) })
+  .strictObject({
+    error: z.strictObject({
+      code: z.enum(Object.keys(ERROR_STATUS) as ApiErrorCode[]),
+      message: z.string(),
+      events: z
+        .array(z.strictObject({ index: amount, reason: z.string() }))
+        .optional()
+        .meta({ description: 'Which events of a batch, by their place from 0, and why.' }),
+    }),
+  })
   .meta({ id: 'ApiError' })
 
 export const OrganizationParamsSchema: z.ZodType<OrganizationParams> = z.strictObject({

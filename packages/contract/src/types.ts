@@ -91,11 +91,21 @@ export type ApiErrorCode =
   | 'organization_not_found'
   | 'route_not_found'
   | 'invalid_request'
+  | 'conflicting_event'
+  | 'body_too_large'
+  | 'unsupported_media_type'
   | 'unavailable'
   | 'internal'
 
 /** What the API answers when it does not answer. */
-export type ApiError = { readonly error: { readonly code: ApiErrorCode; readonly message: string } }
+export type ApiError = {
+  readonly error: {
+    readonly code: ApiErrorCode
+    readonly message: string
+    /** Which events of a batch, by their place from 0, and why. */
+    readonly events?: readonly { readonly index: number; readonly reason: string }[] | undefined
+  }
+}
 
 export type OrganizationParams = { readonly id: string }
 export type StatementQuery = { readonly month: string }
