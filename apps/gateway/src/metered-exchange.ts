@@ -64,7 +64,7 @@ export class MeteredExchange implements Exchange {
     })
     this.#reader = reader
     if (encoded) {
-      this.#copy = createDecodedCopy(contentEncoding, (decoded) => void reader.push(decoded))
+      this.#copy = createDecodedCopy(contentEncoding, (decoded) => reader.read(decoded))
       this.#body = createOpaqueBody()
     } else if (reader.form === 'json' && contentLength !== undefined) {
       this.#body = createFramedBody(contentLength)
@@ -77,7 +77,7 @@ export class MeteredExchange implements Exchange {
     const reader = this.#reader
     if (reader === undefined) return
     if (this.#copy !== undefined || this.#body !== readBody) {
-      if (this.#copy === undefined) reader.push(chunk)
+      if (this.#copy === undefined) reader.read(chunk)
       else sink.barrier(this.#readCopy(this.#copy, chunk, reader))
       this.#body.data(chunk, NO_STEP, sink)
       return

@@ -1,3 +1,5 @@
+import { KeySet } from './key-set.ts'
+
 /** Nesting that a request may have. Real ones stay below 20; deeper ones are refused before an engine's parser meets them. */
 export const NESTING_MAX = 512
 
@@ -10,9 +12,7 @@ const COMMA = 0x2c
 const COLON = 0x3a
 
 /** The keys whose strings are what an engine reads as text. Roles, ids and the base64 of images are not among them. */
-const TEXT_KEYS: ReadonlySet<string> = new Set(['content', 'text', 'arguments', 'reasoning_content', 'refusal'])
-
-const TEXT_KEY_LENGTHS: ReadonlySet<number> = new Set([...TEXT_KEYS].map((key) => key.length))
+const TEXT_KEYS = new KeySet(['content', 'text', 'arguments', 'reasoning_content', 'refusal'])
 
 /**
  * Walks the bytes of one JSON text and checks its grammar (RFC 8259) on the way, without building values.
@@ -26,6 +26,8 @@ export class JsonCursor {
   stringStart = 0
   stringEnd = 0
   stringEscaped = false
+  /** Of the key read last, if it is a known one: whether it is written as its name is, but for escapes. */
+  keyIsExact = false
   /** Bytes of text met by {@link skipText}; a token id counts as the four bytes that a token has on average. */
   textBytes = 0
 
@@ -84,17 +86,21 @@ export class JsonCursor {
     return String(JSON.parse(this.bytes.toString('utf8', this.stringStart - 1, this.stringEnd + 1)))
   }
 
-  /** A key and its colon; gives the key decoded, or an empty string if its length is none of the given ones. */
-  key(lengths: ReadonlySet<number>): string {
+  /**
+   * Reads a key and its colon; gives which of the known ones it is, in any case, else -1. What it stands for counts, not how it
+   * is written: escapes are decoded. {@link keyIsExact} says whether it is the very name.
+   */
+  key(known: KeySet): number {
     this.string('a key in quotes')
-    const key = this.#mayBe(lengths) ? this.stringValue() : ''
+    let found = known.find(this.bytes, this.stringStart, this.stringEnd)
+    if (found >= 0) this.keyIsExact = known.isExact(found, this.bytes, this.stringStart)
+    else if (this.stringEscaped || !isAscii(this.bytes, this.stringStart, this.stringEnd)) {
+      const key = this.stringValue()
+      found = known.findText(key)
+      this.keyIsExact = found >= 0 && known.nameOf(found) === key
+    }
     this.expect(COLON, 'a colon')
-    return key
-  }
-
-  /** Whether the string read last may have one of these lengths. Spares decoding most keys, which costs 100 ns each. */
-  #mayBe(lengths: ReadonlySet<number>): boolean {
-    return this.stringEscaped || lengths.has(this.stringEnd - this.stringStart)
+    return found
   }
 
   /** After a member or element: whether another one follows. `close` ends the container. */
@@ -145,11 +151,13 @@ export class JsonCursor {
     if (depth >= NESTING_MAX) throw new MalformedJson(`it is nested deeper than ${NESTING_MAX} levels`)
     if (!this.open(0x7d)) return
     do {
-      this.string('a key in quotes')
-      // The decoded key matters only where text is counted.
-      const counts = text === undefined ? undefined : this.#mayBe(TEXT_KEY_LENGTHS) && TEXT_KEYS.has(this.stringValue())
-      this.expect(COLON, 'a colon')
-      this.#value(depth + 1, counts)
+      if (text === undefined) {
+        this.string('a key in quotes')
+        this.expect(COLON, 'a colon')
+        this.#value(depth + 1, undefined)
+      } else {
+        this.#value(depth + 1, this.key(TEXT_KEYS) >= 0 && this.keyIsExact)
+      }
     } while (this.more(0x7d))
   }
 
@@ -208,6 +216,11 @@ export class JsonCursor {
     this.position = at
     if (at === start) this.fail(expected)
   }
+}
+
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if ((bytes[at] as number) >= 0x80) return false
+  return true
 }
 
 /** What may stand after a backslash, but for `u`: the quote, backslash, slash, b, f, n, r, t. */

@@ -3,6 +3,7 @@ import { ENDS_ESCAPED, NativeSearch, unescapedQuote } from './json-search.ts'
 import type { Api } from './record.ts'
 import { isFields, readUsage } from './usage-block.ts'
 import type { UsageReading } from './usage-block.ts'
+import { scanUsage } from './usage-scan.ts'
 
 /** Longest value that is kept: a usage object, a name. A longer usage object counts as malformed. */
 const CAPTURE_BYTES_MAX = 16 * 1024
@@ -263,17 +264,20 @@ export class JsonLexer {
   }
 
   #closeUsage(bytes: Buffer, end: number): void {
-    let text: string
-    if (this.#usageBytes === 0) {
-      this.#usageBytes = end - this.#usageStart
-      text = bytes.toString('utf8', this.#usageStart, end)
-    } else {
+    const start = this.#usageStart
+    let text = bytes
+    let from = start
+    if (this.#usageBytes === 0) this.#usageBytes = end - start
+    else {
       this.#keepUsage(bytes, end)
-      text = Buffer.concat(this.#usageBefore).toString()
+      text = Buffer.concat(this.#usageBefore)
+      from = 0
     }
     this.#usageStart = -1
     this.#usageBefore = []
-    if (this.#usageBytes <= CAPTURE_BYTES_MAX) this.usage = readUsage(parsedObject(text), this.#api)
+    if (this.#usageBytes > CAPTURE_BYTES_MAX) return
+    const to = from + this.#usageBytes
+    this.usage = readUsage(scanUsage(text, from, to) ?? parsedObject(text.toString('utf8', from, to)), this.#api)
   }
 
   /** What the key before a colon announces, by where it stands. */
@@ -323,7 +327,7 @@ const REASONING = Buffer.from('reasoning')
 const REASONING_CONTENT = Buffer.from('reasoning_content')
 
 function isBlank(bytes: Buffer): boolean {
-  for (const byte of bytes) if (byte > 0x20) return false
+  for (let at = 0; at < bytes.length; at += 1) if ((bytes[at] as number) > 0x20) return false
   return true
 }
 

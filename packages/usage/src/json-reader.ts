@@ -35,6 +35,10 @@ export class JsonReader implements ReplyReader {
     return { now, afterSettlement: [] }
   }
 
+  read(chunk: Buffer): void {
+    this.#lexer.push(chunk)
+  }
+
   end(): Step {
     const afterSettlement = this.#held
     this.#held = []

@@ -30,6 +30,8 @@ export type ReplyReader = {
   /** What has been seen. Any time; complete after `end()`. */
   readonly observation: Observation
   push(chunk: Buffer): Step
+  /** As {@link push}, for a caller that has no use for the step: all the chunks of a reply go here, or none. */
+  read(chunk: Buffer): void
   /**
    * No more will come: reads a last event that lacks its end. All that is left comes as `afterSettlement`. Called once, also
    * after a reply that broke off; then nobody wants the step.

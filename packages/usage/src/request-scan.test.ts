@@ -85,6 +85,8 @@ test('scanRequest() refuses a member that a bill depends on when it stands there
     ['{"stream":false,"stream":true}', 'stream'],
     ['{"STREAM":true,"stream":false}', 'stream'],
     ['{"n":1,"n":1}', 'n'],
+    ['{"max_tokens":1,"max_to\u212Aens":9}', 'max_tokens'],
+    ['{"me\\u017Fsage\u017F":[],"messages":[]}', 'messages'],
     ['{"messages":[],"messages":[]}', 'messages'],
     ['{"max_tokens":1,"max_tokens":2}', 'max_tokens'],
     ['{"stream_options":{},"stream_options":null}', 'stream_options'],

@@ -1,4 +1,5 @@
 import { JsonCursor, MalformedJson } from './json-cursor.ts'
+import { KeySet } from './key-set.ts'
 import type { Api } from './record.ts'
 
 /** Why a request cannot be admitted. For a 400; `param` names the member in question, as OpenAI's errors do. */
@@ -45,20 +46,9 @@ export type RequestScan = InvalidRequest | RequestFacts
  * Members that a bill depends on. Which of two equal keys wins differs from parser to parser, and some (Go's) do not even
  * tell upper case from lower: so a body may have each of them once, whatever the case.
  */
-const SINGLE: ReadonlySet<string> = new Set([
-  'model',
-  'stream',
-  'stream_options',
-  'n',
-  'messages',
-  'prompt',
-  'input',
-  'max_tokens',
-  'max_completion_tokens',
-])
+const SINGLE = new KeySet(['model', 'stream', 'stream_options', 'n', 'messages', 'prompt', 'input', 'max_tokens', 'max_completion_tokens'])
 
-const SINGLE_LENGTHS: ReadonlySet<number> = new Set([...SINGLE].map((key) => key.length))
-const INCLUDE_USAGE_LENGTHS: ReadonlySet<number> = new Set(['include_usage'.length])
+const INCLUDE_USAGE = new KeySet(['include_usage'])
 
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
@@ -109,39 +99,41 @@ function scan(body: Buffer, api: Api): RequestFacts {
   const membersStart = cursor.position + 1
   const draft: Draft = { stream: 'absent', includeUsage: false, choices: 1, prompts: 1, streamOptions: { kind: 'absent' } }
   if (cursor.open(CLOSE_BRACE)) {
-    const seen = new Set<string>()
+    let seen = 0
     do {
-      const key = cursor.key(SINGLE_LENGTHS)
-      assertSingle(key, seen)
-      readMember(cursor, key, api, draft)
+      const single = cursor.key(SINGLE)
+      if (single < 0) {
+        cursor.skip(1)
+        continue
+      }
+      const key = SINGLE.nameOf(single)
+      if ((seen & (1 << single)) !== 0) throw repeated(key)
+      seen |= 1 << single
+      if (cursor.keyIsExact) readMember(cursor, key, api, draft)
+      else cursor.skip(1)
     } while (cursor.more(CLOSE_BRACE))
   }
   if (cursor.peek() !== -1) cursor.fail('the end')
-  const { model } = draft
-  const limit = draft.maxCompletionTokens ?? draft.maxTokens
-  return {
+  const facts: { -readonly [Name in keyof RequestFacts]: RequestFacts[Name] } = {
     kind: 'request',
     api,
-    ...(model === undefined ? {} : { model }),
     stream: draft.stream,
     streams: draft.stream === 'true' || draft.stream === 'other',
     includeUsage: draft.includeUsage,
     choices: draft.choices,
     prompts: draft.prompts,
-    ...(limit === undefined ? {} : { maxTokens: limit }),
     promptBytes: cursor.textBytes,
     membersStart,
     streamOptions: draft.streamOptions,
   }
+  const limit = draft.maxCompletionTokens ?? draft.maxTokens
+  if (draft.model !== undefined) facts.model = draft.model
+  if (limit !== undefined) facts.maxTokens = limit
+  return facts
 }
 
-function assertSingle(key: string, seen: Set<string>): void {
-  // No such key is longer; the test spares long ones the lower-casing.
-  if (key.length > 32) return
-  const folded = key.toLowerCase()
-  if (!SINGLE.has(folded)) return
-  if (seen.has(folded)) throw new Invalid(`The request body has "${folded}" more than once; parsers disagree on which one counts`, folded)
-  seen.add(folded)
+function repeated(key: string): Invalid {
+  return new Invalid(`The request body has "${key}" more than once; parsers disagree on which one counts`, key)
 }
 
 function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): void {
@@ -193,8 +185,10 @@ function token(cursor: JsonCursor): string | undefined {
 }
 
 function readStream(cursor: JsonCursor): RequestFacts['stream'] {
-  const text = token(cursor)
-  return text === 'true' || text === 'false' || text === 'null' ? text : 'other'
+  const first = cursor.peek()
+  cursor.skip(1)
+  // What begins with one of these letters and is valid is one of these words.
+  return first === 0x74 ? 'true' : first === 0x66 ? 'false' : first === 0x6e ? 'null' : 'other'
 }
 
 function readChoices(cursor: JsonCursor): number {
@@ -220,16 +214,17 @@ function readStreamOptions(cursor: JsonCursor, draft: Draft): void {
   draft.streamOptions = { kind: 'object', start, empty: false }
   let seen = false
   do {
-    const key = cursor.key(INCLUDE_USAGE_LENGTHS)
+    const isWish = cursor.key(INCLUDE_USAGE) >= 0
+    const { keyIsExact } = cursor
     cursor.peek()
     const valueStart = cursor.position
     cursor.skip(2)
-    if (key.toLowerCase() !== 'include_usage') continue
+    if (!isWish) continue
     if (seen) {
       throw new Invalid('"stream_options" has "include_usage" more than once; parsers disagree on which one counts', 'stream_options')
     }
     seen = true
-    if (key !== 'include_usage') continue
+    if (!keyIsExact) continue
     draft.streamOptions = { kind: 'include_usage', start: valueStart, end: cursor.position }
     draft.includeUsage = cursor.bytes.toString('latin1', valueStart, cursor.position) === 'true'
   } while (cursor.more(CLOSE_BRACE))

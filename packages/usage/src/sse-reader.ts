@@ -56,6 +56,10 @@ export class SseReader implements ReplyReader {
     return { now: this.#now, afterSettlement: this.#later }
   }
 
+  read(chunk: Buffer): void {
+    this.push(chunk)
+  }
+
   end(how: ReplyEnd = 'whole'): Step {
     if (how === 'whole') this.#whole = true
     const held = this.#pieces !== undefined && !this.#piecesPassed ? this.#pieces : []
