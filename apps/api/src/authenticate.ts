@@ -1,14 +1,21 @@
 import { bearerToken, isApiKey, publicIdOf } from '@ascribe/identity'
-import type { ServerSecret } from '@ascribe/identity'
+import type { Scope, ServerSecret } from '@ascribe/identity'
 import { findCredentialByPublicId } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { Refusal } from './errors.ts'
 
-/** Who is asking: a key that may read the bills of one organization. */
-export type Reader = { readonly organizationId: string }
+/** What keys are checked with. */
+export type Authentication = { readonly db: Database; readonly serverSecret: ServerSecret }
 
-/** @throws {Refusal} `unauthenticated` without a valid key, `insufficient_scope` when it may not read bills */
-export async function authenticate(db: Database, serverSecret: ServerSecret, authorization: string | undefined): Promise<Reader> {
+/** Who is asking: a key of one organization. */
+export type Reader = { readonly organizationId: string; /** Of the key. */ readonly authId: string }
+
+/** @throws {Refusal} `unauthenticated` without a valid key, `insufficient_scope` when it may not do that; reading bills, by default */
+export async function authenticate(
+  { db, serverSecret }: Authentication,
+  authorization: string | undefined,
+  scope: Scope = 'billing:read',
+): Promise<Reader> {
   const token = bearerToken(authorization)
   const publicId = token === undefined ? undefined : publicIdOf(token)
   const credential = publicId === undefined ? undefined : await findCredentialByPublicId(db, publicId)
@@ -16,17 +23,18 @@ export async function authenticate(db: Database, serverSecret: ServerSecret, aut
   if (
     token === undefined ||
     credential === undefined ||
-    credential.revokedAt !== undefined ||
+    credential.state !== 'active' ||
+    credential.organizationId === undefined ||
     !isApiKey(token, credential.hmac, serverSecret)
   ) {
     throw new Refusal('unauthenticated', 'A valid API key is needed: Authorization: Bearer YOUR_KEY.')
   }
-  if (!credential.scopes.includes('billing:read')) throw new Refusal('insufficient_scope', 'This key lacks the scope "billing:read".')
-  return { organizationId: credential.organizationId }
+  if (!credential.scopes.includes(scope)) throw new Refusal('insufficient_scope', `This key lacks the scope "${scope}".`)
+  return { organizationId: credential.organizationId, authId: credential.authId }
 }
 
 /** The organization that is asked about, if it is the reader's own. Somebody else's and nobody's are answered alike. */
-export function ownOrganization(reader: Reader, id: string): string {
+export function ownOrganization(reader: Pick<Reader, 'organizationId'>, id: string): string {
   if (id.toLowerCase() !== reader.organizationId) throw new Refusal('organization_not_found', 'There is no such organization.')
   return reader.organizationId
 }

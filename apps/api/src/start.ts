@@ -11,10 +11,18 @@ import { DatabaseError } from '@ascribe/postgres'
 import { hostPortText, listenOn, urlOf } from '@ascribe/service'
 import { authenticate, ownOrganization } from './authenticate.ts'
 import { Refusal, errorBody } from './errors.ts'
+import { addEventRoutes } from './event-routes.ts'
+import type { EventsConfig } from './event-routes.ts'
 import { readStatement } from './read-statement.ts'
 import { readUsageRecords } from './read-usage-records.ts'
 
-export type ApiConfig = { readonly host: string; /** 0: a free one. */ readonly port: number }
+export type ApiConfig = {
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  /** Events of others; absent: none are taken in, and none can be read. */
+  readonly events?: EventsConfig
+}
 
 export type ApiDeps = {
   readonly db: Database
@@ -57,6 +65,7 @@ export async function startApi(config: ApiConfig, deps: ApiDeps): Promise<Api> {
   })
   addRoute(app, deps, getStatement, readStatement)
   addRoute(app, deps, listUsageRecords, readUsageRecords)
+  if (config.events !== undefined) addEventRoutes(app, deps, config.events)
   await app.ready()
   const address = await listenOn(app.server, config)
   deps.logger.debug('api listens', { address: hostPortText(address) })
@@ -80,7 +89,7 @@ function addRoute<Query, Response>(
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     config: { operationId: route.operationId },
     handler: async (request) => {
-      const reader = await authenticate(deps.db, deps.serverSecret, request.headers.authorization)
+      const reader = await authenticate(deps, request.headers.authorization)
       const { id } = request.params as OrganizationParams
       const organizationId = ownOrganization(reader, id)
       const query = route.query.safeParse(request.query)
@@ -103,7 +112,7 @@ function refuse(logger: Logger, error: unknown, request: FastifyRequest, reply: 
   void reply.header('cache-control', 'no-store')
   if (code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer')
   if (code === 'unavailable') void reply.header('retry-after', '1')
-  return reply.status(ERROR_STATUS[code]).send(errorBody(code, message))
+  return reply.status(ERROR_STATUS[code]).send(errorBody(code, message, error instanceof Refusal ? error.events : undefined))
 }
 
 /** Answers what is not HTTP, or more of it than we read: there is no request then, just bytes. */
@@ -129,6 +138,7 @@ function refusalOf(error: unknown): readonly [ApiErrorCode, string] {
   if (error instanceof DatabaseError && error.retryable) return ['unavailable', 'The ledger cannot be asked now. Try again soon.']
   // fastify's own: malformed URLs, bodies where none belong.
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+  if (status === ERROR_STATUS.body_too_large) return ['body_too_large', 'The body is larger than this takes.']
   if (typeof status === 'number' && status < 500) return ['invalid_request', 'The request is malformed.']
   return ['internal', 'Something went wrong here. It has been logged.']
 }
