@@ -12,10 +12,12 @@ export function isHeadClean(text: string, lines: number): boolean {
   return controls === lines * 2
 }
 
-/** A head and what follows it, in one buffer: one system call for both. */
-export function joined(head: string, body: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(head.length + body.length)
-  bytes.write(head, 0, 'latin1')
-  bytes.set(body, head.length)
+/** Text, bytes and text in one buffer: one system call for all of them. */
+export function joined(parts: { readonly before: string; readonly chunk: Uint8Array; readonly after: string }): Buffer {
+  const { before, chunk, after } = parts
+  const bytes = Buffer.allocUnsafe(before.length + chunk.length + after.length)
+  if (before !== '') bytes.write(before, 0, 'latin1')
+  bytes.set(chunk, before.length)
+  if (after !== '') bytes.write(after, before.length + chunk.length, 'latin1')
   return bytes
 }

@@ -33,7 +33,10 @@ export function encodeRequest(request: UpstreamRequest, host: string): Buffer[] 
   if (target.length === 0 || target.includes(' ') || method.includes(' ') || !isHeadClean(text, lines))
     throw new RelayMisuseError(`Cannot ask an upstream for ${JSON.stringify(`${method} ${target}`)}: its head would not be one`)
   const [only] = body
-  if (bytes <= JOIN_BYTES_MAX) return [joined(text, body.length === 1 && only !== undefined ? only : Buffer.concat(body, bytes))]
+  if (bytes <= JOIN_BYTES_MAX) {
+    const chunk = body.length === 1 && only !== undefined ? only : Buffer.concat(body, bytes)
+    return [joined({ before: text, chunk, after: '' })]
+  }
   const pieces: Buffer[] = [Buffer.from(text, 'latin1')]
   for (const buffer of body) for (let at = 0; at < buffer.length; at += PIECE_BYTES) pieces.push(buffer.subarray(at, at + PIECE_BYTES))
   return pieces

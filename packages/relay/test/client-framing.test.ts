@@ -66,20 +66,39 @@ test('createRelay() sends a chunked body up with a length and without trailers',
   assert.doesNotMatch(upstream.wires[0]?.text ?? '', /transfer-encoding|trailer|X-T|ext/i)
 })
 
-test('createRelay() answers pipelined requests in their order', async (t) => {
+test('createRelay() serves pipelined requests one after the other, in their order', async (t) => {
   const upstream = await cannedUpstream(t, OK)
-  const { port, heads } = await startRelay(t, {
+  const gate = Promise.withResolvers<void>()
+  const { port, heads, recorders } = await startRelay(t, {
     upstreamPort: upstream.port,
     plan: (recorder, head) => {
       recorder.onHead = (status, headers) => ({ status, headers: [...headers, 'X-Target', head.target] })
     },
-    // The first is held until the second has come.
-    ready: (head) => (head.target === '/1' ? until('the second has come', () => heads.length === 2) : Promise.resolve()),
+    ready: (head) => (head.target === '/1' ? gate.promise : Promise.resolve()),
   })
   const client = await dial(t, port)
-  client.send('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
-  await client.sees('X-Target: /2')
-  assert.ok(client.text.indexOf('X-Target: /1') < client.text.indexOf('X-Target: /2'))
+  const requests = Array.from({ length: 20 }, (_none, i) => `GET /${i + 1} HTTP/1.1\r\nHost: a\r\n\r\n`)
+  client.send(requests.join(''))
+  await until('the first is admitted', () => recorders.length === 1)
+  client.send(post('last'))
+  gate.resolve()
+  await until('all are answered', () => client.text.split('\r\n\r\nok').length === 22)
+  const targets = [...client.text.matchAll(/X-Target: (\S+)/g)].map(([, target]) => target)
+  assert.deepEqual(targets, [...requests.keys().map((i) => `/${i + 1}`), '/v1/x'])
+  assert.equal(heads.length, 21)
+})
+
+test('createRelay() holds a bounded number of pipelined bytes, and reads on', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const gate = Promise.withResolvers<void>()
+  const { port, recorders } = await startRelay(t, { upstreamPort: upstream.port, ready: () => gate.promise })
+  const client = await dial(t, port)
+  const bodies = 40
+  for (let i = 0; i < bodies; i += 1) client.send(post('x'.repeat(500_000)))
+  await until('the first is admitted', () => recorders.length === 1)
+  assert.ok(client.socket.writableLength > 0, 'the client is not read from')
+  gate.resolve()
+  await until('all are answered', () => client.text.split('\r\n\r\nok').length === bodies + 1)
 })
 
 test('createRelay() keeps the connections of a client and to an upstream', async (t) => {

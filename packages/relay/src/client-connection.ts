@@ -1,0 +1,308 @@
+import type { Socket } from 'node:net'
+import { ChunkedBody, copySpans } from './chunked-body.ts'
+import { ClientRequest } from './client-request.ts'
+import type { RequestCarrier } from './client-request.ts'
+import type { Timed } from './deadlines.ts'
+import { HEAD_BAD, HEAD_MORE } from './head-scan.ts'
+import type { Client, ClientEvents, Refuse } from './ports.ts'
+import { RequestHeadReader } from './request-head.ts'
+import type { Refusal } from './types.ts'
+
+/** How long a connection that we close is still read from, so that the client gets to see our reply before a reset. */
+const LINGER_MS = 2_000
+/** Bytes of later requests that may wait for their turn; beyond, the client is not read from. */
+const AHEAD_BYTES_MAX = 65_536
+const NO_BYTES = Buffer.alloc(0)
+
+/** What all connections share. */
+export type ConnectionRules = {
+  readonly headerBytesMax: number
+  readonly headTimeoutMs: number
+  readonly bodyTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  /** Longest time without a byte taken by a client that has bytes to take. */
+  readonly clientStallTimeoutMs: number
+  /** Takes a request whose head is whole. */
+  readonly accept: (client: Client) => ClientEvents
+  readonly refuse: Refuse
+  readonly onStall: () => void
+  readonly onClosed: (connection: ClientConnection) => void
+  /** True as soon as the server is closing: replies then close their connections. */
+  closing: boolean
+}
+
+type State =
+  /** Nothing of the next request has come. */
+  | 'idle'
+  /** A head is coming; or the connection is new. */
+  | 'head'
+  /** A body is coming. */
+  | 'body'
+  /** The request is whole, its reply is not. */
+  | 'reply'
+  /** Nothing that still comes in is looked at. */
+  | 'over'
+
+const headReader = new RequestHeadReader()
+const spans: number[] = []
+
+/** One client's connection. Requests on it are served one after the other, however early they come. */
+export class ClientConnection implements Timed, RequestCarrier {
+  listIndex = -1
+  deadlineMs: number
+  readonly socket: Socket
+  readonly peer: string
+  readonly #rules: ConnectionRules
+  #state: State = 'head'
+  #request: ClientRequest | undefined
+  /** Bytes that have come and not been read: the beginning of a head, or requests that wait for their turn. */
+  #stash: Buffer | undefined
+  #consuming = false
+  #blocked = false
+  #halfClosed = false
+
+  constructor(socket: Socket, rules: ConnectionRules) {
+    this.socket = socket
+    this.#rules = rules
+    const address = socket.remoteAddress ?? ''
+    this.peer = address.startsWith('::ffff:') ? address.slice(7) : address
+    this.deadlineMs = performance.now() + rules.headTimeoutMs
+    socket.on('data', (bytes: Buffer) => this.#read(bytes))
+    socket.on('drain', () => this.#drained())
+    socket.on('end', () => this.#ended())
+    socket.on('timeout', () => this.#stalled())
+    socket.on('error', () => {
+      // 'close' comes next.
+    })
+    socket.on('close', () => this.#closed())
+  }
+
+  get closing(): boolean {
+    return this.#rules.closing
+  }
+
+  get keepAliveSeconds(): number {
+    return Math.floor(this.#rules.keepAliveTimeoutMs / 1_000)
+  }
+
+  blocked(): void {
+    this.#blocked = true
+    this.socket.setTimeout(this.#rules.clientStallTimeoutMs)
+  }
+
+  written(request: ClientRequest, lingers: boolean): void {
+    if (request !== this.#request) return
+    if (lingers) {
+      this.#linger()
+    } else if (this.socket.writableLength === 0) {
+      this.#answered(request)
+    } else {
+      // Not all of it fits into the kernel's buffer: a client that never takes the rest must not keep the connection.
+      this.socket.setTimeout(this.#rules.clientStallTimeoutMs)
+      this.socket.write(NO_BYTES, () => {
+        this.socket.setTimeout(0)
+        if (request === this.#request) this.#answered(request)
+      })
+    }
+  }
+
+  timedOut(): void {
+    if (this.#state === 'idle') this.socket.destroy()
+    else this.#refuse('request_timeout')
+  }
+
+  /** Closes the connection at once, unless a request on it wants its reply. */
+  closeIfIdle(): void {
+    const isNew = this.#state === 'head' && this.#stash === undefined
+    if (this.#state === 'idle' || isNew || (this.#state === 'over' && this.socket.writableFinished)) this.socket.destroy()
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#state === 'over') return
+    if (this.#state === 'reply') {
+      this.#stash = this.#stash === undefined ? bytes : Buffer.concat([this.#stash, bytes])
+      if (this.#stash.length > AHEAD_BYTES_MAX) this.socket.pause()
+      return
+    }
+    this.#consume(bytes)
+  }
+
+  /** Reads as many requests as there are, until one has to be answered first. */
+  #consume(read: Buffer): void {
+    const bytes = this.#stash === undefined ? read : Buffer.concat([this.#stash, read])
+    this.#stash = undefined
+    this.#consuming = true
+    let at = 0
+    while (at < bytes.length && this.#state !== 'over') {
+      if (this.#state === 'reply') {
+        this.#stash = bytes.subarray(at)
+        break
+      }
+      const next = this.#state === 'body' ? this.#readBody(bytes, at) : this.#readHead(bytes, at)
+      if (next < 0) break
+      at = next
+    }
+    this.#consuming = false
+  }
+
+  /** Gives where the head ends; -1: it does not yet, or there is nothing more to read. */
+  #readHead(bytes: Buffer, at: number): number {
+    const end = bytes.length
+    const next = headReader.read(bytes, { at, end })
+    if (next === HEAD_BAD) return this.#refuse('bad_request')
+    if ((next === HEAD_MORE ? end : next) - at > this.#rules.headerBytesMax) return this.#refuse('headers_too_large')
+    if (next === HEAD_MORE) {
+      this.#stash = at === 0 ? bytes : bytes.subarray(at)
+      if (this.#state === 'idle') this.deadlineMs = performance.now() + this.#rules.headTimeoutMs
+      this.#state = 'head'
+      return -1
+    }
+    this.deadlineMs = 0
+    const request = new ClientRequest(this, headReader)
+    this.#request = request
+    if (headReader.isUnsupported) return this.#refuse('unsupported')
+    this.#state = request.bodyBytes === 0 ? 'reply' : 'body'
+    const events = this.#rules.accept(request)
+    // It may have been answered by now.
+    if (this.#request === request) this.#accepted(request, events, next < end)
+    return next
+  }
+
+  #accepted(request: ClientRequest, events: ClientEvents, more: boolean): void {
+    request.events = events
+    if (this.#halfClosed) events.left(false)
+    if (this.#state !== 'body') return
+    if (request.bodyBytes < 0) request.chunks = new ChunkedBody()
+    this.deadlineMs = performance.now() + this.#rules.bodyTimeoutMs
+    if (request.deferred !== undefined && !more) this.#replySoon(request)
+  }
+
+  #readBody(bytes: Buffer, at: number): number {
+    const request = this.#request
+    if (request === undefined) return -1
+    let bodyEnd: number
+    let chunk: Buffer | undefined
+    if (request.chunks === undefined) {
+      bodyEnd = Math.min(bytes.length, at + request.bodyLeft)
+      request.bodyLeft -= bodyEnd - at
+      chunk = at === 0 && bodyEnd === bytes.length ? bytes : bytes.subarray(at, bodyEnd)
+    } else {
+      spans.length = 0
+      bodyEnd = request.chunks.read(bytes, { at, end: bytes.length }, spans)
+      chunk = copySpans(bytes, spans)
+      if (request.chunks.bad) return this.#refuse('bad_request')
+      if (request.chunks.done) request.bodyLeft = 0
+    }
+    if (request.deferred !== undefined) {
+      if (request.bodyLeft === 0) request.replyNow(request.deferred, false)
+      else this.#replySoon(request)
+      return bodyEnd
+    }
+    if (chunk !== undefined) request.events?.bodyChunk(chunk)
+    if (request !== this.#request || request.bodyLeft !== 0) return bodyEnd
+    this.#state = 'reply'
+    this.deadlineMs = 0
+    request.events?.bodyEnd()
+    return bodyEnd
+  }
+
+  /** A small body follows its head at once: it will have been read in a moment, and the connection can stay. */
+  #replySoon(request: ClientRequest): void {
+    setImmediate(() => {
+      if (request.deferred !== undefined && request === this.#request) request.replyNow(request.deferred, request.bodyLeft !== 0)
+    })
+  }
+
+  /** The reply to `request` has been handed to the kernel. */
+  #answered(request: ClientRequest): void {
+    this.#request = undefined
+    request.detach()
+    // A reply whose head had gone out before the closing began could not say `connection: close`.
+    if (!request.keepsAlive || this.#rules.closing) {
+      this.#state = 'over'
+      this.deadlineMs = 0
+      this.socket.destroySoon()
+      return
+    }
+    this.#state = 'idle'
+    this.deadlineMs = performance.now() + this.#rules.keepAliveTimeoutMs
+    if (this.#stash === undefined && !this.#halfClosed) return
+    // Not from here: requests that have come all at once would be answered one inside the other.
+    if (!this.#consuming) setImmediate(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    const stash = this.#stash
+    this.#stash = undefined
+    if (this.#isIn('idle') && stash !== undefined) this.#consume(stash)
+    if (this.#isIn('reply') || this.#isIn('over')) return
+    if (this.socket.isPaused()) this.socket.resume()
+    if (this.#halfClosed) this.socket.destroySoon()
+  }
+
+  #isIn(state: State): boolean {
+    return this.#state === state
+  }
+
+  #refuse(refusal: Refusal): -1 {
+    const request = this.#request ?? new ClientRequest(this, NO_HEAD)
+    request.events?.left(true)
+    this.#request = request
+    request.replyNow(this.#rules.refuse(refusal), true)
+    return -1
+  }
+
+  /** Ends our side now, and the connection when the client has ended its own or has had time enough to read. */
+  #linger(): void {
+    const { socket } = this
+    this.#state = 'over'
+    this.deadlineMs = 0
+    this.#request?.detach()
+    this.#request = undefined
+    this.#stash = undefined
+    if (socket.destroyed) return
+    socket.end(() => {
+      if (this.#rules.closing) socket.destroy()
+    })
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    socket.once('end', () => socket.destroy())
+    socket.once('close', () => clearTimeout(timer))
+    if (this.#halfClosed) socket.destroySoon()
+    else socket.resume()
+  }
+
+  #drained(): void {
+    if (!this.#blocked) return
+    this.#blocked = false
+    this.socket.setTimeout(0)
+    this.#request?.events?.drained()
+  }
+
+  #stalled(): void {
+    this.#rules.onStall()
+    this.socket.resetAndDestroy()
+  }
+
+  #ended(): void {
+    this.#halfClosed = true
+    this.#request?.events?.left(false)
+    // In the middle of a request nothing can be made of it; between requests it says goodbye.
+    if (this.#state === 'head' || this.#state === 'body') this.socket.destroy()
+    else if (this.#state === 'idle') this.socket.destroySoon()
+  }
+
+  #closed(): void {
+    const request = this.#request
+    const events = request?.events
+    this.#state = 'over'
+    this.#request = undefined
+    this.#stash = undefined
+    this.deadlineMs = 0
+    request?.detach()
+    events?.left(true)
+    this.#rules.onClosed(this)
+  }
+}
+
+/** What is known of a request that was refused before its head was whole. */
+const NO_HEAD = new RequestHeadReader()
