@@ -23,6 +23,19 @@ export function portArgument(text: string): number {
   return port
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** Ten years: what is longer is a slip, or means for ever. */
+const DURATION_MS_MAX = 3653 * 86_400_000
+
+/** A duration, in milliseconds. @throws {InvalidArgumentError} */
+export function durationArgument(text: string): number {
+  const [, count = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text.trim()) ?? []
+  const duration = Number(count) * (UNIT_MS[unit] ?? Number.NaN)
+  if (text.trim() === '0') return 0
+  if (!(duration <= DURATION_MS_MAX)) throw new InvalidArgumentError('Write a duration such as 30m, 24h or 90d; at most 3653d.')
+  return duration
+}
+
 /** A positive count. @throws {InvalidArgumentError} */
 export function countArgument(text: string): number {
   const count = Number(text)

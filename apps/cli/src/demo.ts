@@ -3,7 +3,7 @@ import { publicIdOf } from '@ascribe/identity'
 import { createOrganization, findOrganization, listCredentials } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import type { Context } from './context.ts'
-import { createKey } from './commands/keys.ts'
+import { createKey } from './make-key.ts'
 
 /** The organization that `ascribe up` makes for a newcomer, and its keys. */
 export type Demo = {
@@ -36,8 +36,9 @@ export async function demoOf(context: Pick<Context, 'config' | 'dir'>, db: Datab
 
 /** Whether the organization is in this ledger and both of its keys still work. */
 async function isInForce(db: Database, { organization, key, billing_key: billingKey }: Demo): Promise<boolean> {
-  const active = (await listCredentials(db, { organizationId: organization.id })).filter(({ revokedAt }) => revokedAt === undefined)
-  const publicIds = new Set(active.map(({ publicId }) => publicId))
+  const active = (await listCredentials(db, { organizationId: organization.id })).filter(({ state }) => state === 'active')
+  const living = active.flatMap(({ secrets }) => secrets).filter(({ endsAt = Infinity }) => endsAt > Date.now())
+  const publicIds = new Set(living.map(({ publicId }) => publicId))
   return [key, billingKey].every((each) => publicIds.has(publicIdOf(each) ?? ''))
 }
 

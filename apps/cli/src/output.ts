@@ -6,6 +6,8 @@ export type Output = {
   readonly json: boolean
   /** Whether a person sees the result as it comes. */
   readonly terminal: boolean
+  /** A piece of the result as it is; resolves once there is room for more. */
+  readonly write: (text: string) => Promise<void>
   /** One line of the result. */
   readonly line: (text: string) => void
   /** The result as one JSON line (`--json`). */
@@ -38,6 +40,13 @@ export function createOutput(options: OutputOptions): Output {
     json,
     terminal: stdout.isTTY === true,
     style,
+    async write(text) {
+      // Once a write has failed there is nobody to write for.
+      if (stdout.destroyed || stdout.write(text)) return
+      await new Promise<void>((resolve) => {
+        stdout.once('drain', resolve).once('close', resolve)
+      })
+    },
     line,
     value: (value) => line(JSON.stringify(value)),
     table: (columns, rows) => {

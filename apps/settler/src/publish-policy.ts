@@ -3,20 +3,21 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { writePolicyFile } from '@ascribe/identity'
 import { AssertionError, toAscribeError } from '@ascribe/kit'
 import type { Logger, TryLock } from '@ascribe/kit'
-import { POLICY_CHANNEL, readPolicySnapshot } from '@ascribe/ledger'
+import type { PolicySnapshot } from '@ascribe/identity'
+import { POLICY_CHANNEL, advancePolicy, readPolicySnapshot, readPolicyVersion } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { pause } from './pause.ts'
 
 const TURNS = 50
 const TURN_MS = 20
-/** Between two looks that nobody asked for: a notice may be missed, behind a connection pooler each one is. */
-const LOOK_MS_MIN = 400
-const LOOK_MS_MAX = 5000
-/** Such looks take a twentieth of the time, unless there are very many keys. */
-const LOOK_SHARE = 20
+/**
+ * Between two looks that nobody asked for: a notice may be missed (behind a connection pooler each one is), and what was planned begins
+ * without one. A look costs two rows.
+ */
+const LOOK_MS = 400
 
 /**
- * Puts what gateways must know on disk, unless it is there already. Gives the version that was read.
+ * Puts what gateways must know on disk, unless it is there already; what was planned and is due begins first. Gives the version that was read.
  * Another writer's turn is waited for, up to a second; then that one's word stands, and the next call mends it.
  */
 export async function publishPolicy(db: Database, path: string, tryLock: TryLock): Promise<number> {
@@ -37,10 +38,14 @@ export function createPolicyPublisher(deps: {
 }): PolicyPublisher {
   const { db, policy, tryLock } = deps
   let published: string | undefined
+  let known: PolicySnapshot | undefined
 
   async function publish(): Promise<number> {
-    const snapshot = await readPolicySnapshot(db)
-    if (published !== undefined && published === stampOf(policy, snapshot.version)) return snapshot.version
+    const { version, isDue } = await readPolicyVersion(db)
+    if (isDue) await advancePolicy(db)
+    else if (published !== undefined && published === stampOf(policy, version)) return version
+    const snapshot = await readPolicySnapshot(db, { ...(known !== undefined && { known }) })
+    known = snapshot
     for (let turn = 0; turn < TURNS; turn += 1) {
       if (writePolicyFile(policy, snapshot, tryLock) !== 'busy') {
         published = stampOf(policy, snapshot.version)
@@ -68,8 +73,8 @@ export function createPolicyPublisher(deps: {
       }
       const tookMs = performance.now() - startedAt
       // Many changes at once are published together: it rests for as long as it worked.
-      await pause(Math.min(tookMs, LOOK_MS_MIN), signal)
-      await pause(Math.min(Math.max(tookMs * LOOK_SHARE, LOOK_MS_MIN), LOOK_MS_MAX), signal, wake.promise)
+      await pause(Math.min(tookMs, LOOK_MS), signal)
+      await pause(LOOK_MS, signal, wake.promise)
     }
   }
 

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { createCredential, createOrganization, readPolicySnapshot, revokeCredential } from '@ascribe/ledger'
+import { readPolicyFile } from '@ascribe/identity'
+import type { PolicySnapshot } from '@ascribe/identity'
+import { bumpPolicy, createCredential, createOrganization, mapAuthId, readPolicySnapshot, revokeCredential } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { tryLock } from '@ascribe/service'
 import { publishPolicy } from '../src/index.ts'
+import { createPolicyPublisher } from '../src/publish-policy.ts'
 import { inBackground, openBench, readJson, until } from './support.ts'
 import type { Bench } from './support.ts'
 
@@ -19,15 +22,28 @@ async function createKey(db: Database): Promise<string> {
 }
 
 async function isPublished(bench: Bench): Promise<boolean> {
-  return (await readFile(bench.policy, 'utf8').catch(() => '')) === JSON.stringify(await readPolicySnapshot(bench.db))
+  return JSON.stringify(readOrNothing(bench.policy)) === JSON.stringify(await readPolicySnapshot(bench.db))
 }
 
-/** The same database, and how often its keys have been read; with `deaf`, no notice ever comes. */
-function counting(db: Database, { deaf = false } = {}): Database & { readonly reads: () => number } {
-  let reads = 0
+function readOrNothing(path: string): PolicySnapshot | undefined {
+  try {
+    return readPolicyFile(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** The same database, how often its version has been looked at, and its keys read; with `deaf`, no notice ever comes. */
+function counting(db: Database, { deaf = false } = {}): Database & { readonly looks: () => number; readonly reads: () => number } {
+  let [looks, reads] = [0, 0]
   return {
     ...db,
+    looks: () => looks,
     reads: () => reads,
+    query: (text, values) => {
+      if (text.includes('from policy_version')) looks += 1
+      return db.query(text, values)
+    },
     transaction: (fn, options) => {
       if (options?.readOnly === true) reads += 1
       return db.transaction(fn, options)
@@ -62,8 +78,9 @@ test('run() puts the policy back when the file is lost or spoilt, and leaves it 
   await using _running = inBackground(bench.settler({ db }))
   await until('the policy is published', () => isPublished(bench))
   const { ino, mtimeMs } = await stat(bench.policy)
-  const reads = db.reads()
-  await until('it was looked at again, twice', () => db.reads() >= reads + 2)
+  const [looks, reads] = [db.looks(), db.reads()]
+  await until('it was looked at again, twice', () => db.looks() >= looks + 2)
+  assert.equal(db.reads(), reads, 'keys are not read while the version stays')
   const after = await stat(bench.policy)
   assert.deepEqual([after.ino, after.mtimeMs], [ino, mtimeMs])
   await rm(bench.policy)
@@ -75,7 +92,8 @@ test('run() puts the policy back when the file is lost or spoilt, and leaves it 
 test('publishPolicy() never puts an older policy in the place of a newer one', async () => {
   await using bench = await openBench()
   await createKey(bench.db)
-  const newer = JSON.stringify({ ...(await readPolicySnapshot(bench.db)), version: 1_000_000, keys: [] })
+  const { ledger } = await readPolicySnapshot(bench.db)
+  const newer = JSON.stringify({ ledger, version: 1_000_000, keys: [] })
   await writeFile(bench.policy, newer)
   await publishPolicy(bench.db, bench.policy, tryLock)
   await bench.settler().pass()
@@ -97,22 +115,28 @@ test('publishPolicy() waits for the turn of another writer', async () => {
   assert.deepEqual(await readJson(bench.policy), { ...(await readPolicySnapshot(bench.db)), version })
 })
 
-test('publishPolicy() reads keys by the notice when there are many, not by the clock', async () => {
+test('run() makes a planned mapping take effect when its time has come, though nobody changes anything then', async () => {
   await using bench = await openBench()
-  const slow = counting(bench.db)
-  const db: Database = {
-    ...slow,
-    async transaction(fn, options) {
-      const result = await slow.transaction(fn, options)
-      // As with very many keys: reading takes its time, so that the next look is seconds away.
-      if (options?.readOnly === true) await new Promise((resolve) => setTimeout(resolve, 60))
-      return result
-    },
-  }
-  await using _running = inBackground(bench.settler({ db }))
+  const authId = await createKey(bench.db)
+  const { id: organizationId } = await createOrganization(bench.db, { name: 'Later' })
+  await using _running = inBackground(bench.settler({ db: counting(bench.db, { deaf: true }) }))
   await until('the first policy is published', () => isPublished(bench))
+  const from = Date.now() + 1_500
+  await mapAuthId(bench.db, { authId, organizationId, from })
+  const owner = (): string | undefined => readOrNothing(bench.policy)?.keys.find((key) => key.authId === authId)?.organizationId
+  await until('it is planned', () => isPublished(bench))
+  assert.notEqual(owner(), organizationId, 'not before its time')
+  await until('it has begun', () => owner() === organizationId)
+  assert.ok(Date.now() >= from)
+})
+
+test('publish() reads only the keys again that changed: a change of something else leaves them', async () => {
+  await using bench = await openBench()
   await createKey(bench.db)
-  const reads = slow.reads()
-  await until('the change is published', () => isPublished(bench))
-  assert(slow.reads() <= reads + 2, `${slow.reads() - reads} reads`)
+  const publisher = createPolicyPublisher({ db: bench.db, policy: bench.policy, tryLock })
+  const first = await publisher.publish()
+  await bench.db.transaction((tx) => bumpPolicy(tx, { keys: false }))
+  assert.equal(await publisher.publish(), first + 1)
+  const snapshot = readPolicyFile(bench.policy)
+  assert.deepEqual([snapshot?.version, snapshot?.keysVersion, snapshot?.keys.length], [first + 1, first, 1])
 })

@@ -69,7 +69,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'parents of organizations are changed in read committed' using errcode = 'invalid_transaction_state';
   end if;
-  perform pg_advisory_xact_lock((x'61736372'::bigint << 32) | 3);
+  perform pg_advisory_xact_lock((x'61736372'::bigint << 32) | 4);
   if exists (
     with recursive above (organization_id, since, until) as (
       select new.parent_id, new.valid_from, coalesce(
@@ -202,6 +202,9 @@ create trigger credential_secret_end_kept before update or delete on credential_
   for each row execute function refuse_row_change();
 
 insert into credential_secret (public_id, auth_id, hmac, created_at) select public_id, auth_id, hmac, created_at from credential;
+
+-- Pages of streamCredentials() in order.
+create index credential_created on credential (created_at, auth_id collate "C");
 
 -- The columns public_id and hmac of credential are its first secret, for programs of the version before; they go in a later release.
 create function begin_credential() returns trigger language plpgsql as $$

@@ -2,13 +2,25 @@ export { LedgerInputError } from './errors.ts'
 export { ledgerMigrations, migrateLedger, pendingLedgerMigrations } from './schema.ts'
 export type { Start } from './instants.ts'
 
-export { createOrganization, findOrganization, listOrganizations } from './organizations.ts'
-export type { Organization } from './organizations.ts'
-export { createCredential, findCredentialByPublicId, listCredentials, revokeCredential } from './credentials.ts'
-export type { CreateCredentialOutcome, Credential, NewCredential } from './credentials.ts'
+export {
+  createOrganization,
+  findOrganization,
+  listOrganizations,
+  moveOrganization,
+  renameOrganization,
+  streamOrganizations,
+} from './organizations.ts'
+export type { MoveOutcome, NewOrganization, Organization, OrganizationFilter } from './organizations.ts'
+export { createCredential, findCredentialByPublicId, revokeCredential } from './credentials.ts'
+export type { CreateCredentialOutcome, CredentialProof, CredentialState, NewCredential, NewSecret } from './credentials.ts'
+export { listCredentials, streamCredentials } from './directory/list-credentials.ts'
+export type { Credential, CredentialFilter, CredentialSecret } from './directory/list-credentials.ts'
+export { revokeSecret, rotateCredential } from './directory/secrets.ts'
+export type { RotateOutcome, Rotation, SecretEndCause } from './directory/secrets.ts'
 export { mapAuthId } from './mappings.ts'
 export type { MapOutcome, NewMapping } from './mappings.ts'
-export { POLICY_CHANNEL, readPolicySnapshot } from './policy.ts'
+export { POLICY_CHANNEL, advancePolicy, bumpPolicy, readPolicySnapshot, readPolicyVersion } from './policy.ts'
+export type { PolicyChange, PolicyVersion } from './policy.ts'
 
 export { USAGE_CHANNEL, ingestBatch, ingestBatches } from './ingest.ts'
 export type { Batch, Delivery, IngestSummary } from './ingest.ts'
@@ -24,6 +36,8 @@ export type { EventRule, MeterRule } from './event-rules.ts'
 export { ingestCloudEvents } from './ingest-cloud-events.ts'
 export type { CloudEventFault, CloudEventOutcome, CloudEventsResult } from './ingest-cloud-events.ts'
 export type { EventSender } from './event-subjects.ts'
+export { listForeignEvents } from './list-foreign-events.ts'
+export type { StoredEvent } from './list-foreign-events.ts'
 
 export { amendIn, amendRecord, voidIn, voidRecords } from './record-acts.ts'
 export type { ActAuthor, Amendment, AmendOutcome, VoidOutcome } from './record-acts.ts'

@@ -1,7 +1,10 @@
-import type { Database, Queryable } from '@ascribe/postgres'
+import type { Database } from '@ascribe/postgres'
 import { isUuid } from '@ascribe/units'
+import type { Instant } from '@ascribe/units'
+import { groupElsewhere } from './directory/group-owner.ts'
+import { checkId } from './directory/ids.ts'
+import { planMappings, writeMappings } from './directory/write-mappings.ts'
 import { LedgerInputError } from './errors.ts'
-import { sqlInstant, startOf } from './instants.ts'
 import type { Start } from './instants.ts'
 import { lockRating } from './locks.ts'
 import { bumpPolicy } from './policy.ts'
@@ -9,91 +12,59 @@ import { bumpPolicy } from './policy.ts'
 export type NewMapping = {
   readonly authId: string
   readonly organizationId: string
-  /** Who uses it, as the directory knows it. */
+  /** Who uses it, as the directory knows it, and in which group of the organization. */
   readonly userId?: string
+  readonly groupId?: string
   /**
    * From which instant of usage on, until the next mapping of the auth id. Default: the beginning of time when the auth id
    * has no mapping yet, so that what is held for it rates itself; else now.
    */
   readonly from?: Start
+  /** Up to which instant; what held there goes on from it. Default: until the next mapping. */
+  readonly to?: Instant
+  /** Overrule what was said for the same instants, by newer rows; what they overrule stays readable. Default false: a conflict. */
+  readonly correct?: boolean
+  readonly recordedBy?: string
 }
 
 /**
  * - `mapped`: from `from` on; the `hours` of usage that it touches will be rated again.
- * - `unchanged`: that is already so at `from`.
- * - `conflict`: another mapping begins at exactly `from`; nothing was changed, because a mapping is never overwritten.
+ * - `unchanged`: that is already so.
+ * - `conflict`: another mapping begins at exactly `from`, or before `to`; nothing was changed, since nobody asked for a correction.
+ * - `group_elsewhere`: the group is of another organization.
  */
 export type MapOutcome =
   | { readonly kind: 'mapped'; readonly from: Start; readonly hours: number }
   | { readonly kind: 'unchanged'; readonly from: Start }
   | { readonly kind: 'conflict'; readonly from: Start; readonly organizationId: string }
+  | { readonly kind: 'group_elsewhere'; readonly organizationId: string }
   | { readonly kind: 'unknown_organization' }
 
-/** The longest auth id that can be mapped, in bytes of UTF-8: an index entry holds no more than about 2700. */
-const AUTH_ID_BYTES_MAX = 1024
-
-/** The mapping in force at an instant. */
-type MappingRow = { readonly valid_from: number; readonly organization_id: string; readonly user_id: string | null }
-
 /**
- * Says to which organization (and user) usage of an auth id belongs. Any auth id: one of a trusted peer or one of our keys.
+ * Says to which organization (and user, and group) usage of an auth id belongs. Any auth id: one of a trusted peer or one of our keys.
  * Waits until the rater is between two hours. @throws {LedgerInputError}
  */
 export async function mapAuthId(db: Database, input: NewMapping): Promise<MapOutcome> {
-  const { authId, organizationId, userId = null } = input
-  if (authId === '' || authId.includes('\0') || Buffer.byteLength(authId) > AUTH_ID_BYTES_MAX) {
-    throw new LedgerInputError(`Cannot map the auth id: it is empty, holds NUL or has more than ${AUTH_ID_BYTES_MAX} bytes`)
-  }
+  const { authId, organizationId, userId = null, groupId = null, from, to, correct = false, recordedBy } = input
+  checkId('auth id', authId)
+  if (userId !== null) checkId('user id', userId)
+  if (groupId !== null) checkId('group id', groupId)
+  if (to !== undefined && from === undefined) throw new LedgerInputError('Cannot map the auth id: an end needs a beginning')
+  if (typeof from === 'number' && to !== undefined && to <= from)
+    throw new LedgerInputError('Cannot map the auth id: its period ends before it begins')
   if (!isUuid(organizationId)) return { kind: 'unknown_organization' }
   return db.transaction(async (tx) => {
     await lockRating(tx)
     const organization = await tx.query('select from organization where organization_id = $1::uuid', [organizationId])
     if (organization.rowCount === 0) return { kind: 'unknown_organization' }
-    const from = input.from ?? (await defaultStart(tx, authId))
-    const current = await mappingAt(tx, authId, from)
-    if (current?.organization_id === organizationId && current.user_id === userId) return { kind: 'unchanged', from }
-    if (current !== undefined && startOf(current.valid_from) === from) {
-      return { kind: 'conflict', from, organizationId: current.organization_id }
-    }
-    await tx.query(
-      'insert into auth_mapping (auth_id, valid_from, organization_id, user_id) values ($1::text, $2::timestamptz, $3::uuid, $4::text)',
-      [authId, sqlInstant(from), organizationId, userId],
-    )
-    const hours = await markHoursOf(tx, authId, from)
-    await bumpPolicy(tx)
-    return { kind: 'mapped', from, hours }
+    const elsewhere = groupId === null ? undefined : await groupElsewhere(tx, groupId, organizationId)
+    if (elsewhere !== undefined) return { kind: 'group_elsewhere', organizationId: elsewhere }
+    const [plan] = await planMappings(tx, [{ authId, organizationId, userId, groupId, from, to }])
+    if (plan === undefined) throw new Error('a wanted mapping has no plan')
+    if (plan.rows.length === 0) return { kind: 'unchanged', from: plan.from }
+    if (plan.corrects && !correct) return { kind: 'conflict', from: plan.from, organizationId: plan.organizationBefore ?? '' }
+    const { hours, dueAt } = await writeMappings(tx, [plan], { recordedBy })
+    await bumpPolicy(tx, { dueAt })
+    return { kind: 'mapped', from: plan.from, hours }
   })
-}
-
-async function defaultStart(tx: Queryable, authId: string): Promise<Start> {
-  // The clock, not now(): that is when the transaction began, which may have been before another mapping was committed.
-  const { rows } = await tx.query<{ at: number }>(
-    `select case when exists (select from auth_mapping where auth_id = $1::text)
-       then date_trunc('milliseconds', clock_timestamp()) else '-infinity' end as at`,
-    [authId],
-  )
-  return startOf(rows[0]?.at ?? -Infinity)
-}
-
-async function mappingAt(tx: Queryable, authId: string, at: Start): Promise<MappingRow | undefined> {
-  const { rows } = await tx.query<MappingRow>(
-    `select valid_from, organization_id, user_id from auth_mapping
-     where auth_id = $1::text and valid_from <= $2::timestamptz order by valid_from desc limit 1`,
-    [authId, sqlInstant(at)],
-  )
-  return rows[0]
-}
-
-/** Marks the rated hours that a new mapping touches; what is not rated yet is dirty anyway. Every record of a rated hour is in `usage_hour`. */
-async function markHoursOf(tx: Queryable, authId: string, from: Start): Promise<number> {
-  const marked = await tx.query(
-    `insert into dirty_hour (hour)
-     select distinct hour from usage_hour
-     where hashtextextended(auth_id, 0) = hashtextextended($1::text, 0) and auth_id = $1::text
-       and last_instant >= $2::timestamptz
-       and first_instant < coalesce(
-         (select min(valid_from) from auth_mapping where auth_id = $1::text and valid_from > $2::timestamptz), 'infinity')`,
-    [authId, sqlInstant(from)],
-  )
-  return marked.rowCount
 }

@@ -59,11 +59,23 @@ test('createCredential() belongs to its organization from the beginning, and say
   const [credential, ...more] = await listCredentials(db, { organizationId: acme.id })
   assert(credential !== undefined)
   assert.deepEqual(more, [])
-  const { createdAt, ...rest } = credential
-  assert.deepEqual(rest, { authId, publicId: 'p1', name: 'laptop', scopes: ['inference', 'billing:read'], organizationId: acme.id })
+  const { createdAt, secrets, ...rest } = credential
+  assert.deepEqual(rest, {
+    authId,
+    publicId: 'p1',
+    name: 'laptop',
+    scopes: ['inference', 'billing:read'],
+    organizationId: acme.id,
+    state: 'active',
+  })
+  assert.deepEqual(
+    secrets.map(({ publicId }) => publicId),
+    ['p1'],
+  )
   assert.ok(Math.abs(createdAt - Date.now()) < HOUR)
   assert.equal((await listCredentials(db)).length, 2)
-  assert.deepEqual(await findCredentialByPublicId(db, 'p1'), { ...credential, hmac: 'hmac of p1' })
+  const proof = { authId, scopes: ['inference', 'billing:read'], organizationId: acme.id, state: 'active', hmac: 'hmac of p1' }
+  assert.deepEqual(await findCredentialByPublicId(db, 'p1'), proof)
   assert.equal(await findCredentialByPublicId(db, 'p9'), undefined)
   const { rows } = await db.query('select valid_from from auth_mapping where auth_id = $1', [authId])
   assert.deepEqual(rows, [{ valid_from: -Infinity }])
