@@ -6,11 +6,12 @@ import type { Route } from './routes.ts'
 const WITHHELD = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
 const REWRITTEN = new Set(['host', 'content-length', 'accept-encoding', 'x-request-id', 'expect'])
 
-/** Whether a name of this length and first letter may be one of those: most are not, and need no lower-case copy to be looked up. */
-const MAY_BE_SPECIAL = new Set([...WITHHELD, ...REWRITTEN].map(shapeOf))
+/** 1 for each length and first letter that one of those has: most names are told apart by them, without a lower-case copy. */
+const MAY_BE_SPECIAL = new Uint8Array(1024)
+for (const name of [...WITHHELD, ...REWRITTEN]) MAY_BE_SPECIAL[shapeOf(name)] = 1
 
 function shapeOf(name: string): number {
-  return (name.length << 8) | (name.charCodeAt(0) | 0x20)
+  return ((name.length & 31) << 5) | (name.charCodeAt(0) & 31)
 }
 
 export type UpstreamHeadersOptions = {
@@ -39,7 +40,7 @@ export function upstreamHeaders(client: readonly string[], options: UpstreamHead
     const sent = endToEnd[index] ?? ''
     // Many a server behind us reads X_Saturn_Auth_Id as X-Saturn-Auth-Id.
     const isIdentity = hasPrefixLoosely(sent, identityPrefix)
-    if (isIdentity || MAY_BE_SPECIAL.has(shapeOf(sent)) || sent.length === secretHeader?.length) {
+    if (isIdentity || MAY_BE_SPECIAL[shapeOf(sent)] === 1 || sent.length === secretHeader?.length) {
       const name = sent.toLowerCase()
       if (REWRITTEN.has(name) || name === secretHeader) continue
       if (isIdentity && !isIdentityTrusted) continue

@@ -47,21 +47,23 @@ const words = new Int32Array(4)
 const DIGITS = Int8Array.from({ length: 256 }, (_, code) => '0123456789abcdef'.indexOf(String.fromCharCode(code)))
 const HYPHEN = 0x2d
 
+/** The bytes of a text, to look at them one by one: of a text that was put together, each look at a character takes a call. */
+const scratch = Buffer.alloc(UUID_LENGTH)
+
 /** Reads the text of a UUID in canonical lower-case form into {@link words}; false: it is none. */
 function readUuid(id: string): boolean {
-  if (id.length !== UUID_LENGTH) return false
+  // As UTF-8: a character that is no digit shows as bytes that are none.
+  if (id.length !== UUID_LENGTH || scratch.write(id, 'utf8') !== UUID_LENGTH) return false
   let at = 0
   for (let index = 0; index < 4; index += 1) {
     let word = 0
     for (let digits = 0; digits < 8; digits += 1) {
-      let code = id.charCodeAt(at)
       // Hyphens stand before the digits 8, 12, 16 and 20.
       if (at === 8 || at === 13 || at === 18 || at === 23) {
-        if (code !== HYPHEN) return false
+        if (scratch[at] !== HYPHEN) return false
         at += 1
-        code = id.charCodeAt(at)
       }
-      const digit = DIGITS[code] ?? -1
+      const digit = DIGITS[scratch[at] as number] as number
       if (digit < 0) return false
       word = (word << 4) | digit
       at += 1
