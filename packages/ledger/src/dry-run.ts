@@ -6,7 +6,7 @@ import { sqlInstant } from './instants.ts'
 import { createBookShelf, readDatedBooks } from './price-versions.ts'
 import type { BookShelf, DatedBook } from './price-versions.ts'
 import { ratePeriod } from './rate.ts'
-import { parseMonth } from './statement.ts'
+import { parseMonth } from './parse-month.ts'
 
 /** What a month of one organization comes to, as it is charged and as it would be. */
 export type DryRunRow = {

@@ -4,7 +4,7 @@ import type { LedgerRecord } from './event-json.ts'
 import { instantOfRecord, streamEvents } from './events.ts'
 import { sqlInstant } from './instants.ts'
 import { createRecount } from './recount.ts'
-import { parseMonth } from './statement.ts'
+import { parseMonth } from './parse-month.ts'
 
 export type LineQuery = {
   readonly organizationId: string

@@ -11,12 +11,41 @@ const DIRECTORY = 4n
 const lockId = (object: bigint): bigint => (CLASS << 32n) | object
 
 /**
- * Makes the caller, until its transaction ends, the only one that rates or changes what rating reads (mappings, prices).
- * A rater therefore never works with a directory that changes under it, and whoever changes it sees every hour that was
- * rated before. Take it first; in `read committed`, so that the statements after it see what its last holder committed.
+ * Makes the caller, until its transaction ends, the only one that changes what rating reads (mappings, prices, which months are closed),
+ * while nobody rates. A rater therefore never works with a directory that changes under it, and whoever changes it sees every hour
+ * that was rated before. Take it first; in `read committed`, so that the statements after it see what its last holder committed.
  */
 export async function lockRating(tx: Queryable): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1::bigint)', [lockId(RATING)])
+}
+
+/** Says that this transaction rates: it excludes {@link lockRating}, and no other rater. Take it first, then the hours or the month. */
+export async function lockRatingShared(tx: Queryable): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock_shared($1::bigint)', [lockId(RATING)])
+}
+
+// What one rater has for itself: an hour, or the lines of a month. Pairs of numbers are apart from single ones: "asch" and "ascm" in ASCII.
+const HOUR_CLASS = 0x61736368
+const MONTH_CLASS = 0x6173636d
+const HOUR_MS = 3_600_000
+
+/**
+ * Makes the caller, until its transaction ends, the only one that rates an hour. `false`: another one does, and `wait` was not wanted.
+ * A transaction takes one hour only, so that no two wait for each other.
+ */
+export async function lockHour(tx: Queryable, hour: number, { wait }: { readonly wait: boolean }): Promise<boolean> {
+  const key = [HOUR_CLASS, Math.floor(hour / HOUR_MS)]
+  if (wait) {
+    await tx.query('select pg_advisory_xact_lock($1::integer, $2::integer)', key)
+    return true
+  }
+  const { rows } = await tx.query<{ locked: boolean }>('select pg_try_advisory_xact_lock($1::integer, $2::integer) as locked', key)
+  return rows[0]?.locked === true
+}
+
+/** Makes the caller, until its transaction ends, the only one that corrects the lines of a closed month, `2026-11`. Waits. */
+export async function lockMonth(tx: Queryable, month: string): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1::integer, $2::integer)', [MONTH_CLASS, Number(month.replace('-', ''))])
 }
 
 /**

@@ -1,15 +1,24 @@
-import { parsePriceBook } from '@ascribe/rating'
+import { parsePriceBook, versionAt } from '@ascribe/rating'
 import type { Dated, PriceBook } from '@ascribe/rating'
-import type { Queryable } from '@ascribe/postgres'
+import type { Database, Queryable } from '@ascribe/postgres'
 import type { Currency, Instant } from '@ascribe/units'
 import { startOf } from './instants.ts'
 import type { Start } from './instants.ts'
 
-/** One applied price book. It never changes; it is in force until the next version of its currency. */
+/**
+ * - `full`: in force until the next full version of its currency.
+ * - `supplement`: in [effectiveFrom, effectiveUntil), and only for what no full version and no earlier supplement prices there.
+ */
+export type PriceVersionKind = 'full' | 'supplement'
+
+/** One applied price book. It never changes. */
 export type PriceVersion = {
   readonly sequence: number
+  readonly kind: PriceVersionKind
   readonly currency: Currency
   readonly effectiveFrom: Start
+  /** Of a supplement. */
+  readonly effectiveUntil?: Instant
   /** Hex SHA-256 of the file's bytes. */
   readonly sha256: string
   readonly file: string
@@ -19,10 +28,17 @@ export type PriceVersion = {
 }
 
 /** What the rater needs of a version. `effectiveFrom` is `-Infinity` for the beginning of time. */
-export type DatedBook = Dated & { readonly currency: Currency; readonly sha256: string }
+export type DatedBook = Dated & {
+  readonly currency: Currency
+  readonly sha256: string
+  /** Where it ends, of a supplement; a full version has none. */
+  readonly until?: Instant
+}
 
 type VersionRow = {
   readonly sequence: number
+  readonly kind: PriceVersionKind
+  readonly effective_until: number | null
   readonly currency: string
   readonly effective_from: number
   readonly sha256: string
@@ -36,12 +52,14 @@ const TEXT = new TextDecoder()
 /** Every price version, in the order in which they were applied. */
 export async function listPriceVersions(db: Queryable): Promise<readonly PriceVersion[]> {
   const { rows } = await db.query<VersionRow>(
-    'select sequence, currency, effective_from, sha256, file, applied_at, applied_by from price_version order by sequence',
+    'select sequence, kind, currency, effective_from, effective_until, sha256, file, applied_at, applied_by from price_version order by sequence',
   )
   return rows.map((row) => ({
     sequence: row.sequence,
+    kind: row.kind,
     currency: row.currency,
     effectiveFrom: startOf(row.effective_from),
+    ...(row.effective_until !== null && { effectiveUntil: row.effective_until }),
     sha256: row.sha256,
     file: row.file,
     appliedAt: row.applied_at,
@@ -64,10 +82,32 @@ export async function readPriceVersion(
   return { text, book: parsePriceBook(text, { file: row.file }) }
 }
 
-/** All versions of all currencies, without their text. */
+/** All versions of all currencies, without their text, in the order in which they were applied. */
 export async function readDatedBooks(db: Queryable): Promise<readonly DatedBook[]> {
-  const { rows } = await db.query<VersionRow>('select sequence, currency, effective_from, sha256 from price_version order by sequence')
-  return rows.map((row) => ({ sequence: row.sequence, effectiveFrom: row.effective_from, currency: row.currency, sha256: row.sha256 }))
+  const { rows } = await db.query<VersionRow>(
+    'select sequence, currency, effective_from, effective_until, sha256 from price_version order by sequence',
+  )
+  return rows.map((row) => ({
+    sequence: row.sequence,
+    effectiveFrom: row.effective_from,
+    currency: row.currency,
+    sha256: row.sha256,
+    ...(row.effective_until !== null && { until: row.effective_until }),
+  }))
+}
+
+/** The versions of a currency that may price something at an instant, in the order in which they are asked: the full one first. */
+export function versionsAt(
+  versions: readonly DatedBook[],
+  { currency, at }: { readonly currency: Currency; readonly at: Instant },
+): readonly DatedBook[] {
+  const own = versions.filter((version) => version.currency === currency)
+  const full = versionAt(
+    own.filter(({ until }) => until === undefined),
+    at,
+  )
+  const supplements = own.filter(({ effectiveFrom, until }) => until !== undefined && effectiveFrom <= at && at < until)
+  return [...(full === undefined ? [] : [full]), ...supplements]
 }
 
 /** Parsed books by content. A book never changes, so a shelf is never stale; it holds no more than there are versions. */
@@ -91,9 +131,19 @@ export function createBookShelf(): BookShelf {
 /** The parts of a period in which the same versions are in force, in order. */
 export function slicesOf(
   period: { readonly start: Instant; readonly end: Instant },
-  versions: readonly Dated[],
+  versions: readonly DatedBook[],
 ): readonly { readonly start: Instant; readonly end: Instant }[] {
-  const cuts = versions.map((version) => version.effectiveFrom).filter((at) => at > period.start && at < period.end)
+  const ends = versions.flatMap(({ effectiveFrom, until }) => (until === undefined ? [effectiveFrom] : [effectiveFrom, until]))
+  const cuts = ends.filter((at) => at > period.start && at < period.end)
   const starts = [period.start, ...new Set(cuts.toSorted((a, b) => a - b))]
   return starts.map((start, index) => ({ start, end: starts[index + 1] ?? period.end }))
+}
+
+const shelves = new WeakMap<Database, BookShelf>()
+
+/** The shelf of a database: for those who read again and again. It lives as long as the database is open. */
+export function shelfOf(db: Database): BookShelf {
+  const shelf = shelves.get(db) ?? createBookShelf()
+  shelves.set(db, shelf)
+  return shelf
 }

@@ -1,6 +1,7 @@
 import { priceGroup, resolvePrice } from '@ascribe/rating'
-import type { PriceBook } from '@ascribe/rating'
+import type { PriceBook, PriceKey } from '@ascribe/rating'
 import type { Currency, Instant, Nano, Quantity, Rate } from '@ascribe/units'
+import type { RecordsDigest } from './records-digest.ts'
 import type { UsageGroup } from './usage-group.ts'
 
 /** What became of a record when its hour was rated; every record has exactly one. See the table usage_hour. */
@@ -13,6 +14,7 @@ export type UsageRow = {
   readonly claimedOrganizationId: string | null
   readonly authId: string
   readonly userId: string | null
+  readonly groupId: string | null
   readonly resourceId: string
   readonly model: string | null
   readonly baseModel: string | null
@@ -23,36 +25,49 @@ export type UsageRow = {
   readonly lastInstant: Instant
 }
 
-/** One row of charge, but for its hour. */
-export type ChargeRow = {
+/** A charged quantity of one meter in an hour. */
+type ChargedQuantity = {
   readonly organizationId: string
   readonly authId: string
   readonly userId: string | null
+  readonly groupId: string | null
   readonly resourceId: string
   readonly model: string
   readonly baseModel: string | null
   readonly meter: string
   readonly priceSequence: number
-  readonly rate: Rate
   readonly quantity: Quantity
-  readonly amount: Nano
   readonly recordCount: bigint
+  readonly digest: RecordsDigest
 }
 
-/** The book in force for a currency, and which version it is. */
+/** One row of charge, but for its hour. */
+export type ChargeRow = ChargedQuantity & { readonly rate: Rate; readonly amount: Nano }
+
+/** One row of period_quantity, but for its hour: what it costs only the total of the month says. */
+export type PeriodQuantityRow = ChargedQuantity
+
+/** A book that may price something, and which version it is. */
 export type BookInForce = { readonly sequence: number; readonly book: PriceBook }
 
-export type RatedUsage = { readonly usage: readonly UsageRow[]; readonly charges: readonly ChargeRow[] }
+/** By currency, in the order in which they are asked. */
+export type BooksInForce = ReadonlyMap<Currency, readonly BookInForce[]>
+
+export type RatedUsage = {
+  readonly usage: readonly UsageRow[]
+  readonly charges: readonly ChargeRow[]
+  readonly period: readonly PeriodQuantityRow[]
+}
 
 type Charged = {
   readonly row: UsageRow
   readonly book: PriceBook
-  readonly quantities: Map<string, { quantity: Quantity; recordCount: bigint }>
+  readonly quantities: Map<string, { quantity: Quantity; recordCount: bigint; digest: RecordsDigest }>
 }
 
 /** Collects the groups of one hour, whose slices may have different books, and gives its rows. */
 export type HourRating = {
-  add(group: UsageGroup, books: ReadonlyMap<Currency, BookInForce>): void
+  add(group: UsageGroup, books: BooksInForce): void
   rows(): RatedUsage
 }
 
@@ -67,13 +82,14 @@ export function createHourRating(): HourRating {
     usage.set(key, before === undefined ? row : merged(before, row))
   }
 
-  function charge(row: UsageRow, book: PriceBook): void {
+  function charge(row: UsageRow, book: PriceBook, digest: RecordsDigest): void {
     const entry = charged.getOrInsertComputed(identityOf(row), () => ({ row, book, quantities: new Map() }))
     for (const [meter, quantity] of Object.entries(row.meters)) {
       const before = entry.quantities.get(meter)
       entry.quantities.set(meter, {
         quantity: (before?.quantity ?? 0n) + quantity,
         recordCount: (before?.recordCount ?? 0n) + row.recordCount,
+        digest: (before?.digest ?? 0n) ^ digest,
       })
     }
   }
@@ -82,18 +98,23 @@ export function createHourRating(): HourRating {
     add(group, books) {
       const { row, book } = fateOf(group, books)
       count(row)
-      if (book !== undefined) charge(row, book)
+      if (book !== undefined) charge(row, book, group.digest)
     },
-    rows: () => ({
-      usage: sortedBy([...usage.entries()]),
-      charges: sortedBy([...charged.entries()]).flatMap(chargesOf),
-    }),
+    rows: () => {
+      const priced = sortedBy([...charged.entries()]).map(chargesOf)
+      return {
+        usage: sortedBy([...usage.entries()]),
+        charges: priced.flatMap(({ charges }) => charges),
+        period: priced.flatMap(({ period }) => period),
+      }
+    },
   }
 }
 
 /** What rows of charge and usage_hour have in common. */
 function identityOf(row: UsageRow): string {
-  return JSON.stringify([row.organizationId, row.authId, row.userId, row.resourceId, row.model, row.baseModel, row.priceSequence])
+  const { organizationId, authId, userId, groupId, resourceId, model, baseModel, priceSequence } = row
+  return JSON.stringify([organizationId, authId, userId, groupId, resourceId, model, baseModel, priceSequence])
 }
 
 function sortedBy<Value>(entries: [string, Value][]): Value[] {
@@ -114,21 +135,19 @@ function merged(a: UsageRow, b: UsageRow): UsageRow {
  * Decides, in this order: a failed request without quantities is free; then whose it is; then whether anybody knows how much it
  * was; then whether it was anything; then whether all of it has a price. A record is charged whole or held whole.
  */
-function fateOf(group: UsageGroup, books: ReadonlyMap<Currency, BookInForce>): { readonly row: UsageRow; readonly book?: PriceBook } {
+function fateOf(group: UsageGroup, books: BooksInForce): { readonly row: UsageRow; readonly book?: PriceBook } {
   const { organizationId, currency } = group
   const isEmpty = Object.keys(group.quantities).length === 0
   if (group.failed && isEmpty) return { row: rowOf(group, 'free') }
   if (organizationId === null || currency === null || !group.claimAgrees) return { row: rowOf(group, 'unattributed') }
   if (group.unknown) return { row: rowOf(group, 'unknown') }
   if (isEmpty) return { row: rowOf(group, 'free') }
-  const inForce = books.get(currency)
   const key = keyOf(group)
-  if (inForce === undefined || priceGroup(inForce.book, { ...key, quantities: group.quantities }).kind === 'unpriced') {
-    return { row: { ...rowOf(group, 'unpriced'), baseModel: group.baseModel } }
-  }
-  const { book, sequence } = inForce
-  const decides = resolvePrice(book, key)?.via === 'base_model'
-  return { row: { ...rowOf(group, 'charged'), baseModel: decides ? group.baseModel : null, priceSequence: sequence }, book }
+  const prices = books.get(currency)?.find(({ book }) => priceGroup(book, { ...key, quantities: group.quantities }).kind === 'priced')
+  if (prices === undefined) return { row: { ...rowOf(group, 'unpriced'), baseModel: group.baseModel } }
+  const decides = resolvePrice(prices.book, key)?.via === 'base_model'
+  const row = { ...rowOf(group, 'charged'), baseModel: decides ? group.baseModel : null, priceSequence: prices.sequence }
+  return { row, book: prices.book }
 }
 
 function rowOf(group: UsageGroup, state: UsageState): UsageRow {
@@ -138,6 +157,7 @@ function rowOf(group: UsageGroup, state: UsageState): UsageRow {
     claimedOrganizationId: state === 'unattributed' ? group.claimedOrganizationId : null,
     authId: group.authId,
     userId: group.userId,
+    groupId: group.groupId,
     resourceId: group.resourceId,
     model: group.model,
     baseModel: null,
@@ -149,30 +169,25 @@ function rowOf(group: UsageGroup, state: UsageState): UsageRow {
   }
 }
 
-function keyOf({ model, baseModel }: { readonly model: string | null; readonly baseModel: string | null }): {
-  model?: string
-  baseModel?: string
-} {
-  return { ...(model === null ? {} : { model }), ...(baseModel === null ? {} : { baseModel }) }
+function keyOf(row: Pick<UsageRow, 'model' | 'baseModel' | 'organizationId'>): PriceKey {
+  return { model: row.model ?? undefined, baseModel: row.baseModel ?? undefined, organizationId: row.organizationId ?? undefined }
 }
 
 /** Prices the sum of all groups with one identity, so that an amount is rounded once. */
-function chargesOf({ row, book, quantities }: Charged): readonly ChargeRow[] {
+function chargesOf({ row, book, quantities }: Charged): Pick<RatedUsage, 'charges' | 'period'> {
   const sums = Object.fromEntries([...quantities].map(([meter, { quantity }]) => [meter, quantity]))
   const priced = priceGroup(book, { ...keyOf(row), quantities: sums })
-  const { organizationId, model, priceSequence } = row
+  const { organizationId, authId, userId, groupId, resourceId, model, baseModel, priceSequence } = row
   if (priced.kind === 'unpriced' || organizationId === null || model === null || priceSequence === null) {
     throw new Error('a group that was priced has no price for its sum')
   }
-  return priced.charges.map((charge) => ({
-    organizationId,
-    authId: row.authId,
-    userId: row.userId,
-    resourceId: row.resourceId,
-    model,
-    baseModel: row.baseModel,
-    priceSequence,
-    ...charge,
-    recordCount: quantities.get(charge.meter)?.recordCount ?? 0n,
-  }))
+  const identity = { organizationId, authId, userId, groupId, resourceId, model, baseModel, priceSequence }
+  const covers = (meter: string): { readonly recordCount: bigint; readonly digest: RecordsDigest } => {
+    const { recordCount = 0n, digest = 0n } = quantities.get(meter) ?? {}
+    return { recordCount, digest }
+  }
+  return {
+    charges: priced.charges.map((charge) => ({ ...identity, ...charge, ...covers(charge.meter) })),
+    period: priced.period.map((quantity) => ({ ...identity, ...quantity, ...covers(quantity.meter) })),
+  }
 }

@@ -1,14 +1,16 @@
 import { DatabaseError } from '@ascribe/postgres'
 import type { Database, Queryable } from '@ascribe/postgres'
-import { versionAt } from '@ascribe/rating'
-import { formatRate, hourOf } from '@ascribe/units'
+import { hourOf } from '@ascribe/units'
 import type { Currency, Instant, Period } from '@ascribe/units'
 import { sqlInstant } from './instants.ts'
-import { lockRating } from './locks.ts'
-import { createBookShelf, readDatedBooks, slicesOf } from './price-versions.ts'
+import { adjustDirtyMonths } from './adjust-months.ts'
+import { causesOf } from './causes.ts'
+import { lockHour, lockRatingShared } from './locks.ts'
+import { readDatedBooks, shelfOf, slicesOf, versionsAt } from './price-versions.ts'
 import type { BookShelf, DatedBook } from './price-versions.ts'
 import { createHourRating } from './rate-groups.ts'
-import type { BookInForce, ChargeRow, RatedUsage, UsageRow } from './rate-groups.ts'
+import type { BookInForce, BooksInForce, RatedUsage } from './rate-groups.ts'
+import { replaceHour } from './replace-hour.ts'
 import { readGroups } from './usage-group.ts'
 
 export type RateSummary = {
@@ -25,35 +27,42 @@ export type RateOptions = {
   readonly limit?: number
   /** Stops between two hours. */
   readonly signal?: AbortSignal
-  /** Keeps parsed price books from one call to the next. Default: one that lives as long as the call. */
+  /** Keeps parsed price books from one call to the next. Default: one that lives as long as the database is open. */
   readonly books?: BookShelf
 }
 
 const LIMIT = 1000
 /** A transaction that lost a race is repeated; with one rater at a time it can lose only to changes of the directory. */
 const ATTEMPTS_MAX = 5
-/** Rows sent at once; the bound on the size of a statement. */
-const ROWS_MAX = 5000
-
 /**
  * Rates the dirty hours, oldest first: groups their records, prices each at its own instant, and replaces the hour's charges and
- * held usage as a whole. One transaction an hour, and one rater at a time: another waits for its turn. The same records, mappings
- * and books give the same bytes, in whatever order they came.
+ * held usage as a whole; in a closed month it books adjustments instead. One transaction an hour. Any number of raters work at once: each
+ * hour has one at a time, and one that another is at is left to it. The same records, mappings and books give the same bytes, in
+ * whatever order they came.
  */
 export async function rateDirtyHours(db: Database, options: RateOptions = {}): Promise<RateSummary> {
-  const { limit = LIMIT, signal, books = createBookShelf() } = options
+  const { limit = LIMIT, signal, books = shelfOf(db) } = options
   // Each hour once: the current one gets new marks all the time and would keep us here for ever.
   const { rows } = await db.query<{ hour: number }>('select distinct hour from dirty_hour order by hour limit $1::integer', [limit])
   let [hours, charges] = [0, 0]
+  const busy: Instant[] = []
+  const rate = async (hour: Instant, wait: boolean): Promise<void> => {
+    const rated = await withRetries(() => rateHour(db, hour, { books, wait }))
+    if (rated === 'busy') busy.push(hour)
+    else if (rated !== 'done') [hours, charges] = [hours + 1, charges + rated]
+  }
   for (const { hour } of rows) {
     if (signal?.aborted === true) break
-    const rated = await withRetries(() => rateHour(db, hour, books))
-    if (rated === undefined) continue
-    hours += 1
-    charges += rated
+    await rate(hour, false)
   }
-  const { rowCount } = await db.query('select from dirty_hour limit 1')
-  return { hours, charges, more: rowCount > 0 }
+  // Those that another was at: it may have died, or have read before what marked them again.
+  for (const hour of busy.splice(0)) {
+    if (signal?.aborted === true) break
+    await rate(hour, true)
+  }
+  if (signal?.aborted !== true) await adjustDirtyMonths(db, { books, withRetries })
+  const left = await db.query('select from (select from dirty_hour union all select from dirty_period) d limit 1')
+  return { hours, charges, more: left.rowCount > 0 }
 }
 
 async function withRetries<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -66,16 +75,21 @@ async function withRetries<Result>(work: () => Promise<Result>): Promise<Result>
   }
 }
 
-/** Gives the number of charges; `undefined` when another rater has done the hour. */
-async function rateHour(db: Database, hour: Instant, books: BookShelf): Promise<number | undefined> {
+type RateHour = { readonly books: BookShelf; readonly wait: boolean }
+
+/** Gives the number of charges; `done` when another rater has done the hour, `busy` when one is at it. */
+async function rateHour(db: Database, hour: Instant, { books, wait }: RateHour): Promise<number | 'done' | 'busy'> {
   return db.transaction(async (tx) => {
-    await lockRating(tx)
+    await lockRatingShared(tx)
+    if (!(await lockHour(tx, hour, { wait }))) return 'busy'
     // The marks first, the records after: whatever a mark stands for was committed with it, so we see it. A mark that commits
     // later is not in the list and stays, whether or not we happened to see its records.
-    const marks = await tx.query<{ mark: bigint }>('select mark from dirty_hour where hour = $1::timestamptz', [sqlInstant(hour)])
-    if (marks.rowCount === 0) return undefined
+    const marks = await tx.query<{ mark: bigint; cause: string }>('select mark, cause from dirty_hour where hour = $1::timestamptz', [
+      sqlInstant(hour),
+    ])
+    if (marks.rowCount === 0) return 'done'
     const rated = await ratePeriod(tx, hourOf(hour), { versions: await readDatedBooks(tx), books })
-    await replaceHour(tx, hour, rated)
+    await replaceHour(tx, hour, { rated, cause: causesOf(marks.rows) })
     await tx.query('delete from dirty_hour where hour = $1::timestamptz and mark = any($2::bigint[])', [
       sqlInstant(hour),
       marks.rows.map(({ mark }) => mark),
@@ -98,91 +112,17 @@ export async function ratePeriod(
   return rating.rows()
 }
 
-/** The book of each currency that is in force at an instant. */
-async function booksAt(
-  db: Queryable,
-  at: Instant,
-  versions: readonly DatedBook[],
-  books: BookShelf,
-): Promise<ReadonlyMap<Currency, BookInForce>> {
-  const inForce = new Map<Currency, BookInForce>()
+/** The books of each currency that may price something at an instant. */
+async function booksAt(db: Queryable, at: Instant, versions: readonly DatedBook[], books: BookShelf): Promise<BooksInForce> {
+  const inForce = new Map<Currency, readonly BookInForce[]>()
   for (const currency of new Set(versions.map((version) => version.currency))) {
-    const version = versionAt(
-      versions.filter((candidate) => candidate.currency === currency),
-      at,
-    )
-    if (version !== undefined) inForce.set(currency, { sequence: version.sequence, book: await books.bookOf(db, version) })
+    const own: BookInForce[] = []
+    for (const version of versionsAt(versions, { currency, at })) {
+      own.push({ sequence: version.sequence, book: await books.bookOf(db, version) })
+    }
+    inForce.set(currency, own)
   }
   return inForce
-}
-
-const INSERT_USAGE = `
-insert into usage_hour (hour, state, organization_id, claimed_organization_id, auth_id, user_id, resource_id, model, base_model,
-  price_sequence, meters, record_count, first_instant, last_instant)
-select $1::timestamptz, state, organization_id, claimed_organization_id, auth_id, user_id, resource_id, model, base_model,
-  price_sequence, meters, record_count, first_instant, last_instant
-from json_to_recordset($2::json) as r (state text, organization_id uuid, claimed_organization_id text, auth_id text, user_id text,
-  resource_id text, model text, base_model text, price_sequence integer, meters jsonb, record_count bigint,
-  first_instant timestamptz, last_instant timestamptz)`
-
-const INSERT_CHARGES = `
-insert into charge (hour, organization_id, auth_id, user_id, resource_id, model, base_model, meter, price_sequence, rate, quantity,
-  amount_nano, record_count)
-select $1::timestamptz, organization_id, auth_id, user_id, resource_id, model, base_model, meter, price_sequence, rate, quantity,
-  amount_nano, record_count
-from json_to_recordset($2::json) as r (organization_id uuid, auth_id text, user_id text, resource_id text, model text,
-  base_model text, meter text, price_sequence integer, rate numeric, quantity numeric, amount_nano numeric, record_count bigint)`
-
-async function replaceHour(tx: Queryable, hour: Instant, rated: RatedUsage): Promise<void> {
-  const at = sqlInstant(hour)
-  await tx.query('delete from charge where hour = $1::timestamptz', [at])
-  await tx.query('delete from usage_hour where hour = $1::timestamptz', [at])
-  await insertRows(tx, { sql: INSERT_USAGE, hour: at, rows: rated.usage.map(usageJson) })
-  await insertRows(tx, { sql: INSERT_CHARGES, hour: at, rows: rated.charges.map(chargeJson) })
-}
-
-async function insertRows(
-  tx: Queryable,
-  { sql, hour, rows }: { readonly sql: string; readonly hour: string; readonly rows: readonly object[] },
-): Promise<void> {
-  for (let start = 0; start < rows.length; start += ROWS_MAX) {
-    await tx.query(sql, [hour, JSON.stringify(rows.slice(start, start + ROWS_MAX))])
-  }
-}
-
-function usageJson(row: UsageRow): object {
-  return {
-    state: row.state,
-    organization_id: row.organizationId,
-    claimed_organization_id: row.claimedOrganizationId,
-    auth_id: row.authId,
-    user_id: row.userId,
-    resource_id: row.resourceId,
-    model: row.model,
-    base_model: row.baseModel,
-    price_sequence: row.priceSequence,
-    meters: Object.fromEntries(Object.entries(row.meters).map(([meter, quantity]) => [meter, String(quantity)])),
-    record_count: String(row.recordCount),
-    first_instant: sqlInstant(row.firstInstant),
-    last_instant: sqlInstant(row.lastInstant),
-  }
-}
-
-function chargeJson(row: ChargeRow): object {
-  return {
-    organization_id: row.organizationId,
-    auth_id: row.authId,
-    user_id: row.userId,
-    resource_id: row.resourceId,
-    model: row.model,
-    base_model: row.baseModel,
-    meter: row.meter,
-    price_sequence: row.priceSequence,
-    rate: formatRate(row.rate),
-    quantity: String(row.quantity),
-    amount_nano: String(row.amount),
-    record_count: String(row.recordCount),
-  }
 }
 
 /** Marks rated hours of a period so that they will be rated again, and gives their number. Changes nothing else. */

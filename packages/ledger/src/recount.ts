@@ -1,8 +1,9 @@
 import type { Queryable } from '@ascribe/postgres'
-import { resolvePrice, versionAt } from '@ascribe/rating'
+import { resolvePrice } from '@ascribe/rating'
 import type { PriceBook, Rates } from '@ascribe/rating'
 import type { Currency, Instant, Period } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
+import { countedSql } from './counted-sql.ts'
 import { sqlInstant } from './instants.ts'
 import { createBookShelf, readDatedBooks } from './price-versions.ts'
 import type { DatedBook } from './price-versions.ts'
@@ -69,15 +70,29 @@ export async function createRecount(db: Queryable): Promise<Recount> {
       if (record.provenance === 'unknown' || Object.keys(record.meters).length === 0) return { ...base, state: 'unknown' }
       if (used.length === 0) return { ...base, state: 'free' }
       const timeline = books.get(currencies.get(mapping.organizationId) ?? '') ?? []
-      const version = versionAt(timeline, record.startedAt)
-      const resolved = version === undefined ? undefined : resolvePrice(version.book, priceKey(model, record.baseModel))
-      if (version === undefined || resolved === undefined || used.some(([meter]) => !resolved.rates.has(meter))) {
-        return { ...base, baseModel: record.baseModel ?? null, state: 'unpriced' }
-      }
+      const key = { ...priceKey(model, record.baseModel), organizationId: mapping.organizationId }
+      const [found] = candidates(timeline, record.startedAt).flatMap((version) => {
+        const resolved = resolvePrice(version.book, key)
+        return resolved !== undefined && used.every(([meter]) => resolved.rates.has(meter)) ? [{ version, resolved }] : []
+      })
+      if (found === undefined) return { ...base, baseModel: record.baseModel ?? null, state: 'unpriced' }
+      const { version, resolved } = found
       const baseModel = resolved.via === 'base_model' ? (record.baseModel ?? null) : null
       return { ...base, baseModel, state: 'charged', price: { sequence: version.sequence, rates: resolved.rates } }
     },
   }
+}
+
+/** The full version in force, then the supplements in force, in the order in which they were applied. */
+function candidates(timeline: readonly Priced[], at: Instant): readonly Priced[] {
+  const full = timeline.filter((version) => version.until === undefined && version.effectiveFrom <= at)
+  const latest = Math.max(...full.map(({ effectiveFrom }) => effectiveFrom))
+  const newest = full
+    .filter(({ effectiveFrom }) => effectiveFrom === latest)
+    .toSorted((a, b) => a.sequence - b.sequence)
+    .slice(-1)
+  const supplements = timeline.filter(({ effectiveFrom, until }) => until !== undefined && effectiveFrom <= at && at < until)
+  return [...newest, ...supplements.toSorted((a, b) => a.sequence - b.sequence)]
 }
 
 function pricedModel(record: UsageRecord): string | null {
@@ -141,7 +156,7 @@ export async function* readRecords(db: Queryable, period: Period): AsyncGenerato
   for (;;) {
     const { rows }: { readonly rows: readonly RecordRow[] } = await db.query<RecordRow>(
       `select ${RECORD_COLUMNS} from usage_record r
-       where (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz
+       where (r.instant, r.event_id) > ($1::timestamptz, $2::uuid) and r.instant < $3::timestamptz and ${countedSql()}
          and ${idBoundsSql('$1::timestamptz', '$3::timestamptz')}
        order by r.instant, r.event_id limit ${PAGE}`,
       [sqlInstant(after.instant), after.eventId, sqlInstant(period.end)],

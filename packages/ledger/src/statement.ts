@@ -1,12 +1,13 @@
-import type { Held, Statement, StatementLine } from '@ascribe/contract'
-import { assert } from '@ascribe/kit'
+import type { Held, Statement } from '@ascribe/contract'
 import type { Database, Queryable } from '@ascribe/postgres'
-import { formatNano, formatRate, isUuid, monthOf, parseRate } from '@ascribe/units'
+import { formatNano, isUuid } from '@ascribe/units'
 import type { Period } from '@ascribe/units'
 import { claimAgreesSql } from './attribution-sql.ts'
-import { LedgerInputError } from './errors.ts'
 import { sqlInstant } from './instants.ts'
+import { parseMonth } from './parse-month.ts'
 import { isMonthClosed } from './periods.ts'
+import { shelfOf } from './price-versions.ts'
+import { readAdjustmentLines, readLinesOfMonth, readUsageLines } from './statement-lines.ts'
 
 export type StatementQuery = {
   readonly organizationId: string
@@ -17,15 +18,6 @@ export type StatementQuery = {
    * that claim or map to its own organization: how much others fail to attribute is none of its business.
    */
   readonly scope: 'operator' | 'customer'
-}
-
-type LineRow = {
-  readonly model: string
-  readonly auth_id: string
-  readonly meter: string
-  readonly rate: string
-  readonly quantity: string
-  readonly amount: string
 }
 
 /** Reads a statement; `undefined` for an organization that does not exist. @throws {LedgerInputError} for what is no month. */
@@ -41,59 +33,24 @@ export async function readStatement(db: Database, query: StatementQuery): Promis
       ])
       const [organization] = rows
       if (organization === undefined) return undefined
-      const lines = await readLines(tx, organizationId, period)
+      const provisional = !(await isMonthClosed(tx, month))
+      const lines = [
+        ...(await readUsageLines(tx, organizationId, period)),
+        ...(await readLinesOfMonth(tx, { organizationId, month, provisional, books: shelfOf(db) })),
+        ...(await readAdjustmentLines(tx, organizationId, month)),
+      ]
       return {
         organization_id: organizationId,
         month,
         currency: organization.currency,
-        provisional: !(await isMonthClosed(tx, month)),
-        total: formatNano(lines.reduce((sum, line) => sum + BigInt(line.amount), 0n)),
-        lines: lines.map(lineOf),
+        provisional,
+        total: formatNano(lines.reduce((sum, { nano }) => sum + nano, 0n)),
+        lines: lines.map(({ line }) => line),
         held: await readHeld(tx, { organizationId, period, scope }),
       }
     },
     { isolation: 'repeatable read', readOnly: true },
   )
-}
-
-/** The period of a month such as `2026-11`. @throws {LedgerInputError} */
-export function parseMonth(month: string): Period {
-  const period = monthOf(month)
-  if (period === undefined) throw new LedgerInputError(`Cannot read the month ${JSON.stringify(month)}`, { hint: 'Write it as 2026-11.' })
-  return period
-}
-
-// Rows of one rate become one line, also when the price book changed in between and left that rate alone. Index charge_organization.
-const LINES = `
-select model, auth_id, meter, rate, sum(quantity) as quantity, sum(amount_nano) as amount
-from charge
-where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz
-group by model, auth_id, meter, rate
-order by model collate "C", auth_id collate "C", meter collate "C", rate`
-
-async function readLines(tx: Queryable, organizationId: string, period: Period): Promise<readonly LineRow[]> {
-  return (await tx.query<LineRow>(LINES, [organizationId, sqlInstant(period.start), sqlInstant(period.end)])).rows
-}
-
-function lineOf(row: LineRow): StatementLine {
-  const quantity = Number(row.quantity)
-  assert(Number.isSafeInteger(quantity), `quantity ${row.quantity} of a statement line is beyond 2^53 - 1`)
-  return {
-    kind: 'usage',
-    model: row.model,
-    auth_id: row.auth_id,
-    meter: row.meter,
-    quantity,
-    rate: plainRate(row.rate),
-    amount: formatNano(BigInt(row.amount)),
-  }
-}
-
-/** A stored rate without zeros at its end. */
-function plainRate(stored: string): string {
-  const rate = parseRate(stored, 1)
-  assert(typeof rate === 'bigint', `stored rate ${stored} is no rate`)
-  return formatRate(rate)
 }
 
 async function readHeld(

@@ -1,6 +1,9 @@
 import type { Queryable } from '@ascribe/postgres'
 import type { Currency, Instant, Period, Quantity } from '@ascribe/units'
 import { claimAgreesSql, mappingAtSql } from './attribution-sql.ts'
+import { countedSql } from './counted-sql.ts'
+import { RECORDS_DIGEST_SQL, digestOfBits } from './records-digest.ts'
+import type { RecordsDigest } from './records-digest.ts'
 import { sqlInstant } from './instants.ts'
 import { idBoundsSql } from './partitions.ts'
 import { COMMON_METERS } from './record-row.ts'
@@ -28,6 +31,7 @@ export type UsageGroup = {
   /** The meters that are not zero; every record of the group has all of them. */
   readonly quantities: Readonly<Record<string, Quantity>>
   readonly recordCount: bigint
+  readonly digest: RecordsDigest
   readonly firstInstant: Instant
   readonly lastInstant: Instant
 }
@@ -55,6 +59,7 @@ type GroupRow = {
   readonly has_others: boolean
   readonly mapped_from: number | null
   readonly record_count: bigint
+  readonly records_digest: string
   readonly first_instant: number
   readonly last_instant: number
 }
@@ -64,7 +69,7 @@ type GroupRow = {
  * that was asked for stands in: the engine had no chance to name one, and such a stream must not fall out of the price book
  * (litellm-37734). A whole reply that names none stays without, and is held.
  */
-const PRICED_MODEL_SQL =
+export const PRICED_MODEL_SQL: string =
   "coalesce(r.model, case when r.outcome <> 'completed' or r.provenance in ('estimated', 'continuous') then r.model_asked end)"
 
 // Groups the records of [$1, $2) so that few rows come back; the directory is asked once a group, not once a record. Mappings
@@ -83,15 +88,16 @@ with boundary as materialized (
   from auth_mapping where valid_from > $1::timestamptz and valid_from < $2::timestamptz
 ), grouped (auth_id, claimed_organization_id, resource_id, model, base_model, failed, unknown, s1, s2, s3, s4, mapped_from,
   other_shape, other_meter, other_quantity, has_others, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
-  record_count, first_instant, last_instant) as (
+  record_count, records_digest, first_instant, last_instant) as (
   select ${keys},
     ${others ? `${shape}::text, e.key, sum(e.value::numeric), true` : 'null::text, null::text, null::numeric, r.other_meters is not null'},
     sum(r.input_tokens), sum(r.cached_input_tokens), sum(r.output_tokens), sum(r.reasoning_tokens),
-    count(*), min(r.instant), max(r.instant)
+    count(*), ${RECORDS_DIGEST_SQL}, min(r.instant), max(r.instant)
   from usage_record r
   left join boundary b on b.auth_id = r.auth_id and b.valid_from <= r.instant and r.instant < b.valid_to
   ${others ? "left join lateral jsonb_each_text(r.other_meters) e on e.value <> '0'" : ''}
   where r.instant >= $1::timestamptz and r.instant < $2::timestamptz and ${idBoundsSql('$1::timestamptz', '$2::timestamptz')} ${others ? 'and r.other_meters is not null' : ''}
+    and ${countedSql({ start: '$1::timestamptz', end: '$2::timestamptz' })}
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12${others ? ', 13, 14' : ', 16'}
 )
 select g.*, m.organization_id, m.user_id, m.group_id, o.currency, ${claimAgreesSql('g.claimed_organization_id', 'm.organization_id')} as claim_agrees
@@ -165,6 +171,7 @@ function groupOf(row: GroupRow, others: Readonly<Record<string, Quantity>>): Usa
     unknown: row.unknown,
     quantities,
     recordCount: row.record_count,
+    digest: digestOfBits(row.records_digest),
     firstInstant: row.first_instant,
     lastInstant: row.last_instant,
   }

@@ -1,19 +1,17 @@
 import type { Database, Queryable } from '@ascribe/postgres'
-import { divideHalfAwayFromZero, hourOf, parseRate } from '@ascribe/units'
+import { formatNano, formatRate, hourOf } from '@ascribe/units'
 import type { Instant, Period } from '@ascribe/units'
-import type { UsageRecord } from '@ascribe/usage'
 import { sqlInstant } from './instants.ts'
+import type { MonthLine } from './month-lines.ts'
+import { parseMonth } from './parse-month.ts'
+import { monthOfInstant, readClosedThrough } from './periods.ts'
+import { createBookShelf } from './price-versions.ts'
+import { readMonthLines, readStoredLines } from './read-month-lines.ts'
 import { createRecount, readRecords } from './recount.ts'
-import type { Fate } from './recount.ts'
-import { parseMonth } from './statement.ts'
-
-/** A row that should be there and is not, or the other way round. `row` is readable text: one row of charge or usage_hour. */
-export type RatingDifference = {
-  readonly hour: Instant
-  readonly table: 'charge' | 'usage_hour'
-  readonly kind: 'missing' | 'unexpected'
-  readonly row: string
-}
+import { createMonthRecount } from './verify-month.ts'
+import type { MonthRecount } from './verify-month.ts'
+import { addToHour, compareHour, createHourRecount, differencesOf } from './verify-hour.ts'
+import type { HourRecount, RatingDifference } from './verify-hour.ts'
 
 export type Verification = {
   /** Records that were counted. */
@@ -29,20 +27,13 @@ export type Verification = {
 
 /** Differences that are reported one by one; beyond that only their number tells anything. */
 const DIFFERENCES_MAX = 1000
-const NANO_PER_RATE_UNIT = 10n ** 9n
 /** Years 1970 to 2200: everything that can be stored. */
 const ALWAYS: Period = { start: 0, end: Date.UTC(2200, 0, 1) }
 
-type Sum = { readonly identity: readonly unknown[]; readonly sums: Map<string, bigint>; count: bigint }
-type Hour = {
-  readonly hour: Instant
-  readonly charged: Map<string, Sum & { readonly fate: Fate; readonly counts: Map<string, bigint> }>
-  readonly states: Map<string, Sum>
-}
-
 /**
- * Counts a month (default: everything) again from its records, one by one, and compares with what the rater has stored. Reads one
- * snapshot, changes nothing. @throws {LedgerInputError} for what is no month.
+ * Counts a month (default: everything) again from its records, one by one, and compares with what the rater has stored; of closed months,
+ * with charges and adjustments together, and the lines of the month too. Reads one snapshot, changes nothing.
+ * @throws {LedgerInputError} for what is no month.
  */
 export async function verifyRating(db: Database, options: { readonly month?: string } = {}): Promise<Verification> {
   const period = options.month === undefined ? ALWAYS : parseMonth(options.month)
@@ -51,32 +42,49 @@ export async function verifyRating(db: Database, options: { readonly month?: str
 
 async function verify(tx: Queryable, period: Period): Promise<Verification> {
   const recount = await createRecount(tx)
-  const stored = await readHours(tx, 'select hour from usage_hour union select hour from charge', period)
+  const closedThrough = (await readClosedThrough(tx)) ?? ''
+  const stored = await readHours(
+    tx,
+    'select hour from usage_hour union select hour from charge union select hour from period_quantity',
+    period,
+  )
   const pending = await readHours(tx, 'select hour from dirty_hour', period)
+  const archived = await readArchivedHours(tx, [...stored])
+  const closed = new Map<string, MonthRecount>()
   const differences: RatingDifference[] = []
   let [records, hours, differenceCount] = [0, 0, 0]
 
-  async function close(hour: Hour): Promise<void> {
-    stored.delete(hour.hour)
-    if (pending.has(hour.hour)) return
-    hours += 1
-    for (const difference of await compare(tx, hour)) {
-      differenceCount += 1
-      if (differences.length < DIFFERENCES_MAX) differences.push(difference)
-    }
+  function report(found: readonly RatingDifference[]): void {
+    differenceCount += found.length
+    differences.push(...found.slice(0, DIFFERENCES_MAX - differences.length))
   }
 
-  let current: Hour | undefined
+  async function close(hour: HourRecount): Promise<void> {
+    stored.delete(hour.hour)
+    if (archived.has(hour.hour)) return
+    if (monthOfInstant(hour.hour) <= closedThrough) {
+      closed.getOrInsertComputed(monthOfInstant(hour.hour), () => createMonthRecount()).add(hour)
+    }
+    if (pending.has(hour.hour)) return
+    hours += 1
+    report(await compareHour(tx, hour))
+  }
+
+  let current: HourRecount | undefined
   for await (const record of readRecords(tx, period)) {
     const { start } = hourOf(record.startedAt)
     if (current !== undefined && current.hour !== start) await close(current)
-    if (current?.hour !== start) current = { hour: start, charged: new Map(), states: new Map() }
-    addTo(current, record, recount.fateOf(record))
+    if (current?.hour !== start) current = createHourRecount(start)
+    addToHour(current, record, recount.fateOf(record))
     records += 1
   }
   if (current !== undefined) await close(current)
   // Hours that are rated and have no records.
-  for (const hour of stored) await close({ hour, charged: new Map(), states: new Map() })
+  for (const hour of stored) await close(createHourRecount(hour))
+  for (const month of await readClosedMonths(tx, period)) {
+    if (await isPending(tx, month)) continue
+    report(await compareMonth(tx, month, closed.get(month) ?? createMonthRecount()))
+  }
   return { records, hours, pendingHours: pending.size, differences, differenceCount }
 }
 
@@ -88,100 +96,59 @@ async function readHours(tx: Queryable, source: string, period: Period): Promise
   return new Set(rows.map(({ hour }) => hour))
 }
 
-function addTo(hour: Hour, record: UsageRecord, fate: Fate): void {
-  const used = Object.entries(record.meters).filter(([, quantity]) => quantity > 0)
-  const { organizationId, userId, model, baseModel, price } = fate
-  const identity = [organizationId, record.authId, userId, record.resourceId, model, baseModel, price?.sequence ?? null]
-  const claimed = fate.state === 'unattributed' ? (record.claimedOrganizationId ?? null) : null
-  const meters = used.map(([meter]) => meter).toSorted()
-  const state = hour.states.getOrInsertComputed(JSON.stringify([fate.state, claimed, identity, meters]), () => ({
-    identity: [fate.state, claimed, ...identity],
-    sums: new Map(),
-    count: 0n,
-  }))
-  state.count += 1n
-  for (const [meter, quantity] of used) state.sums.set(meter, (state.sums.get(meter) ?? 0n) + BigInt(quantity))
-  if (price === undefined) return
-  const charged = hour.charged.getOrInsertComputed(JSON.stringify(identity), () => ({
-    identity,
-    fate,
-    sums: new Map(),
-    counts: new Map(),
-    count: 0n,
-  }))
-  for (const [meter, quantity] of used) {
-    charged.sums.set(meter, (charged.sums.get(meter) ?? 0n) + BigInt(quantity))
-    charged.counts.set(meter, (charged.counts.get(meter) ?? 0n) + 1n)
-  }
-}
-
-async function compare(tx: Queryable, hour: Hour): Promise<readonly RatingDifference[]> {
-  const at = hour.hour
-  return [
-    ...difference(at, 'charge', { expected: expectedCharges(hour), stored: await storedCharges(tx, at) }),
-    ...difference(at, 'usage_hour', { expected: expectedStates(hour), stored: await storedStates(tx, at) }),
-  ]
-}
-
-function difference(
-  hour: Instant,
-  table: RatingDifference['table'],
-  { expected, stored }: { readonly expected: readonly string[]; readonly stored: readonly string[] },
-): readonly RatingDifference[] {
-  const found = new Map<string, number>()
-  for (const row of stored) found.set(row, (found.get(row) ?? 0) + 1)
-  const missing = expected.filter((row) => {
-    const count = found.get(row) ?? 0
-    found.set(row, count - 1)
-    return count < 1
-  })
-  // More than once counts as well: a row that is there twice is unexpected once.
-  const unexpected = [...found].flatMap(([row, count]) => Array.from({ length: Math.max(count, 0) }, () => row))
-  return [
-    ...missing.map((row) => ({ hour, table, kind: 'missing', row }) as const),
-    ...unexpected.map((row) => ({ hour, table, kind: 'unexpected', row }) as const),
-  ]
-}
-
-function expectedCharges(hour: Hour): readonly string[] {
-  return [...hour.charged.values()].flatMap(({ identity, fate, sums, counts }) =>
-    [...sums].map(([meter, quantity]) => {
-      const rate = fate.price?.rates.get(meter) ?? 0n
-      const amount = divideHalfAwayFromZero(quantity * rate, NANO_PER_RATE_UNIT)
-      return rowText([...identity, meter, rate, quantity, amount, counts.get(meter)])
-    }),
+/** Hours whose records are in an archive: they cannot be counted again here. */
+async function readArchivedHours(tx: Queryable, hours: readonly Instant[]): Promise<ReadonlySet<Instant>> {
+  const { rows } = await tx.query<{ hour: number }>(
+    `select hour from unnest($1::timestamptz[]) hour
+     where exists (select from usage_archive a where a.state <> 'closing' and hour between a.first_hour and a.last_hour)`,
+    [hours.map(sqlInstant)],
   )
+  return new Set(rows.map(({ hour }) => hour))
 }
 
-function expectedStates(hour: Hour): readonly string[] {
-  return [...hour.states.values()].map(({ identity, sums, count }) => rowText([...identity, metersText([...sums]), count]))
-}
-
-async function storedCharges(tx: Queryable, hour: Instant): Promise<readonly string[]> {
-  const { rows } = await tx.query<Record<string, unknown>>(
-    `select organization_id, auth_id, user_id, resource_id, model, base_model, price_sequence, meter, rate, quantity, amount_nano, record_count
-     from charge where hour = $1::timestamptz`,
-    [sqlInstant(hour)],
+/** Closed months of which all hours can be counted again. */
+async function readClosedMonths(tx: Queryable, period: Period): Promise<readonly string[]> {
+  const { rows } = await tx.query<{ month: string }>(
+    `select to_char(month, 'YYYY-MM') as month from billing_period p
+     where month >= $1::date and month < $2::date
+       and not exists (select from usage_archive a where a.state <> 'closing' and p.month between utc_month(a.first_hour) and utc_month(a.last_hour))
+     order by month`,
+    [new Date(period.start).toISOString().slice(0, 10), new Date(period.end).toISOString().slice(0, 10)],
   )
-  return rows.map((row) => rowText(Object.values({ ...row, rate: parseRate(String(row['rate']), 1) })))
+  return rows.map(({ month }) => month)
 }
 
-async function storedStates(tx: Queryable, hour: Instant): Promise<readonly string[]> {
-  const { rows } = await tx.query<Record<string, unknown> & { meters: Readonly<Record<string, string>> }>(
-    `select state, claimed_organization_id, organization_id, auth_id, user_id, resource_id, model, base_model, price_sequence, meters, record_count
-     from usage_hour where hour = $1::timestamptz`,
-    [sqlInstant(hour)],
+async function isPending(tx: Queryable, month: string): Promise<boolean> {
+  const { start, end } = parseMonth(month)
+  const { rowCount } = await tx.query(
+    `select from dirty_period where month = $1::date
+     union all select from dirty_hour where hour >= $2::timestamptz and hour < $3::timestamptz limit 1`,
+    [`${month}-01`, sqlInstant(start), sqlInstant(end)],
   )
-  return rows.map((row) => rowText(Object.values({ ...row, meters: metersText(Object.entries(row.meters)) })))
+  return rowCount > 0
 }
 
-function metersText(meters: readonly (readonly [string, unknown])[]): string {
-  return meters
-    .map(([meter, quantity]) => `${meter}=${String(quantity)}`)
-    .toSorted()
-    .join(' ')
+async function compareMonth(tx: Queryable, month: string, recount: MonthRecount): Promise<readonly RatingDifference[]> {
+  const counted = { totals: recount.totals(), charged: recount.charged() }
+  const expected = (await readMonthLines(tx, { month, books: createBookShelf(), counted })).map(lineText)
+  const stored = (await readStoredLines(tx, { month }))
+    .map(({ line }) => line)
+    .filter(({ quantity, amount }) => quantity !== 0n || amount !== 0n)
+  return differencesOf({ hour: parseMonth(month).start, table: 'statement_line' }, { expected, stored: stored.map(lineText) })
 }
 
-function rowText(values: readonly unknown[]): string {
-  return JSON.stringify(values.map((value) => (typeof value === 'bigint' ? String(value) : value)))
+function lineText({
+  organizationId,
+  kind,
+  model,
+  baseModel,
+  meter,
+  priceSequence,
+  rate,
+  quantity,
+  amount,
+  description,
+}: MonthLine): string {
+  const numbers = [formatRate(rate), String(quantity), formatNano(amount)]
+  return JSON.stringify([organizationId, kind, model, baseModel, meter, priceSequence, ...numbers, description])
 }

@@ -1,0 +1,106 @@
+import type { StatementLine } from '@ascribe/contract'
+import { assert } from '@ascribe/kit'
+import type { Queryable } from '@ascribe/postgres'
+import { formatNano, formatRate } from '@ascribe/units'
+import type { Nano, Period, Quantity, Rate } from '@ascribe/units'
+import { describeCauses } from './causes.ts'
+import { sqlInstant } from './instants.ts'
+import type { LineKind } from './month-lines.ts'
+import type { BookShelf } from './price-versions.ts'
+import { readMonthLines } from './read-month-lines.ts'
+import { storedRate } from './stored-rate.ts'
+
+/** A line, and its amount before it became text. */
+export type ExactLine = { readonly line: StatementLine; readonly nano: Nano }
+
+type Sums = { readonly rate: Rate; readonly quantity: Quantity; readonly amount: Nano }
+type Row = { readonly model: string; readonly meter: string; readonly rate: string; readonly quantity: string; readonly amount: string }
+
+// Rows of one rate become one line, also when the price book changed in between and left that rate alone. Index charge_organization.
+const USAGE = `
+select model, auth_id, meter, rate, sum(quantity) as quantity, sum(amount_nano) as amount
+from charge
+where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz
+group by model, auth_id, meter, rate
+order by model collate "C", auth_id collate "C", meter collate "C", rate`
+
+/** What hourly charges make, by model, key, meter and rate. */
+export async function readUsageLines(tx: Queryable, organizationId: string, period: Period): Promise<readonly ExactLine[]> {
+  const values = [organizationId, sqlInstant(period.start), sqlInstant(period.end)]
+  const { rows } = await tx.query<Row & { auth_id: string }>(USAGE, values)
+  return rows.map((row) => exactLine({ kind: 'usage', model: row.model, auth_id: row.auth_id, meter: row.meter }, sumsOf(row)))
+}
+
+type LinesOfMonth = { readonly organizationId: string; readonly month: string; readonly provisional: boolean; readonly books: BookShelf }
+
+/** What the total of the month makes: computed while it is open, as it was stored when it was closed. */
+export async function readLinesOfMonth(tx: Queryable, query: LinesOfMonth): Promise<readonly ExactLine[]> {
+  const { organizationId, month, provisional, books } = query
+  if (provisional) {
+    const lines = await readMonthLines(tx, { organizationId, month, books })
+    return lines.map(({ kind, model, meter, description, ...sums }) => exactLine({ kind, model, auth_id: '', meter, description }, sums))
+  }
+  const { rows } = await tx.query<Row & { kind: LineKind; description: string }>(
+    `select kind, model, meter, rate, quantity, amount_nano as amount, description
+     from statement_line where month = $1::date and organization_id = $2::uuid order by position`,
+    [`${month}-01`, organizationId],
+  )
+  return rows.map((row) => {
+    const { kind, model, meter, description } = row
+    return exactLine({ kind, model, auth_id: '', meter, description }, sumsOf(row))
+  })
+}
+
+type AdjustmentRow = Row & {
+  readonly auth_id: string
+  readonly corrects: string
+  readonly description: string | null
+  readonly cause: string
+}
+
+// Index adjustment_booked. What was corrected there and back is no line.
+const ADJUSTMENTS = `
+select to_char(month, 'YYYY-MM') as corrects, model, auth_id, meter, rate, description, cause,
+  sum(quantity) as quantity, sum(amount_nano) as amount
+from adjustment
+where organization_id = $1::uuid and booked_month = $2::date
+group by month, model, auth_id, meter, rate, description, cause
+having sum(quantity) <> 0 or sum(amount_nano) <> 0
+order by month, model collate "C", auth_id collate "C", meter collate "C", rate, description collate "C" nulls first, cause collate "C"`
+
+/** Adjustments that are booked in a month, by the month that they correct. */
+export async function readAdjustmentLines(tx: Queryable, organizationId: string, month: string): Promise<readonly ExactLine[]> {
+  const { rows } = await tx.query<AdjustmentRow>(ADJUSTMENTS, [organizationId, `${month}-01`])
+  return rows.map((row) => {
+    const { model, meter, auth_id, corrects, cause } = row
+    const what = row.description === null ? '' : `, ${row.description}`
+    const description = `corrects ${corrects}${what}: ${describeCauses(cause)}`
+    return exactLine({ kind: 'adjustment', model, auth_id, meter, description, corrects }, sumsOf(row))
+  })
+}
+
+function sumsOf(row: Row): Sums {
+  return { rate: storedRate(row.rate), quantity: BigInt(row.quantity), amount: BigInt(row.amount) }
+}
+
+type Named = Pick<StatementLine, 'kind' | 'model' | 'auth_id' | 'meter' | 'description' | 'corrects'>
+
+function exactLine(named: Named, { rate, quantity, amount }: Sums): ExactLine {
+  const { kind, model, auth_id, meter, description, corrects } = named
+  const number = Number(quantity)
+  assert(Number.isSafeInteger(number), `quantity ${quantity} of a statement line is beyond 2^53 - 1`)
+  return {
+    nano: amount,
+    line: {
+      kind,
+      model,
+      auth_id,
+      meter,
+      quantity: number,
+      rate: formatRate(rate),
+      amount: formatNano(amount),
+      ...(description !== undefined && { description }),
+      ...(corrects !== undefined && { corrects }),
+    },
+  }
+}
