@@ -51,6 +51,19 @@ export type Config = {
     readonly body_size: number
     readonly routes: readonly RouteSettings[]
   }
+  /** The broker between gateways and settlers of several machines; without a URL journals are read on this disk. */
+  readonly nats: {
+    /** `nats://host:4222` or `tls://host:4222`, several with commas; user and password may stand in it. */
+    readonly url?: Secret | undefined
+    readonly credentials_file?: string | undefined
+    readonly ca_file?: string | undefined
+    readonly cert_file?: string | undefined
+    readonly key_file?: string | undefined
+    readonly prefix: string
+    /** Bytes. */
+    readonly stream_size: number
+    readonly replicas: number
+  }
   readonly api: HostPort
   /** Metrics, health and readiness. */
   readonly ops: HostPort
@@ -98,6 +111,21 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       drain_size: byteSize().default(4 * 1024 * 1024),
       body_size: byteSize().default(32 * 1024 * 1024),
       routes: z.array(RouteSchema).default([]),
+    })
+    .prefault({}),
+  nats: z
+    .strictObject({
+      url: secret().optional(),
+      credentials_file: name.optional(),
+      ca_file: name.optional(),
+      cert_file: name.optional(),
+      key_file: name.optional(),
+      prefix: z
+        .string()
+        .regex(/^[a-z][a-z0-9_]{0,30}$/, 'must be a letter and letters, digits or _')
+        .default('ascribe'),
+      stream_size: byteSize().default(1024 ** 3),
+      replicas: z.int().min(1).max(5).default(1),
     })
     .prefault({}),
   api: listener(8081),

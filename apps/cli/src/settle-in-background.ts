@@ -3,11 +3,14 @@ import { tryLock } from '@ascribe/service'
 import type { ProcessScope } from '@ascribe/service'
 import type { Settler } from '@ascribe/settler'
 
+/** Works until the signal fires, then makes a last pass. */
+export type Worker = Pick<Settler, 'run'>
+
 const TURN_MS = 25
 
 /** Lets a settler work until it is disposed, which makes a last pass; one at a time on a data directory. If it breaks, the process stops. */
 export function settleInBackground(
-  settler: Settler,
+  settler: Worker,
   { lockPath, scope }: { readonly lockPath: string; readonly scope: Pick<ProcessScope, 'stop'> },
 ): AsyncDisposable {
   const controller = new AbortController()

@@ -10,6 +10,7 @@ import { createSettler, publishPolicy } from '@ascribe/settler'
 import { applyPrices } from './commands/prices.ts'
 import { routesOf } from './config.ts'
 import type { Config } from './config.ts'
+import { openBroker } from './broker.ts'
 import type { Context } from './context.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { demoOf } from './demo.ts'
@@ -72,6 +73,8 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
   const demo = await demoOf(context, db)
   await publishPolicy(db, dir.policy, tryLock)
   await applyFirstPrices(ledger, price ?? (configured.length === 0 ? readPriceFile(SANDBOX_PRICES) : undefined))
+  const nats = openBroker(config, { name: 'up', logger })
+  if (nats !== undefined) stack.use(nats)
   const settler = createSettler({
     db,
     journal: dir.journal,
@@ -80,6 +83,7 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
     clock: systemClock,
     logger: logger.child({ part: 'settler' }),
     meters,
+    ...(nats !== undefined && { nats }),
   })
   const followers = new AbortController()
   stack.defer(() => followers.abort())

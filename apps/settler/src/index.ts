@@ -1,3 +1,6 @@
 export { publishPolicy } from './publish-policy.ts'
 export { createSettler } from './settler.ts'
 export type { Settler, SettlerDeps } from './settler.ts'
+export { followPolicyFile } from './policy-over-broker.ts'
+export { createShipper } from './shipper.ts'
+export type { Shipper, ShipperDeps } from './shipper.ts'

@@ -1,10 +1,14 @@
 import { AssertionError, toAscribeError } from '@ascribe/kit'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
+import { preparePartitions } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
+import type { Nats } from '@ascribe/transport'
 import { JournalDrain } from './drain-journals.ts'
 import { pause } from './pause.ts'
+import { publishPolicyFile } from './policy-over-broker.ts'
 import { createPolicyPublisher } from './publish-policy.ts'
 import { Rater } from './rater.ts'
+import { createReceiving } from './receive.ts'
 import { createSettlerMeters } from './settler-meters.ts'
 
 /** Between two looks at journals that were found drained: a settled record is billed well within a second. */
@@ -12,6 +16,8 @@ const IDLE_MS = 100
 /** After a backlog of one writer was shipped for so long, it is the turn of the next one, and of rating. */
 const TURN_MS = 500
 const BACK_OFF_MS = [100, 250, 500, 1000, 2000, 5000] as const
+/** Partitions of records are looked at this often; they are made a month ahead. */
+const PREPARE_MS = 3_600_000
 /** What cannot be shipped in this time at the end stays in the journals for the next start. */
 const LAST_PASS_MS = 10_000
 
@@ -25,6 +31,8 @@ export type SettlerDeps = {
   readonly clock: Clock
   readonly logger: Logger
   readonly meters: Meters
+  /** Where gateways of other machines send, and read the policy. Absent: only journals on this disk. */
+  readonly nats?: Nats
 }
 
 export type Settler = {
@@ -46,7 +54,9 @@ export function createSettler(deps: SettlerDeps): Settler {
   const drain = new JournalDrain({ ...deps, meters })
   const publisher = createPolicyPublisher(deps)
   const rater = new Rater(db, meters)
+  const receiving = deps.nats === undefined ? undefined : createReceiving({ ...deps, nats: deps.nats, meters })
   let trouble: string | undefined
+  let preparedAt = -Infinity
 
   async function pass(signal?: AbortSignal): Promise<void> {
     const { more } = await drain.drain({ signal, thorough: true })
@@ -56,12 +66,20 @@ export function createSettler(deps: SettlerDeps): Settler {
     if (drain.fault !== undefined) throw toAscribeError(drain.fault)
   }
 
+  async function prepare(): Promise<void> {
+    if (performance.now() - preparedAt < PREPARE_MS) return
+    await preparePartitions(db, clock())
+    preparedAt = performance.now()
+  }
+
   async function settle(signal: AbortSignal): Promise<void> {
     let failures = 0
     while (!signal.aborted) {
       try {
         const drained = await drain.drain({ signal, turnMs: TURN_MS })
-        const more = await rater.rateIfDue(signal, { isDirty: drained.shipped > 0 })
+        await prepare()
+        const received = receiving?.takeCount() ?? 0
+        const more = await rater.rateIfDue(signal, { isDirty: drained.shipped + received > 0 })
         if (!drained.more) meters.lastPass.set(clock() / 1000)
         if (failures > 0) logger.info('settler goes on', { afterFailures: failures })
         failures = 0
@@ -85,6 +103,8 @@ export function createSettler(deps: SettlerDeps): Settler {
     const either = AbortSignal.any([signal, broken.signal])
     // Apart, so that a key that was revoked does not work on while a backlog is shipped.
     const parts = [settle(either), publisher.follow(either, logger)]
+    if (receiving !== undefined) parts.push(receiving.run(either))
+    if (deps.nats !== undefined) parts.push(publishPolicyFile(deps.nats, { path: deps.policy, logger, signal: either }))
     for (const part of parts) part.catch(() => broken.abort())
     for (const ended of await Promise.allSettled(parts)) if (ended.status === 'rejected') throw ended.reason
     try {
@@ -98,7 +118,7 @@ export function createSettler(deps: SettlerDeps): Settler {
     pass,
     run,
     get trouble() {
-      return trouble
+      return trouble ?? receiving?.trouble
     },
   }
 }

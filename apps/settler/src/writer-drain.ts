@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { AssertionError, errorCode } from '@ascribe/kit'
+import { AssertionError } from '@ascribe/kit'
 import type { Clock, Logger, TryLock } from '@ascribe/kit'
 import { JournalCorruptError, createReleaser, mayHaveMore, readJournal, recoverWriter } from '@ascribe/journal'
 import type { JournalBatch, Position, Recovery, Releaser } from '@ascribe/journal'
@@ -8,6 +7,8 @@ import { ingestBatch, readPosition } from '@ascribe/ledger'
 import { DatabaseError } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
 import { closeIntent } from './close-intent.ts'
+import { noteIngested } from './note-ingested.ts'
+import { isOldFolder } from './old-folder.ts'
 import type { SettlerMeters } from './settler-meters.ts'
 
 /** Entries in one transaction. Larger ones gain little, and hold the event loop longer. */
@@ -15,8 +16,6 @@ const BATCH_ENTRIES = 2000
 const BATCH_BYTES = 1024 * 1024
 /** How long a writer that was found alive is taken to be, and how long one that failed is left alone. */
 const LOOK_AGAIN_MS = 1000
-/** A folder without an entry may be that of a writer that starts right now; one of this age is not. */
-const EMPTY_MS = 60_000
 
 /** Where a journal begins. */
 const FIRST: Position = { segment: 1, offset: 0 }
@@ -142,17 +141,8 @@ export class WriterDrain {
   }
 
   async #release({ shipped, isDead }: { readonly shipped: number; readonly isDead: boolean }): Promise<void> {
-    const position = this.#position ?? (isDead && (await this.#isOld()) ? { segment: 1, offset: 0 } : undefined)
+    const position = this.#position ?? (isDead && (await isOldFolder(this.#dir)) ? { segment: 1, offset: 0 } : undefined)
     if (position !== undefined && (shipped > 0 || isDead)) await this.#releaser.release(position)
-  }
-
-  async #isOld(): Promise<boolean> {
-    try {
-      return Date.now() - (await stat(this.#dir)).mtimeMs > EMPTY_MS
-    } catch (cause) {
-      if (errorCode(cause) === 'ENOENT') return false
-      throw cause
-    }
   }
 
   /** Gives what recovery did, or `undefined` while the writer lives or is taken to. */
@@ -171,14 +161,7 @@ export class WriterDrain {
     if (records.length === 0) return 0
     const { meters, logger, db } = this.#deps
     const result = await ingestBatch(db, { writer: this.#name, position: batch.next, records })
-    meters.records.add(result.inserted, { outcome: 'inserted' })
-    if (result.duplicates > 0) meters.records.add(result.duplicates, { outcome: 'duplicate' })
-    if (result.conflicting > 0) meters.records.add(result.conflicting, { outcome: 'conflicting' })
-    if (result.quarantined > 0) meters.records.add(result.quarantined, { outcome: 'quarantined' })
-    const setAside = result.conflicting + result.quarantined
-    if (setAside > 0) {
-      logger.error('records were quarantined: `ascribe events quarantine` shows them', { writer: this.#name, count: setAside })
-    }
+    noteIngested(result, { writer: this.#name, meters, logger })
     return records.length
   }
 }

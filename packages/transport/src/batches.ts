@@ -159,6 +159,8 @@ class SharedReceiver implements BatchReceiver {
 
   async #close(): Promise<void> {
     const old = this.#source
+    // Nobody waits for it any more, whatever becomes of it.
+    this.#coming?.catch(() => {})
     this.#source = undefined
     this.#coming = undefined
     await old?.messages.close()

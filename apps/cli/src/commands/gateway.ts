@@ -3,6 +3,7 @@ import { catchAllRoute } from '@ascribe/gateway'
 import { InputError } from '@ascribe/kit'
 import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/service'
 import { portArgument } from '../arguments.ts'
+import { openBroker, shipInBackground } from '../broker.ts'
 import { contextOf } from '../command.ts'
 import { routesOf } from '../config.ts'
 import type { Finish } from '../finish.ts'
@@ -44,14 +45,21 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
         await runProcess({
           name: 'gateway',
           logger,
-          start: async ({ cut }) => {
+          start: async (scope) => {
             await using stack = new AsyncDisposableStack()
             const meters = createMeters()
             stack.use(measureProcess(meters))
             const readiness = createReadiness()
             const ops = stack.use(await startOps({ ...config.ops, meters, ready: readiness.report }))
+            const nats = openBroker(config, { name: 'gateway', logger })
+            if (nats !== undefined) {
+              stack.use(nats)
+              const { shipper } = stack.use(shipInBackground(nats, { dir: context.dir, logger, meters, scope }))
+              // Whatever the broker does, requests are served and journals keep their records.
+              readiness.watch('broker', () => nats.trouble ?? shipper.trouble, { isVital: false })
+            }
             const gateway = await runGateway(context, { routes, logger, meters })
-            stack.defer(() => gateway.close({ graceMs: GRACE_MS, cut }))
+            stack.defer(() => gateway.close({ graceMs: GRACE_MS, cut: scope.cut }))
             readiness.watch('journal', () => gateway.unready)
             stack.defer(readiness.stopping)
             if (out.json) out.value({ gateway: gateway.url, metrics: ops.url })

@@ -3,6 +3,7 @@ import { systemClock } from '@ascribe/kit'
 import { createMeters, measureProcess, runProcess, startOps, tryLock } from '@ascribe/service'
 import { createSettler } from '@ascribe/settler'
 import { portArgument } from '../arguments.ts'
+import { openBroker } from '../broker.ts'
 import { contextOf } from '../command.ts'
 import { openLedger } from '../open-ledger.ts'
 import type { Finish } from '../finish.ts'
@@ -14,7 +15,16 @@ import type { Surroundings } from '../surroundings.ts'
 export function configureSettler(root: Command, surroundings: Surroundings, finish: Finish): void {
   root
     .option('--metrics-port <port>', 'where /metrics, /healthz and /readyz are', portArgument)
-    .addHelpText('after', '\nOnly one works on a data directory; a second one waits for its turn.')
+    .addHelpText(
+      'after',
+      `
+Only one works on a data directory; a second one waits for its turn. With nats.url set it also takes what gateways of other machines
+send; any number of settlers, each with a data directory of its own, share that work.
+
+Examples:
+  ascribe settler
+  ASCRIBE_NATS_URL=nats://broker:4222 DATABASE_URL=postgres://… ascribe settler --data /var/lib/ascribe`,
+    )
     .action(async (options: { metricsPort?: number }, command: Command) => {
       const context = contextOf(command, surroundings, { 'ops.port': { flag: '--metrics-port', value: options.metricsPort } })
       const { config, dir, logger, out } = context
@@ -29,7 +39,18 @@ export function configureSettler(root: Command, surroundings: Surroundings, fini
             const readiness = createReadiness()
             const ops = stack.use(await startOps({ ...config.ops, meters, ready: readiness.report }))
             const { db } = stack.use(await openLedger(context, { name: 'settler', logger }))
-            const settler = createSettler({ db, journal: dir.journal, policy: dir.policy, tryLock, clock: systemClock, logger, meters })
+            const nats = openBroker(config, { name: 'settler', logger })
+            if (nats !== undefined) stack.use(nats)
+            const settler = createSettler({
+              db,
+              journal: dir.journal,
+              policy: dir.policy,
+              tryLock,
+              clock: systemClock,
+              logger,
+              meters,
+              ...(nats !== undefined && { nats }),
+            })
             stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
             readiness.watch('settler', () => settler.trouble)
             stack.defer(readiness.stopping)
