@@ -1,5 +1,7 @@
 export { tryLock } from './file-lock.ts'
-export { ConfigError, ListenError, LockError } from './errors.ts'
+export { ConfigError, HttpCallError, ListenError, LockError } from './errors.ts'
+export { callHttp } from './http-call.ts'
+export type { HttpCall, HttpReply } from './http-call.ts'
 export { createLogger } from './logger.ts'
 export type { LogLevel, LoggerOptions } from './logger.ts'
 export { createMeters } from './meters.ts'

@@ -116,8 +116,8 @@ from json_to_recordset($1::json) as r (auth_id text, valid_from timestamptz, rev
 
 // A row governs until the next instant of its auth id. Every record of a rated hour is in usage_hour; what is not rated yet is dirty anyway.
 const MARK = `
-insert into dirty_hour (hour)
-select distinct u.hour
+insert into dirty_hour (hour, cause)
+select distinct u.hour, 'mapping'
 from json_to_recordset($1::json) as r (auth_id text, valid_from timestamptz)
 cross join lateral (
   select coalesce(min(valid_from), 'infinity') as until from auth_mapping m where m.auth_id = r.auth_id and m.valid_from > r.valid_from

@@ -1,0 +1,89 @@
+import { HttpCallError } from './errors.ts'
+
+/** One request to somebody else's HTTP server. */
+export type HttpCall = {
+  /** http or https, without a user or password in it. */
+  readonly url: string
+  /** Default GET. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  /** For all of it, to the last byte of the reply; default 30 s. */
+  readonly timeoutMs?: number
+  /** A reply with more is an error; default 8 MiB. */
+  readonly replyBytesMax?: number
+  readonly signal?: AbortSignal
+}
+
+export type HttpReply = { readonly status: number; readonly headers: Headers; readonly body: Buffer }
+
+const TIMEOUT_MS = 30_000
+const REPLY_BYTES_MAX = 8 * 1024 * 1024
+
+/**
+ * The one client for outbound HTTP that is not the gateway's: webhooks, sources, other systems. Gives whatever status comes. A redirect is
+ * an error and is not followed: whoever answers must not choose where our headers, and the secrets in them, go next.
+ * @throws {HttpCallError} Nothing in it holds headers, bodies, or the query of the URL.
+ */
+export async function callHttp(call: HttpCall): Promise<HttpReply> {
+  const { timeoutMs = TIMEOUT_MS, replyBytesMax = REPLY_BYTES_MAX, signal, method = 'GET' } = call
+  const url = parseUrl(call.url)
+  const place = `${url.origin}${url.pathname}`
+  const headers = headersOf(call, place)
+  const timeout = AbortSignal.timeout(timeoutMs)
+  try {
+    const reply = await fetch(url, {
+      method,
+      redirect: 'manual',
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      headers,
+      ...(call.body !== undefined && { body: typeof call.body === 'string' ? call.body : new Uint8Array(call.body) }),
+    })
+    if (reply.status >= 300 && reply.status < 400 && reply.status !== 304) {
+      await reply.body?.cancel()
+      throw new HttpCallError(`Cannot call ${place}: it answers ${reply.status}, a redirect, which is not followed`, { retryable: false })
+    }
+    return { status: reply.status, headers: reply.headers, body: await readBounded(reply, place, replyBytesMax) }
+  } catch (thrown) {
+    if (thrown instanceof HttpCallError) throw thrown
+    if (timeout.aborted) throw new HttpCallError(`Cannot call ${place}: no whole reply within ${timeoutMs} ms`, { retryable: true })
+    throw new HttpCallError(`Cannot call ${place}`, { retryable: signal?.aborted !== true, cause: causeOf(thrown) })
+  }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new HttpCallError('Cannot call the URL: it is not one of http or https', { retryable: false })
+  // fetch would refuse it too, with the password in its message.
+  if (url.username !== '' || url.password !== '')
+    throw new HttpCallError(`Cannot call ${url.origin}: the URL holds a user or password; send a header`, { retryable: false })
+  return url
+}
+
+function headersOf(call: HttpCall, place: string): Headers {
+  try {
+    return new Headers(call.headers)
+  } catch {
+    // The library's message quotes the value, which may be a secret.
+    throw new HttpCallError(`Cannot call ${place}: one of the headers holds what a header cannot`, { retryable: false })
+  }
+}
+
+/** "fetch failed" says nothing; what it failed of is below. */
+function causeOf(thrown: unknown): unknown {
+  return thrown instanceof TypeError && thrown.cause !== undefined ? thrown.cause : thrown
+}
+
+async function readBounded(reply: Response, place: string, bytesMax: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of reply.body ?? []) {
+    length += chunk.length
+    // Leaving the loop ends the connection.
+    if (length > bytesMax)
+      throw new HttpCallError(`Cannot read the reply of ${place}: it has more than ${bytesMax} bytes`, { retryable: false })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
