@@ -1,8 +1,9 @@
 import type { Statement } from '@ascribe/contract'
 import type { Database, Queryable } from '@ascribe/postgres'
-import { formatNano } from '@ascribe/units'
+import { assert } from '@ascribe/kit'
+import { formatNano, monthOf } from '@ascribe/units'
 import type { Currency, Instant, Nano } from '@ascribe/units'
-import { parseMonth, readStatement } from '../statement.ts'
+import { readStatement } from '../statement.ts'
 import { expireCredits, drawCredits, planCreditDraws } from './draw-credits.ts'
 import { buildInvoice, frozen, payableByCredits } from './invoice-content.ts'
 import type { ContentInput, InvoiceSums } from './invoice-content.ts'
@@ -162,7 +163,8 @@ async function inputOf(
   { request, statement, lock }: { readonly request: InvoiceRequest; readonly statement: Statement; readonly lock: boolean },
 ): Promise<ContentInput> {
   const { organizationId, month, at } = request
-  const period = parseMonth(month)
+  const period = monthOf(month)
+  assert(period !== undefined, `a statement was read for ${month}, which is no month`)
   const { rows } = await tx.query<{ name: string }>('select name from organization where organization_id = $1::uuid', [organizationId])
   const customer = await readBillingParty(tx, { organizationId, at })
   return {

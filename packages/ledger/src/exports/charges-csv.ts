@@ -1,0 +1,47 @@
+import { formatDecimal, formatInstant, formatNano } from '@ascribe/units'
+import { csvLine } from './csv.ts'
+import type { Cell, CsvOptions } from './csv.ts'
+import type { ExportRow } from './export-row.ts'
+
+type Column = { readonly name: string; readonly of: (row: ExportRow) => Cell }
+
+const RATE_PLACES = 18
+const number = (text: string): Cell => ({ number: text })
+const optional = (text: string | null): Cell => (text === null || text === '' ? null : text)
+
+/** The columns of `--format csv`, in order. Names are kept; new ones come at the end. */
+const COLUMNS: readonly Column[] = [
+  { name: 'kind', of: ({ kind }) => kind },
+  { name: 'organization_id', of: ({ organizationId }) => organizationId },
+  { name: 'organization', of: ({ organizationName }) => organizationName },
+  { name: 'month', of: ({ month }) => month },
+  { name: 'start', of: ({ start }) => formatInstant(start) },
+  { name: 'end', of: ({ end }) => formatInstant(end) },
+  { name: 'auth_id', of: ({ authId }) => optional(authId) },
+  { name: 'user_id', of: ({ userId }) => optional(userId) },
+  { name: 'group_id', of: ({ groupId }) => optional(groupId) },
+  { name: 'resource_id', of: ({ resourceId }) => optional(resourceId) },
+  { name: 'model', of: ({ model }) => optional(model) },
+  { name: 'base_model', of: ({ baseModel }) => optional(baseModel) },
+  { name: 'meter', of: ({ meter }) => optional(meter) },
+  { name: 'quantity', of: ({ quantity }) => (quantity === null ? null : number(quantity.toString())) },
+  { name: 'rate', of: ({ rate }) => (rate === null ? null : number(formatDecimal(rate, RATE_PLACES))) },
+  { name: 'amount', of: ({ amount }) => number(formatNano(amount)) },
+  { name: 'currency', of: ({ currency }) => currency },
+  { name: 'records', of: ({ recordCount }) => (recordCount === null ? null : number(recordCount.toString())) },
+  { name: 'price_version', of: ({ priceSequence }) => (priceSequence === null ? null : number(String(priceSequence))) },
+  { name: 'corrects', of: ({ corrects }) => optional(corrects) },
+  { name: 'description', of: ({ description }) => optional(description) },
+  { name: 'invoice', of: ({ invoice }) => optional(invoice) },
+]
+
+/** The header of the CSV. */
+export const CHARGES_HEADER: string = csvLine(COLUMNS.map(({ name }) => name))
+
+/** A row of the CSV. */
+export function chargesLine(row: ExportRow, options: CsvOptions = {}): string {
+  return csvLine(
+    COLUMNS.map(({ of }) => of(row)),
+    options,
+  )
+}
