@@ -15,6 +15,7 @@ const SECRETS = {
   LEDGER_SERVER_SECRET: '0'.repeat(64),
   EDGE_SECRET: 'e'.repeat(32),
   PROVIDER_KEY: 'p',
+  INGEST_TOKEN: 'i'.repeat(16),
 }
 
 type Settings = Readonly<Record<string, { readonly value: string; readonly source: string; readonly env: string }>>

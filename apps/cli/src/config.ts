@@ -7,6 +7,8 @@ import { InputError, errorChain } from '@ascribe/kit'
 import { byteSize, cidrList, durationMs, loadConfig, secret } from '@ascribe/service'
 import type { ConfigOverride, HostPort, LoadedConfig as Loaded, Secret } from '@ascribe/service'
 import type { DataDir } from './data-dir.ts'
+import { IngestSchema } from './event-settings.ts'
+import type { IngestSettings } from './event-settings.ts'
 
 /** A route as the configuration has it; `routesOf` turns it into one. */
 export type RouteSettings = {
@@ -65,6 +67,8 @@ export type Config = {
     readonly replicas: number
   }
   readonly api: HostPort
+  /** Usage that others report. */
+  readonly ingest: IngestSettings
   /** Metrics, health and readiness. */
   readonly ops: HostPort
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'auto' | 'pretty' | 'json' }
@@ -129,6 +133,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
     })
     .prefault({}),
   api: listener(8081),
+  ingest: IngestSchema,
   ops: listener(8082),
   log: z
     .strictObject({

@@ -16,6 +16,7 @@ import { prepareDataDir } from './data-dir.ts'
 import { demoOf } from './demo.ts'
 import type { Demo } from './demo.ts'
 import { DataDirInUseError } from './errors.ts'
+import { eventsConfigOf } from './event-settings.ts'
 import { follow } from './follow.ts'
 import { openLedger } from './open-ledger.ts'
 import type { OpenLedger } from './open-ledger.ts'
@@ -92,7 +93,10 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
   const gateway = await runGateway(context, { routes, logger: logger.child({ part: 'gateway' }), meters })
   stack.defer(() => gateway.close({ graceMs: DRAIN_MS, cut: scope.cut }))
   const api = stack.use(
-    await startApi(config.api, { db, serverSecret: serverSecretOf(context), logger: logger.child({ part: 'api' }), meters }),
+    await startApi(
+      { ...config.api, events: eventsConfigOf(config.ingest) },
+      { db, serverSecret: serverSecretOf(context), logger: logger.child({ part: 'api' }), meters },
+    ),
   )
   readiness.watch('journal', () => gateway.unready)
   // A gateway serves while the database is away: journals keep what is not yet in it.

@@ -3,6 +3,7 @@ import { startApi } from '@ascribe/api'
 import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/service'
 import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
+import { eventsConfigOf } from '../event-settings.ts'
 import { openLedger } from '../open-ledger.ts'
 import type { Finish } from '../finish.ts'
 import { serverSecretOf } from '../server-secret.ts'
@@ -28,7 +29,12 @@ export function configureApi(root: Command, surroundings: Surroundings, finish: 
             const meters = createMeters()
             stack.use(measureProcess(meters))
             const { db } = stack.use(await openLedger(context, { name: 'api', logger }))
-            const api = stack.use(await startApi(config.api, { db, serverSecret: serverSecretOf(context), logger, meters }))
+            const api = stack.use(
+              await startApi(
+                { ...config.api, events: eventsConfigOf(config.ingest) },
+                { db, serverSecret: serverSecretOf(context), logger, meters },
+              ),
+            )
             const ready = async (): Promise<Record<string, { ok: boolean }>> => {
               await db.query('select 1')
               return { database: { ok: true } }
