@@ -1,5 +1,5 @@
 import { PolicyFileError } from './errors.ts'
-import type { PolicyKey, PolicySnapshot, PolicySubject, Scope } from './policy.ts'
+import type { PolicyKey, PolicySnapshot, Scope } from './policy.ts'
 import { SCOPES } from './policy.ts'
 
 /**
@@ -13,7 +13,6 @@ type Fields = Readonly<Record<string, unknown>>
 /** Readers of the fields that a snapshot may have besides: each gives the value, or `undefined` when it is not of its shape. */
 const OPTIONAL_FIELDS: { readonly [Name in keyof PolicySnapshot]?: (value: unknown) => PolicySnapshot[Name] | undefined } = {
   keysVersion: (value) => (Number.isSafeInteger(value) ? (value as number) : undefined),
-  subjects: (value) => (Array.isArray(value) && value.every(isSubject) ? value : undefined),
 }
 
 // The text of an array of keys, for as long as somebody holds the array: 100,000 keys take 100 ms, and most versions change none.
@@ -77,10 +76,6 @@ function isPolicyKey(value: unknown): value is PolicyKey {
     (expiresAt === undefined || Number.isSafeInteger(expiresAt)) &&
     hasOwner(value)
   )
-}
-
-function isSubject(value: unknown): value is PolicySubject {
-  return isRecord(value) && isText(value['authId']) && isText(value['organizationId']) && hasOwner(value)
 }
 
 function hasOwner({ userId, groupId }: Fields): boolean {

@@ -21,14 +21,6 @@ export type PolicyKey = {
   readonly expiresAt?: number
 }
 
-/** Whose an auth id is that a trusted edge names; only those are listed that a limit or a budget concerns. */
-export type PolicySubject = {
-  readonly authId: string
-  readonly organizationId: string
-  readonly userId?: string
-  readonly groupId?: string
-}
-
 /**
  * All that travels from the ledger to the gateways. One version has one content. Keys that are revoked or expired are not in it.
  * Fields may be missing or more than here: ledger and gateway need not be of one age.
@@ -40,6 +32,5 @@ export type PolicySnapshot = {
   readonly version: number
   /** The version in which the keys changed last: whoever has those need not read them again. Absent: nobody knows. */
   readonly keysVersion?: number
-  readonly subjects?: readonly PolicySubject[]
   readonly keys: readonly PolicyKey[]
 }

@@ -13,8 +13,8 @@ export type Timeline = {
   readonly hasEnd: boolean
 }
 
-/** Columns by name. */
-export type TimelineRow = Readonly<Record<string, string | null>>
+/** Columns by name. A value that is undefined stays as it is. */
+export type TimelineRow = Readonly<Record<string, string | null | undefined>>
 
 export type TimelineChange = { readonly change: 'create' | 'update' | 'end'; readonly key: TimelineRow }
 
@@ -48,7 +48,7 @@ type Write = {
 }
 
 /**
- * Says for things that they are so from an instant on; adds rows only for what is not so already. Each key at most once. The caller holds
+ * Says for things that they are there, and so, from an instant on; adds rows only for what is not so already. Each key at most once. The caller holds
  * lockDirectory().
  */
 export async function writeTimeline(tx: Queryable, name: TimelineName, write: Write): Promise<readonly TimelineChange[]> {
@@ -56,23 +56,30 @@ export async function writeTimeline(tx: Queryable, name: TimelineName, write: Wr
   const { table, keys, values, hasEnd } = TIMELINES[name]
   const [keyNames, valueNames] = [Object.keys(keys), Object.keys(values)]
   const isNew = hasEnd ? `(v.${keyNames[0]} is null or v.ended)` : `v.${keyNames[0]} is null`
-  const differs = valueNames.map((column) => `v.${column} is distinct from w.${column}`)
-  const wanted = hasEnd ? [isNew, ...differs] : differs
+  const said = valueNames.map((column) => `case when w.has_${column} then w.${column} else v.${column} end as ${column}`)
+  const differs = valueNames.map((column) => `w.has_${column} and v.${column} is distinct from w.${column}`)
+  const columns = { ...keys, ...values, ...Object.fromEntries(valueNames.map((column) => [`has_${column}`, 'boolean'])) }
   return run(
     tx,
-    `with wanted as materialized (select * from json_to_recordset($1::json) as w (${columnTypes({ ...keys, ...values })})),
+    `with wanted as materialized (select * from json_to_recordset($1::json) as w (${columnTypes(columns)})),
     changed as materialized (
-      select w.*, ${isNew} as is_new, case when v.valid_from = $2::timestamptz then v.revision + 1 else 0 end as next_revision
+      select ${[...keyNames.map((key) => `w.${key}`), ...said].join(', ')}, ${isNew} as is_new,
+        case when v.valid_from = $2::timestamptz then v.revision + 1 else 0 end as next_revision
       from wanted w left join lateral (${atSql(table, keyNames, 'w')}) v on true
-      where ${wanted.join(' or ')}
+      where ${(hasEnd ? [isNew, ...differs] : differs).join(' or ')}
     ),
     added as (
       insert into ${table} (${[...keyNames, ...valueNames].join(', ')}, valid_from, revision, recorded_by)
       select ${[...keyNames, ...valueNames].join(', ')}, $2::timestamptz, next_revision, $3::text from changed
     )
     select case when is_new then 'create' else 'update' end as change, ${keyNames.join(', ')} from changed order by ${keyNames.join(', ')}`,
-    write,
+    { ...write, rows: write.rows.map((row) => withFlags(row, valueNames)) },
   )
+}
+
+/** JSON leaves out what is undefined; the statement has to tell that from null. */
+function withFlags(row: TimelineRow, columns: readonly string[]): TimelineRow {
+  return { ...row, ...Object.fromEntries(columns.map((column) => [`has_${column}`, row[column] === undefined ? 'false' : 'true'])) }
 }
 
 /** Says for things that there are no such any more, from an instant on. Rows need their keys only. The caller holds lockDirectory(). */
