@@ -1,9 +1,10 @@
+import assert from 'node:assert/strict'
 import type { Database } from '@ascribe/postgres'
 import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { parseNano } from '@ascribe/units'
 import type { Nano } from '@ascribe/units'
-import { applyPriceBook, ledgerMigrations } from '../src/index.ts'
+import { applyPriceBook, closeMonth, ledgerMigrations } from '../src/index.ts'
 import type { Organization } from '../src/index.ts'
 import { createCustomer, deliver, priceBook, rateAll, usageRecord } from './support.ts'
 
@@ -37,8 +38,9 @@ export async function customerWithUsage(
   return organization
 }
 
-/** Rates everything and closes a month. */
+/** Rates everything and closes March. */
 export async function closeMarch(db: Database): Promise<void> {
   await rateAll(db)
-  await db.query(`insert into billing_period (month, closed_by) values ('2026-03-01', 'test')`)
+  const { kind } = await closeMonth(db, { month: '2026-03', closedBy: 'test' })
+  assert.equal(kind, 'closed')
 }

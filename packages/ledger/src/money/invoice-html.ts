@@ -94,7 +94,8 @@ function linesTable(lines: readonly InvoiceLine[], money: (text: string) => stri
 
 function describe({ kind, model, meter, description, corrects }: InvoiceLine): string {
   const what = [model, meter].filter((part) => part !== '').join(', ')
-  const words = [kind === 'usage' ? '' : kind, what, description ?? '', corrects === undefined ? '' : `corrects ${corrects}`]
+  const correction = description === undefined && corrects !== undefined ? `corrects ${corrects}` : ''
+  const words = [kind === 'usage' ? '' : kind, what, description ?? '', correction]
   return words.filter((part) => part !== '').join(' · ')
 }
 

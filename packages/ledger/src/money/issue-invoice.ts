@@ -1,7 +1,7 @@
 import type { Statement } from '@ascribe/contract'
 import type { Database, Queryable } from '@ascribe/postgres'
 import { assert } from '@ascribe/kit'
-import { formatNano, monthOf } from '@ascribe/units'
+import { monthOf } from '@ascribe/units'
 import type { Currency, Instant, Nano } from '@ascribe/units'
 import { readStatement } from '../statement.ts'
 import { expireCredits, drawCredits, planCreditDraws } from './draw-credits.ts'
@@ -201,9 +201,4 @@ export async function* invoiceMonth(
     if (signal?.aborted === true) return
     yield { organizationId, name, ...(await perform(db, { ...request, organizationId })) }
   }
-}
-
-/** The money of an outcome as text; empty where there is none. */
-export function totalOf(outcome: InvoiceOutcome): string {
-  return 'total' in outcome ? formatNano(outcome.total) : ''
 }
