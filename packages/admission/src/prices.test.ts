@@ -42,6 +42,12 @@ test('cost() goes by the list in force at the instant', () => {
   assert.deepEqual([table.cost(usage, later - 1), table.cost(usage, later)], [10n, 11n])
 })
 
+test('cost() takes the prices of an organization that has its own', () => {
+  const own = new PriceTable([{ ...LIST, overrides: { acme: { models: { small: { input_tokens: '7' } } } } }])
+  const usage = { model: 'small', baseModel: undefined, meters: [['input_tokens', 1n]] as const }
+  assert.deepEqual([own.cost({ ...usage, organizationId: 'ACME' }, AT), own.cost({ ...usage, organizationId: 'other' }, AT)], [7n, 10n])
+})
+
 test('bounds() covers every class of a model, and the dearest model where it has no price', () => {
   assert.deepEqual(TABLE.bounds({ model: 'small', baseModel: undefined }, AT), { input: 10n, output: 30n })
   assert.deepEqual(TABLE.bounds({ model: 'nobody-priced', baseModel: undefined }, AT), { input: 100n, output: 400n })

@@ -4,30 +4,42 @@ import type { Amount } from './budget.ts'
 /** What one unit of each meter costs, in 10^-18 of a currency, as decimal digits. */
 export type MeterRates = Readonly<Record<string, string>>
 
-/** The rates of one currency from an instant on, flat: premiums of fine-tunes are applied. Of a policy snapshot. */
-export type PriceList = {
-  readonly currency: string
-  /** UTC epoch milliseconds; absent: from the beginning. In force until the next list of its currency. */
-  readonly from?: Instant
+/** Rates of models, flat: premiums of fine-tunes are applied, and a tiered meter stands with its dearest tier. */
+export type ListedRates = {
   /** By model id; fine-tunes that have a price of their own among them. */
   readonly models: Readonly<Record<string, MeterRates>>
   /** Of an `ft:` model that is not among them, by its base model. */
   readonly derived?: Readonly<Record<string, MeterRates>>
 }
 
-/** What was used, as it is priced. */
-export type PricedUsage = {
+/** The rates of one currency from an instant on. Of an admission snapshot. */
+export type PriceList = ListedRates & {
+  readonly currency: string
+  /** UTC epoch milliseconds; absent: from the beginning. In force until the next list of its currency. */
+  readonly from?: Instant
+  /** What organizations with prices of their own pay, by id: stands for the whole list. */
+  readonly overrides?: Readonly<Record<string, ListedRates>>
+}
+
+/** What decides the rates of a request. */
+export type PricedModel = {
   readonly model: string | undefined
   readonly baseModel: string | undefined
+  readonly organizationId?: string | undefined
+}
+
+/** What was used, as it is priced. */
+export type PricedUsage = PricedModel & {
   readonly meters: Iterable<readonly [meter: string, quantity: bigint]>
 }
 
 type Rates = ReadonlyMap<string, bigint>
 
-type List = {
+type Listed = { readonly models: ReadonlyMap<string, Rates>; readonly derived: ReadonlyMap<string, Rates> }
+
+type List = Listed & {
   readonly from: Instant
-  readonly models: ReadonlyMap<string, Rates>
-  readonly derived: ReadonlyMap<string, Rates>
+  readonly overrides: ReadonlyMap<string, Listed>
   /** The dearest rate of each meter. */
   readonly dearest: Rates
   /** The dearest of all. */
@@ -71,7 +83,7 @@ export class PriceTable {
    * The most that a token of a request for `model` can cost at `at`: the dearest of the model's classes, for caching, audio and reasoning
    * are not known before. A model without a price takes the dearest rates there are. `undefined`: nothing has a price.
    */
-  bounds(key: Pick<PricedUsage, 'model' | 'baseModel'>, at: Instant): Bounds | undefined {
+  bounds(key: PricedModel, at: Instant): Bounds | undefined {
     const list = this.#at(at)
     if (list === undefined || list.dearest.size === 0) return undefined
     const own = dearestOf(ratesOf(list, key) ?? new Map())
@@ -84,18 +96,26 @@ export class PriceTable {
   }
 }
 
-function listOf({ from = -Infinity, models, derived = {} }: PriceList): List {
-  const byModel = new Map(Object.entries(models).map(([model, rates]) => [model, ratesFrom(rates)]))
-  const byBase = new Map(Object.entries(derived).map(([model, rates]) => [model, ratesFrom(rates)]))
+function listOf({ from = -Infinity, overrides = {}, ...own }: PriceList): List {
+  const listed = listedOf(own)
+  const others = new Map(Object.entries(overrides).map(([organization, rates]) => [organization.toLowerCase(), listedOf(rates)]))
   const dearest = new Map<string, bigint>()
   let most = 0n
-  for (const rates of [...byModel.values(), ...byBase.values()]) {
-    for (const [meter, rate] of rates) {
-      if (rate > (dearest.get(meter) ?? -1n)) dearest.set(meter, rate)
-      if (rate > most) most = rate
+  for (const { models, derived } of [listed, ...others.values()]) {
+    for (const rates of [...models.values(), ...derived.values()]) {
+      for (const [meter, rate] of rates) {
+        if (rate > (dearest.get(meter) ?? -1n)) dearest.set(meter, rate)
+        if (rate > most) most = rate
+      }
     }
   }
-  return { from, models: byModel, derived: byBase, dearest, most }
+  return { from, ...listed, overrides: others, dearest, most }
+}
+
+function listedOf({ models, derived = {} }: ListedRates): Listed {
+  const ratesBy = (rates: Readonly<Record<string, MeterRates>>): ReadonlyMap<string, Rates> =>
+    new Map(Object.entries(rates).map(([model, each]) => [model, ratesFrom(each)]))
+  return { models: ratesBy(models), derived: ratesBy(derived) }
 }
 
 function ratesFrom(rates: MeterRates): Rates {
@@ -103,11 +123,12 @@ function ratesFrom(rates: MeterRates): Rates {
 }
 
 /** As the price book resolves a model: by its own name, else, for a fine-tune, by its base model's. */
-function ratesOf(list: List, { model, baseModel }: Pick<PricedUsage, 'model' | 'baseModel'>): Rates | undefined {
+function ratesOf(list: List, { model, baseModel, organizationId }: PricedModel): Rates | undefined {
   if (model === undefined) return undefined
-  const own = list.models.get(model)
+  const { models, derived } = organizationId === undefined ? list : (list.overrides.get(organizationId.toLowerCase()) ?? list)
+  const own = models.get(model)
   if (own !== undefined || baseModel === undefined || !model.startsWith('ft:')) return own
-  return list.derived.get(baseModel)
+  return derived.get(baseModel)
 }
 
 function dearestOf(rates: Rates): { readonly input: bigint | undefined; readonly output: bigint | undefined } {

@@ -1,16 +1,14 @@
 import type { Instant } from '@ascribe/units'
 import { TOKENS } from './budget.ts'
 import type { Amount, BudgetUnit } from './budget.ts'
-import type { PriceTable } from './prices.ts'
+import type { PriceTable, PricedModel } from './prices.ts'
 
 /** What is known of a request before it is sent. */
-export type RequestSize = {
+export type RequestSize = PricedModel & {
   /** Of the whole body: tools and formats are part of the prompt too. */
   readonly bodyBytes: number
   /** Of what goes in, choices and prompts multiplied; see {@link outputBound}. */
   readonly outputTokens: number
-  readonly model: string | undefined
-  readonly baseModel: string | undefined
 }
 
 /**

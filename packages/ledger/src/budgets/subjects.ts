@@ -1,0 +1,56 @@
+import { EACH } from '@ascribe/admission'
+import type { AdmissionSnapshot, Budget, RateLimit } from '@ascribe/admission'
+import type { Queryable } from '@ascribe/postgres'
+import { mappingAtSql } from '../attribution-sql.ts'
+
+type Subjects = AdmissionSnapshot['subjects']
+
+type SubjectRow = {
+  readonly auth_id: string
+  readonly organization_id: string | null
+  readonly user_id: string | null
+  readonly group_id: string | null
+}
+
+// Keys carry their own organization: only auth ids that an edge names are looked up.
+const SUBJECTS = `
+select a.auth_id, m.organization_id, m.user_id, m.group_id
+from (select distinct auth_id from auth_mapping) a
+cross join lateral (${mappingAtSql('a.auth_id', 'clock_timestamp()')}
+) m
+where not exists (select from credential c where c.auth_id = a.auth_id) and (
+  m.organization_id::text = any($1::text[]) or m.user_id = any($2::text[]) or m.group_id = any($3::text[])
+  or ($4::boolean and m.organization_id is not null) or ($5::boolean and m.user_id is not null) or ($6::boolean and m.group_id is not null)
+)
+order by a.auth_id collate "C"`
+
+/** Reads whose the auth ids are that rules concern; again only when the directory or the rules have changed. */
+export function createSubjectReader(): (
+  db: Queryable,
+  rules: { budgets: readonly Budget[]; limits: readonly RateLimit[] },
+) => Promise<Subjects> {
+  let known: { readonly key: string; readonly subjects: Subjects } | undefined
+  return async (db, { budgets, limits }) => {
+    const idsOf = (scope: string): readonly string[] => [
+      ...new Set([...budgets, ...limits].filter((rule) => rule.scope === scope).map(({ subject }) => subject)),
+    ]
+    const ids = [idsOf('organization'), idsOf('user'), idsOf('group')]
+    if (ids.every((each) => each.length === 0)) return {}
+    const { rows: versions } = await db.query<{ version: bigint }>('select version from policy_version')
+    const key = JSON.stringify([String(versions[0]?.version ?? 0n), ids])
+    if (known?.key === key) return known.subjects
+    const { rows } = await db.query<SubjectRow>(SUBJECTS, [...ids, ...ids.map((each) => each.includes(EACH))])
+    const subjects = Object.fromEntries(
+      rows.map((row) => [
+        row.auth_id,
+        {
+          ...(row.organization_id !== null && { organizationId: row.organization_id }),
+          ...(row.user_id !== null && { userId: row.user_id }),
+          ...(row.group_id !== null && { groupId: row.group_id }),
+        },
+      ]),
+    )
+    known = { key, subjects }
+    return subjects
+  }
+}
