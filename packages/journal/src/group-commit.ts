@@ -1,6 +1,9 @@
 /** How {@link GroupCommit} gets at the disk and reports. */
 export type GroupCommitOptions = {
-  /** Milliseconds between the starts of two commits under load; 0: the next starts when the one before ends. */
+  /**
+   * Milliseconds between the starts of two commits under load; 0: the next starts when the one before ends. Up to
+   * three times as many while the event loop has more to do than time.
+   */
   readonly intervalMs: number
   /** Written data that nobody waits for (intents) is committed at the latest this many milliseconds later. */
   readonly lazyMs: number
@@ -13,6 +16,12 @@ export type GroupCommitOptions = {
 // Commits that may start without a pause after idleness. Below one request an interval nobody waits for a timer then, and
 // timers take 1 ms at least; above, pacing is what saves the CPU (README: measured).
 const BURST = 4
+
+// How much longer the interval becomes when the event loop never rests: a commit costs the CPU of two or three requests, which
+// those who wait for it lack (README: measured).
+const BUSY_FACTOR = 3
+// From this share of time on the event loop counts as busy.
+const BUSY_FROM = 0.5
 
 /**
  * Group commit: at most one fdatasync in flight, and each covers everything that was written before it started. The first
@@ -27,6 +36,7 @@ export class GroupCommit {
   #startedAt = 0
   /** From when on another commit may start without being urgent. */
   #allowedAt = Number.NEGATIVE_INFINITY
+  #load = performance.eventLoopUtilization()
   #timer: NodeJS.Timeout | undefined
   #lazyTimer: NodeJS.Timeout | undefined
   #stopped = false
@@ -86,9 +96,17 @@ export class GroupCommit {
     this.#dirty = false
     this.#urgent = false
     this.#startedAt = performance.now()
-    const { intervalMs } = this.#options
+    const intervalMs = this.#options.intervalMs * this.#stretch()
     this.#allowedAt = Math.max(this.#allowedAt, this.#startedAt - (BURST - 1) * intervalMs) + intervalMs
     this.#options.sync(this.#done)
+  }
+
+  /** From 1, where the event loop has rested half of the time since the last commit, to {@link BUSY_FACTOR}, where it never has. */
+  #stretch(): number {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, this.#load)
+    this.#load = now
+    return 1 + (BUSY_FACTOR - 1) * Math.max(0, (utilization - BUSY_FROM) / (1 - BUSY_FROM))
   }
 
   readonly #done = (error: Error | null): void => {
