@@ -1,6 +1,7 @@
 import type { Database, Queryable } from '@ascribe/postgres'
 import { hourOf } from '@ascribe/units'
 import type { Currency, Instant, Nano, Quantity } from '@ascribe/units'
+import { monthOfInstant, readClosedThrough } from './periods.ts'
 import { createBookShelf, readDatedBooks } from './price-versions.ts'
 import { ratePeriod } from './rate.ts'
 import type { ChargeRow, UsageRow } from './rate-groups.ts'
@@ -18,7 +19,13 @@ export type ActEffectRow = {
   readonly amountAfter: Nano
 }
 
-export type ActEffect = { readonly hours: number; readonly rows: readonly ActEffectRow[] }
+export type ActEffect = {
+  /** Hours that it touches. */
+  readonly hours: number
+  /** Those of them in closed months: what changes there is booked as adjustments in the oldest open month. */
+  readonly closedHours: number
+  readonly rows: readonly ActEffectRow[]
+}
 
 /** Thrown through the transaction, so that nothing of the trial stays. */
 class Trial<Result> extends Error {
@@ -45,7 +52,9 @@ export async function previewAct<Result>(
         const after = await totalsOf(tx, hours)
         await tx.query('rollback to savepoint untouched')
         const before = await totalsOf(tx, hours)
-        throw new Trial({ result, effect: { hours: hours.length, rows: await compared(tx, before, after) } })
+        const closedThrough = (await readClosedThrough(tx)) ?? ''
+        const closedHours = hours.filter((hour) => monthOfInstant(hour) <= closedThrough).length
+        throw new Trial({ result, effect: { hours: hours.length, closedHours, rows: await compared(tx, before, after) } })
       },
       { isolation: 'repeatable read' },
     )

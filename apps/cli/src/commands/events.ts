@@ -9,7 +9,10 @@ import { organizationNamed } from '../find-organization.ts'
 import { openLedger, openSettledLedger } from '../open-ledger.ts'
 import type { OpenLedger } from '../open-ledger.ts'
 import { untilInterrupted } from '../interrupt.ts'
+import type { Finish } from '../finish.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { addEventActs } from './events-acts.ts'
+import { addEventImports } from './events-import.ts'
 
 type ListOptions = {
   readonly org?: string
@@ -18,10 +21,11 @@ type ListOptions = {
   readonly authId?: string
   readonly model?: string
   readonly limit?: number
+  readonly all?: true
 }
 
-/** `ascribe events list|tail|quarantine|replay`. */
-export function configureEvents(root: Command, surroundings: Surroundings): void {
+/** `ascribe events list|tail|quarantine|replay`, and what is done to records. */
+export function configureEvents(root: Command, surroundings: Surroundings, finish: Finish): void {
   const events = root
   addList(events, surroundings)
   events
@@ -34,18 +38,21 @@ export function configureEvents(root: Command, surroundings: Surroundings): void
       for await (const record of tailEvents(ledger.db, { signal: interrupt.signal })) print(context, record)
     })
   addQuarantine(events, surroundings)
+  addEventImports(events, surroundings, finish)
+  addEventActs(events, surroundings)
 }
 
 function addList(events: Command, surroundings: Surroundings): void {
   events
     .command('list')
-    .description('every record, oldest first, those of nobody included')
+    .description('every record that counts, oldest first, those of nobody included')
     .option('--org <id>', 'only of this organization, by id or name')
     .option('--from <instant>', 'admitted at or after', instantArgument)
     .option('--to <instant>', 'admitted before', instantArgument)
     .option('--auth-id <id>', 'only of this auth id')
     .option('--model <name>', 'only of this model')
     .option('--limit <count>', 'no more than this', countArgument)
+    .option('--all', 'also records that count no longer, marked: voided, amended, of a backfill that was undone')
     .action(async (options: ListOptions, command: Command) => {
       const context = contextOf(command, surroundings)
       await using ledger = await openSettledLedger(context, 'events')
@@ -55,18 +62,25 @@ function addList(events: Command, surroundings: Surroundings): void {
     })
 }
 
-async function filterOf(ledger: OpenLedger, { org, ...rest }: ListOptions): Promise<EventFilter> {
-  return { ...rest, ...(org !== undefined && { organizationId: (await organizationNamed(ledger.db, org)).id }) }
+async function filterOf(ledger: OpenLedger, { org, all, ...rest }: ListOptions): Promise<EventFilter> {
+  return { ...rest, superseded: all === true, ...(org !== undefined && { organizationId: (await organizationNamed(ledger.db, org)).id }) }
 }
 
 function print({ out }: Context, record: LedgerRecord): void {
   // Programs read this through a pipe, with --json or without: a line for people is only for a terminal.
   if (out.json || !out.terminal) return out.value(toEventJson(record))
-  const { startedAt, eventId, authId, model, modelAsked, outcome, provenance, promptTokens, completionTokens } = record.record
-  const counts = `${promptTokens ?? '?'} in, ${completionTokens ?? '?'} out`
+  const { startedAt, eventId, authId, model, modelAsked, outcome, provenance, promptTokens, completionTokens, api, meters } = record.record
+  const counts = api === 'event' ? metersText(meters) : `${promptTokens ?? '?'} in, ${completionTokens ?? '?'} out`
+  const mark = record.superseded === undefined ? '' : `  counts no longer: ${record.superseded.kind}`
   out.line(
-    `${formatInstant(startedAt)}  ${eventId}  ${authId}  ${model ?? modelAsked ?? '–'}  ${counts}  ${outcome}${provenance === 'reported' ? '' : ` (${provenance})`}`,
+    `${formatInstant(startedAt)}  ${eventId}  ${authId}  ${model ?? modelAsked ?? '–'}  ${counts}  ${outcome}${provenance === 'reported' ? '' : ` (${provenance})`}${mark}`,
   )
+}
+
+function metersText(meters: LedgerRecord['record']['meters']): string {
+  return Object.entries(meters)
+    .map(([name, quantity]) => `${quantity} ${name}`)
+    .join(', ')
 }
 
 function addQuarantine(events: Command, surroundings: Surroundings): void {
