@@ -1,14 +1,18 @@
-import type { Database } from '@ascribe/postgres'
+import type { Database, Queryable } from '@ascribe/postgres'
 import { parsePriceBook } from '@ascribe/rating'
 import { hourOf } from '@ascribe/units'
 import type { Currency, Nano } from '@ascribe/units'
+import { readKnownOrganizations } from './apply-price-book.ts'
 import { sqlInstant } from './instants.ts'
-import { createBookShelf, readDatedBooks } from './price-versions.ts'
+import type { MonthTotal } from './month-lines.ts'
+import { parseMonth } from './parse-month.ts'
+import { isMonthClosed } from './periods.ts'
+import { readDatedBooks, shelfOf } from './price-versions.ts'
 import type { BookShelf, DatedBook } from './price-versions.ts'
 import { ratePeriod } from './rate.ts'
-import { parseMonth } from './parse-month.ts'
+import { readCharged, readMonthLines, readStoredLines } from './read-month-lines.ts'
 
-/** What a month of one organization comes to, as it is charged and as it would be. */
+/** What a month of one organization comes to, as it is charged and as it would be: lines of the month and minimums included. */
 export type DryRunRow = {
   readonly organizationId: string
   readonly name: string
@@ -22,63 +26,93 @@ export type DryRunRow = {
 /** The organizations of the book's currency that used something; for the others nothing would change. */
 export type DryRun = { readonly currency: Currency; readonly rows: readonly DryRunRow[] }
 
-type Totals = { readonly amounts: Map<string, bigint>; readonly unpriced: Map<string, bigint> }
-
 /**
- * Says what a month would have come to, had this price book been in force all along. Reads one snapshot, changes nothing.
+ * Says what a month would have come to, had this price book been in force all along; supplements go on to price what it does not. Of a
+ * closed month, with what corrected it, wherever that was booked. Reads one snapshot, changes nothing.
  * @throws {PriceBookError} for a file that is no price book. @throws {LedgerInputError} for what is no month.
  */
 export async function dryRun(
   db: Database,
   input: { readonly text: string; readonly file: string; readonly month: string },
 ): Promise<DryRun> {
-  const book = parsePriceBook(input.text, { file: input.file })
-  const bounds = [parseMonth(input.month)].flatMap(({ start, end }) => [sqlInstant(start), sqlInstant(end)])
-  return db.transaction(
-    async (tx) => {
-      const { rows: hours } = await tx.query<{ hour: number }>(
-        `select hour from usage_hour where hour >= $1::timestamptz and hour < $2::timestamptz
-         union select hour from dirty_hour where hour >= $1::timestamptz and hour < $2::timestamptz order by hour`,
-        bounds,
-      )
-      const stored = await readDatedBooks(tx)
-      const trial: DatedBook = {
-        sequence: (stored.at(-1)?.sequence ?? 0) + 1,
-        effectiveFrom: -Infinity,
-        currency: book.currency,
-        sha256: book.sha256,
-      }
-      const shelf = createBookShelf()
-      const books: BookShelf = { bookOf: async (db_, version) => (version === trial ? book : shelf.bookOf(db_, version)) }
-      const versions = [...stored.filter(({ currency }) => currency !== book.currency), trial]
-      const after: Totals = { amounts: new Map(), unpriced: new Map() }
-      for (const { hour } of hours) {
-        const { usage, charges } = await ratePeriod(tx, hourOf(hour), { versions, books })
-        for (const row of charges) add(after.amounts, row.organizationId, row.amount)
-        for (const row of usage) if (row.state === 'unpriced') add(after.unpriced, row.organizationId, row.recordCount)
-      }
-      const before = await tx.query<{ organization_id: string; name: string; amount: string; unpriced: string }>(
-        `select o.organization_id, o.name,
-           (select coalesce(sum(c.amount_nano), 0) from charge c
-            where c.organization_id = o.organization_id and c.hour >= $1::timestamptz and c.hour < $2::timestamptz) as amount,
-           (select coalesce(sum(u.record_count), 0) from usage_hour u
-            where u.organization_id = o.organization_id and u.hour >= $1::timestamptz and u.hour < $2::timestamptz and u.state = 'unpriced') as unpriced
-         from organization o where o.currency = $3::text
-         order by o.name collate "C", o.organization_id`,
-        [...bounds, book.currency],
-      )
-      const rows = before.rows.map((row) => ({
-        organizationId: row.organization_id,
-        name: row.name,
-        before: BigInt(row.amount),
-        after: after.amounts.get(row.organization_id) ?? 0n,
-        unpricedBefore: BigInt(row.unpriced),
-        unpricedAfter: after.unpriced.get(row.organization_id) ?? 0n,
-      }))
-      return { currency: book.currency, rows: rows.filter(hasUsage) }
-    },
-    { isolation: 'repeatable read', readOnly: true },
+  return db.transaction((tx) => run(tx, input, shelfOf(db)), { isolation: 'repeatable read', readOnly: true })
+}
+
+async function run(
+  tx: Queryable,
+  { text, file, month }: { readonly text: string; readonly file: string; readonly month: string },
+  shelf: BookShelf,
+): Promise<DryRun> {
+  const book = parsePriceBook(text, { file, organizations: await readKnownOrganizations(tx) })
+  const stored = await readDatedBooks(tx)
+  const trial: DatedBook = {
+    sequence: (stored.at(-1)?.sequence ?? 0) + 1,
+    effectiveFrom: -Infinity,
+    currency: book.currency,
+    sha256: book.sha256,
+  }
+  const books: BookShelf = { bookOf: async (db, version) => (version.sequence === trial.sequence ? book : shelf.bookOf(db, version)) }
+  const versions = [...stored.filter(({ currency, until }) => currency !== book.currency || until !== undefined), trial]
+  const after = await tryMonth(tx, { month, versions, books })
+  const before = await readBefore(tx, { month, books })
+  const organizations = await tx.query<{ organization_id: string; name: string }>(
+    'select organization_id, name from organization where currency = $1::text order by name collate "C", organization_id',
+    [book.currency],
   )
+  const rows = organizations.rows.map(({ organization_id: organizationId, name }) => ({
+    organizationId,
+    name,
+    before: before.amounts.get(organizationId) ?? 0n,
+    after: after.amounts.get(organizationId) ?? 0n,
+    unpricedBefore: before.unpriced.get(organizationId) ?? 0n,
+    unpricedAfter: after.unpriced.get(organizationId) ?? 0n,
+  }))
+  return { currency: book.currency, rows: rows.filter(hasUsage) }
+}
+
+type Totals = { readonly amounts: Map<string, bigint>; readonly unpriced: Map<string, bigint> }
+type Try = { readonly month: string; readonly versions: readonly DatedBook[]; readonly books: BookShelf }
+
+async function tryMonth(tx: Queryable, { month, versions, books }: Try): Promise<Totals> {
+  const { rows: hours } = await tx.query<{ hour: number }>(
+    `select hour from usage_hour where hour >= $1::timestamptz and hour < $2::timestamptz
+     union select hour from dirty_hour where hour >= $1::timestamptz and hour < $2::timestamptz order by hour`,
+    boundsOf(month),
+  )
+  const totals: Totals = { amounts: new Map(), unpriced: new Map() }
+  const quantities = new Map<string, MonthTotal>()
+  for (const { hour } of hours) {
+    const { usage, charges, period } = await ratePeriod(tx, hourOf(hour), { versions, books })
+    for (const row of charges) add(totals.amounts, row.organizationId, row.amount)
+    for (const row of usage) if (row.state === 'unpriced') add(totals.unpriced, row.organizationId, row.recordCount)
+    for (const { organizationId, model, baseModel, meter, priceSequence, quantity } of period) {
+      const key = JSON.stringify([organizationId, model, baseModel, meter, priceSequence])
+      const before = quantities.get(key)?.quantity ?? 0n
+      quantities.set(key, { organizationId, model, baseModel, meter, priceSequence, quantity: before + quantity })
+    }
+  }
+  const counted = { totals: [...quantities.values()], charged: new Map(totals.amounts) }
+  for (const line of await readMonthLines(tx, { month, books, versions, counted })) add(totals.amounts, line.organizationId, line.amount)
+  return totals
+}
+
+async function readBefore(tx: Queryable, { month, books }: Omit<Try, 'versions'>): Promise<Totals> {
+  const amounts = new Map(await readCharged(tx, { month }))
+  const lines = (await isMonthClosed(tx, month))
+    ? (await readStoredLines(tx, { month })).map(({ line }) => line)
+    : await readMonthLines(tx, { month, books })
+  for (const line of lines) add(amounts, line.organizationId, line.amount)
+  const { rows } = await tx.query<{ organization_id: string; unpriced: string }>(
+    `select organization_id, sum(record_count) as unpriced from usage_hour
+     where hour >= $1::timestamptz and hour < $2::timestamptz and state = 'unpriced' group by 1`,
+    boundsOf(month),
+  )
+  return { amounts, unpriced: new Map(rows.map((row) => [row.organization_id, BigInt(row.unpriced)])) }
+}
+
+function boundsOf(month: string): readonly string[] {
+  const { start, end } = parseMonth(month)
+  return [sqlInstant(start), sqlInstant(end)]
 }
 
 function add(totals: Map<string, bigint>, organizationId: string | null, amount: bigint): void {

@@ -17,7 +17,9 @@ export type MonthQuery = {
   /** Default: all organizations. */
   readonly organizationId?: string
   readonly books: BookShelf
-  /** What was counted elsewhere instead of what is stored, for those who check it. */
+  /** By these versions instead of those that are stored, for those who try prices. */
+  readonly versions?: readonly DatedBook[]
+  /** What was counted elsewhere instead of what is stored, for those who check it or try prices. */
   readonly counted?: { readonly totals: readonly MonthTotal[]; readonly charged: ReadonlyMap<string, Nano> }
 }
 
@@ -26,7 +28,7 @@ export type MonthQuery = {
  * the minimum, then the commitment. Of a closed month, minimums and commitments are those of versions that were applied before.
  */
 export async function readMonthLines(db: Queryable, query: MonthQuery): Promise<readonly MonthLine[]> {
-  const versions = await readDatedBooks(db)
+  const versions = query.versions ?? (await readDatedBooks(db))
   const totals = query.counted?.totals ?? (await readTotals(db, query))
   const named = new Set(totals.map(({ priceSequence }) => priceSequence))
   const books = await readMonthBooks(
@@ -80,10 +82,10 @@ type AgreedBook = { readonly currency: Currency; readonly sequence: number; read
 /** The books whose minimums and commitments hold in a month: those in force when it ends, if they have any. */
 async function readAgreedBooks(
   db: Queryable,
-  { month, books }: MonthQuery,
+  { month, books, versions: tried }: MonthQuery,
   versions: readonly DatedBook[],
 ): Promise<readonly AgreedBook[]> {
-  const until = await sequenceAtClose(db, month)
+  const until = tried === undefined ? await sequenceAtClose(db, month) : Infinity
   const known = versions.filter(({ sequence, until: end }) => end === undefined && sequence <= until)
   const found: AgreedBook[] = []
   for (const currency of new Set(known.map((version) => version.currency))) {
