@@ -7,20 +7,29 @@ const SIZE_DIGITS_MAX = 13
 
 const SEMICOLON = 59
 const COLON = 58
+const EQUALS = 61
+const QUOTE = 34
+const BACKSLASH = 92
 
+// States, in three groups: before a chunk's content, its content and what is behind it, trailers.
 const SIZE = 0
 const EXTENSION = 1
-const SIZE_LF = 2
-const DATA = 3
-const DATA_CR = 4
-const DATA_LF = 5
-const TRAILER = 6
-const TRAILER_NAME = 7
-const TRAILER_VALUE = 8
-const TRAILER_LF = 9
-const LAST_LF = 10
-const DONE = 11
-const BAD = 12
+const EXTENSION_NAME = 2
+const EXTENSION_VALUE = 3
+const QUOTED = 4
+const QUOTED_PAIR = 5
+const QUOTED_END = 6
+const SIZE_LF = 7
+const DATA = 8
+const DATA_CR = 9
+const DATA_LF = 10
+const TRAILER = 11
+const TRAILER_NAME = 12
+const TRAILER_VALUE = 13
+const TRAILER_LF = 14
+const LAST_LF = 15
+const DONE = 16
+const BAD = 17
 
 /** Fields that would say something about framing, were they not too late (RFC 9110 section 6.5.1). */
 const NEVER_IN_TRAILERS = new Set(['content-length', 'transfer-encoding', 'host'])
@@ -81,17 +90,38 @@ export class ChunkedBody {
     switch (this.#state) {
       case SIZE:
         return this.#inSize(byte)
-      case EXTENSION:
-        if (byte === CR) return SIZE_LF
-        return FIELD_VALUE[byte] === 1 && this.#isRoom() ? EXTENSION : BAD
       case SIZE_LF:
         if (byte !== LF) return BAD
         this.#digits = 0
         return this.#left === 0 ? TRAILER : DATA
       case DATA_CR:
         return byte === CR ? DATA_LF : BAD
-      default:
+      case DATA_LF:
         return byte === LF ? SIZE : BAD
+      default:
+        return this.#isRoom() ? this.#inExtension(byte) : BAD
+    }
+  }
+
+  /** `;name=value` or `;name="value"`, read over (RFC 9112 section 7.1.1). */
+  #inExtension(byte: number): number {
+    switch (this.#state) {
+      case EXTENSION:
+        return TOKEN[byte] === 1 ? EXTENSION_NAME : BAD
+      case EXTENSION_NAME:
+        if (TOKEN[byte] === 1) return EXTENSION_NAME
+        return byte === EQUALS ? EXTENSION_VALUE : extensionEnd(byte)
+      case EXTENSION_VALUE:
+        if (TOKEN[byte] === 1) return EXTENSION_VALUE
+        return byte === QUOTE ? QUOTED : extensionEnd(byte)
+      case QUOTED:
+        if (byte === QUOTE) return QUOTED_END
+        if (byte === BACKSLASH) return QUOTED_PAIR
+        return FIELD_VALUE[byte] === 1 ? QUOTED : BAD
+      case QUOTED_PAIR:
+        return FIELD_VALUE[byte] === 1 ? QUOTED : BAD
+      default:
+        return extensionEnd(byte)
     }
   }
 
@@ -137,6 +167,11 @@ export class ChunkedBody {
     this.#extraBytes += 1
     return this.#extraBytes <= EXTRA_BYTES_MAX
   }
+}
+
+function extensionEnd(byte: number): number {
+  if (byte === CR) return SIZE_LF
+  return byte === SEMICOLON ? EXTENSION : BAD
 }
 
 function hexDigit(byte: number): number {

@@ -146,6 +146,8 @@ export class ReplyHeadReader {
     if (this.#codings > 1) this.fault = 'its transfer coding is given twice'
     // RFC 9112 section 6.1: HTTP/1.0 has no transfer codings, so nobody knows where such a message ends.
     if (this.#codings > 0 && this.#isOld) this.fault = 'it gives a transfer coding in HTTP/1.0'
+    // Nor interim replies (RFC 9110 section 15.2).
+    if (status < 200 && this.#isOld) this.fault = 'it is an interim reply in HTTP/1.0'
     if (this.#codings > 0 && this.#hasLength) this.fault = 'it gives a length beside a transfer coding'
     if (this.fault !== '') return false
     this.keepsAlive = !this.#closes && (this.#keeps || !this.#isOld)
