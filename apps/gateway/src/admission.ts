@@ -1,6 +1,6 @@
 import type { Logger } from '@ascribe/kit'
 import { INVALID_REQUEST_ID, isRequestId } from '@ascribe/identity'
-import type { GateInput, GateOutcome } from '@ascribe/identity'
+import type { GateInput, GateOutcome, PolicyKey } from '@ascribe/identity'
 import type { Reply, RequestHead } from '@ascribe/relay'
 import type { GatewayMeters } from './gateway-meters.ts'
 import { invalidRequest, openAiError, plainReply } from './replies.ts'
@@ -24,6 +24,8 @@ export type Caller = {
 export type Admitted = {
   readonly kind: 'caller'
   readonly caller: Caller
+  /** The key that named the caller; `undefined`: a trusted edge did. */
+  readonly key: PolicyKey | undefined
   /** Whether the request's identity headers were believed; else nothing that reads them may get them. */
   readonly isIdentityTrusted: boolean
 }
@@ -80,6 +82,7 @@ export function createAdmission(deps: AdmissionDeps): (head: RequestHead) => Adm
     return {
       kind: 'caller',
       caller: callerOf(outcome, requestId, secretHeader),
+      key: outcome.kind === 'key' ? outcome.key : undefined,
       isIdentityTrusted: outcome.kind === 'headers' || outcome.stripped === 0,
     }
   }

@@ -1,13 +1,15 @@
 import type { Clock, Logger } from '@ascribe/kit'
 import { errorChain } from '@ascribe/kit'
-import type { Drain, Exchange, Failure, RawHeaders, Sink } from '@ascribe/relay'
+import type { Drain, Exchange, Failure, FailureKind, RawHeaders, Reply, Sink } from '@ascribe/relay'
 import { createReplyReader, settle } from '@ascribe/usage'
 import type { Intent, MultipleChoices, Outcome, ReplyReader, RequestFacts } from '@ascribe/usage'
+import type { RequestHold } from './admission-control.ts'
 import { createDecodedCopy, isEncoded } from './decoded-copy.ts'
 import type { DecodedCopy } from './decoded-copy.ts'
 import { failureReply } from './failure-reply.ts'
 import { recordLabels } from './gateway-meters.ts'
 import type { GatewayMeters } from './gateway-meters.ts'
+import { withoutLimits } from './limit-headers.ts'
 import { createFramedBody, createOpaqueBody, readBody } from './reply-body.ts'
 import type { ReplyBody } from './reply-body.ts'
 import { clientHeaders } from './upstream-headers.ts'
@@ -19,6 +21,8 @@ export type MeteredExchangeOptions = {
   readonly facts: RequestFacts
   /** The wish for usage was spliced into the request: the event that answers it is ours alone. */
   readonly injected: boolean
+  /** What the request holds of budgets and limits, if it has any: settled with the record. */
+  readonly hold: RequestHold | undefined
   /** How far a reply is read on after its client has left. */
   readonly drain: Drain
   readonly multipleChoices: MultipleChoices
@@ -70,7 +74,9 @@ export class MeteredExchange implements Exchange {
       this.#body = createFramedBody(contentLength)
     }
     // A stream is whole with its terminal event, whatever its upstream promised to send after it; and an event may be withheld.
-    return { status, headers: clientHeaders(headers, intent.requestId, { dropContentLength: reader.form === 'sse' }) }
+    const passed = clientHeaders(headers, intent.requestId, { dropContentLength: reader.form === 'sse' })
+    const limits = this.#options.hold?.headers()
+    return { status, headers: limits === undefined ? passed : [...withoutLimits(passed), ...limits] }
   }
 
   data(chunk: Buffer, sink: Sink): void {
@@ -105,11 +111,12 @@ export class MeteredExchange implements Exchange {
   }
 
   fail(failure: Failure, sink: Sink): void {
-    const { intent, logger, meters } = this.#options
+    const { intent, hold, logger, meters } = this.#options
     if (failure.kind === 'not_admitted') {
+      hold?.release()
       logger.error('request refused: its intent cannot be recorded', { eventId: intent.eventId, error: failure.cause })
       meters.refused.add(1, { reason: 'not_recorded' })
-      sink.reply(failureReply(failure.kind, intent.requestId))
+      sink.reply(this.#failed(failure.kind))
       return
     }
     if (this.#settled !== undefined) {
@@ -130,7 +137,14 @@ export class MeteredExchange implements Exchange {
       return
     }
     sink.barrier(settled)
-    sink.reply(failureReply(failure.kind, intent.requestId))
+    sink.reply(this.#failed(failure.kind))
+  }
+
+  #failed(kind: FailureKind): Reply {
+    const { intent, hold } = this.#options
+    const reply = failureReply(kind, intent.requestId)
+    const limits = hold?.headers()
+    return limits === undefined ? reply : { ...reply, headers: [...reply.headers, ...limits] }
   }
 
   clientGone(): Drain {
@@ -183,6 +197,7 @@ export class MeteredExchange implements Exchange {
       ...(this.#firstByteMs !== undefined && { firstByteMs: this.#firstByteMs }),
     })
     meters.records.add(1, recordLabels(settlement.outcome, settlement.provenance))
+    this.#options.hold?.settle(intent, settlement)
     this.#settled = record.settle(settlement)
     return this.#settled
   }

@@ -3,6 +3,7 @@ import { singleHeader } from '@ascribe/identity'
 import type { Decision, Drain, RequestHead, Verdict } from '@ascribe/relay'
 import { boundText, scanRequest, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
+import type { AdmissionControl, RequestHold } from './admission-control.ts'
 import type { Admission, Admitted } from './admission.ts'
 import { endpointOf } from './endpoints.ts'
 import type { Endpoint } from './endpoints.ts'
@@ -17,6 +18,8 @@ import type { JournalPort } from './usage-journal.ts'
 
 export type RequestHandlerDeps = {
   readonly admit: (head: RequestHead) => Admission
+  /** Budgets and rate limits. */
+  readonly control: Pick<AdmissionControl, 'isActive' | 'take'>
   readonly routes: RouteTable
   readonly journal: JournalPort
   readonly newId: () => string
@@ -46,7 +49,13 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
     if (route.multipleChoices === 'refuse' && endpoint.api !== 'embeddings' && facts.choices * facts.prompts > 1) {
       return refuse(deps, 'multiple_choices', 'This model serves one choice for one prompt at a time.', facts.choices > 1 ? 'n' : 'prompt')
     }
-    return forward(deps, { head, admitted, endpoint, body, facts, route })
+    const startedAt = deps.clock()
+    const asked = { head, admitted, endpoint, body, facts, route, startedAt }
+    if (!deps.control.isActive) return forward(deps, asked, undefined)
+    const bounds = deps.control.take({ caller: admitted.caller, key: admitted.key, facts, body, route, startedAt })
+    if (bounds?.kind !== 'refused') return forward(deps, asked, bounds?.hold)
+    deps.meters.refused.add(1, { reason: bounds.reason })
+    return { kind: 'reply', reply: bounds.reply }
   }
 
   return (head) => {
@@ -90,12 +99,13 @@ type Forwarded = Asked & {
   readonly body: Buffer
   readonly facts: RequestFacts
   readonly route: Route
+  readonly startedAt: number
 }
 
-function forward(deps: RequestHandlerDeps, forwarded: Forwarded): Decision {
+function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHold | undefined): Decision {
   const { head, admitted, endpoint, body, facts, route } = forwarded
   const eventId = deps.newId()
-  const intent = intentOf(forwarded, eventId, deps.clock())
+  const intent = intentOf(forwarded, eventId)
   const record = openRecord(deps.journal, intent)
   const { parts, injected } = spliceIncludeUsage(body, facts)
   return {
@@ -118,6 +128,7 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded): Decision {
       record,
       facts,
       injected,
+      hold,
       drain: deps.drain,
       multipleChoices: route.multipleChoices,
       clock: deps.clock,
@@ -128,7 +139,7 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded): Decision {
 }
 
 /** Field by field, as {@link Caller} is made. */
-function intentOf({ admitted, endpoint, facts, route }: Forwarded, eventId: string, startedAt: number): Intent {
+function intentOf({ admitted, endpoint, facts, route, startedAt }: Forwarded, eventId: string): Intent {
   const { caller } = admitted
   const { resourceType = route.resourceType } = caller
   const intent: { -readonly [Name in keyof Intent]: Intent[Name] } = {

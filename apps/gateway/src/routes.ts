@@ -22,6 +22,8 @@ export type Route = {
   readonly forwardRequestId: boolean
   /** What to make of a request for several choices or prompts, which engines are known to under-report. */
   readonly multipleChoices: MultipleChoices
+  /** The most tokens that the engine generates for one choice when a request does not say: what a budget then reserves. */
+  readonly maxOutputTokens?: number
 }
 
 export type RouteTable = {

@@ -8,6 +8,9 @@ import type { JournalFs, JournalWriter } from '@ascribe/journal'
 import { createRelay } from '@ascribe/relay'
 import type { Drain, Relay } from '@ascribe/relay'
 import { createIdSource } from '@ascribe/units'
+import { AdmissionControl } from './admission-control.ts'
+import { admissionPlaces, followAdmission } from './admission-files.ts'
+import type { AdmissionPlaces } from './admission-files.ts'
 import { createAdmission } from './admission.ts'
 import { createGatewayMeters } from './gateway-meters.ts'
 import { refusalReply } from './replies.ts'
@@ -35,6 +38,8 @@ export type GatewayPlaces = {
   readonly journal: string
   /** The policy snapshot. */
   readonly policy: string
+  /** The admission snapshot and the folder of lease reports. Default: `admission.json` and `leases` beside the policy snapshot. */
+  readonly admission?: AdmissionPlaces
 }
 
 export type GatewayDeps = {
@@ -64,12 +69,13 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const routes = createRouteTable(config.routes)
   const trust = createPeerTrust(config.trust)
   mkdirSync(places.journal, { recursive: true, mode: 0o700 })
-  using held = new DisposableStack()
+  await using held = new AsyncDisposableStack()
   const keys = held.use(openKeyDirectory({ path: places.policy, serverSecret: deps.serverSecret, logger, clock }))
   const newId = createIdSource(clock)
+  const writer = newId()
   const journal = await openJournalWriter({
     root: places.journal,
-    writer: newId(),
+    writer,
     tryLock: deps.tryLock,
     clock,
     logger,
@@ -80,8 +86,19 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const gatewayMeters = createGatewayMeters(meters)
   const headerPrefix = config.headerPrefix ?? DEFAULT_HEADER_PREFIX
   const gate = createGate({ trust, findKey: (token) => keys.find(token), headerPrefix })
+  const control = new AdmissionControl(writer)
+  held.use(
+    followAdmission({
+      places: places.admission ?? admissionPlaces(places.policy),
+      writer,
+      logger,
+      onNews: (news) => control.follow(news),
+      report: () => control.report(clock()),
+    }),
+  )
   const onRequest = createRequestHandler({
     admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
+    control,
     routes,
     journal,
     newId,
@@ -102,7 +119,7 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   }
 }
 
-function gatewayOf(relay: Relay, journal: JournalWriter, held: Disposable): Gateway {
+function gatewayOf(relay: Relay, journal: JournalWriter, held: AsyncDisposable): Gateway {
   let closing: Promise<void> | undefined
   return {
     url: relay.url,
@@ -114,7 +131,7 @@ function gatewayOf(relay: Relay, journal: JournalWriter, held: Disposable): Gate
       closing ??= (async () => {
         await relay.close({ graceMs, ...(cut !== undefined && { abort: cut }) })
         await journal.close()
-        held[Symbol.dispose]()
+        await held[Symbol.asyncDispose]()
       })()
       return closing
     },

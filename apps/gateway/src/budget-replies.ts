@@ -1,0 +1,67 @@
+import type { Budget, Limited } from '@ascribe/admission'
+import type { Reply } from '@ascribe/relay'
+import { formatDuration, limitHeaders, retryHeaders } from './limit-headers.ts'
+import { invalidRequest, openAiError, serverError } from './replies.ts'
+
+/** Leases are renewed about this often: then it is worth asking again. */
+const RENEWED_MS = 1000
+
+/** More than is left, whatever becomes of the requests in flight: asking again does not help before the window ends or it is topped up. */
+export function exhaustedReply(budget: Budget): Reply {
+  const message =
+    `You exceeded your current quota: ${described(budget)} does not cover what this request may use. ` +
+    (budget.period === 'prepaid' ? 'It can be topped up.' : `It begins anew with the next ${budget.period}, UTC.`)
+  return openAiError(402, { message, type: 'insufficient_quota', code: 'insufficient_quota' })
+}
+
+/** Enough is left, but reserved by requests in flight or not leased to this gateway yet. */
+export function reservedReply(budget: Budget): Reply {
+  const message = `What is left of ${described(budget)} is reserved by other requests for the moment. Please try again in 1s.`
+  return openAiError(429, { message, type: 'budget_reserved', code: 'budget_reserved' }, retryHeaders(RENEWED_MS))
+}
+
+export function limitedReply({ what, scope, limit, retryMs, states }: Extract<Limited, { kind: 'limited' }>): Reply {
+  const message =
+    `Rate limit reached for this ${scope === 'credential' ? 'API key' : 'organization'} on ${what} per min. Limit: ${limit}. ` +
+    `Please try again in ${formatDuration(retryMs)}.`
+  return openAiError(429, { message, type: what, code: 'rate_limit_exceeded' }, [...retryHeaders(retryMs), ...limitHeaders(states)])
+}
+
+/** Nobody can say what the request may cost: a budget could not hold. */
+export function unboundedReply(routeId: string): Reply {
+  return invalidRequest(
+    `This API key has a budget, so a request must say how much it may generate: give max_completion_tokens or max_tokens. ` +
+      `(Or the operator states max_output_tokens for the route "${routeId}".)`,
+    { code: 'max_tokens_required', param: 'max_tokens' },
+  )
+}
+
+/** `best_of` generates more than is asked for, and is billed. */
+export function bestOfReply(): Reply {
+  return invalidRequest('This API key has a budget, and best_of generates more than it returns: use n instead.', {
+    code: 'best_of_unsupported',
+    param: 'best_of',
+  })
+}
+
+/** A budget in a currency in which nothing has a price: what is used could not be counted. */
+export function unpricedReply(budget: Budget): Reply {
+  const message = `This API key has a budget in ${budget.unit}, and nothing has a price in ${budget.unit} yet.`
+  return invalidRequest(message, { status: 403, code: 'budget_without_prices' })
+}
+
+/** Rules are there and cannot be read: whether this request may be served is not known. */
+export function unavailableReply(): Reply {
+  return serverError(
+    503,
+    'The gateway cannot read its budgets and limits. Try again soon.',
+    'admission_unavailable',
+    retryHeaders(RENEWED_MS),
+  )
+}
+
+function described({ scope, period, name }: Budget): string {
+  const what = period === 'prepaid' ? 'the prepaid budget' : period === 'day' ? 'the daily budget' : 'the monthly budget'
+  const whose = scope === 'credential' ? 'API key' : scope
+  return `${what}${name === undefined ? '' : ` "${name}"`} of this ${whose}`
+}
