@@ -82,6 +82,7 @@ function recordLine(value: Readonly<Record<string, unknown>>, text: string, now:
     streamed: fields.streamed ?? false,
     identifiedBy: fields.identified_by ?? 'event',
     firstByteMs: fields.first_byte_ms,
+    invalidUsage: fields.invalid_usage,
     headers: fields.headers,
   }
   const checked = checkRecord(JSON.stringify(record), eventId)

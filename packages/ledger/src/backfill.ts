@@ -100,7 +100,7 @@ export async function undoIn(tx: Queryable, input: ActAuthor & { readonly name: 
   const { rows } = await tx.query<{ instant: number }>(UNDO, [act.id, actId])
   await tx.query('update foreign_event set released = true where act_id = $1::uuid', [act.id])
   const hours = new Set(rows.map(({ instant }) => hourOf(instant).start).toSorted((a, b) => a - b))
-  await markHours(tx, hours)
+  await markHours(tx, hours, 'undo')
   return { kind: 'undone', actId, hours: [...hours], records: rows.length }
 }
 

@@ -48,6 +48,8 @@ export type EventJson = {
   /** When it ended. */
   readonly timestamp_unix_ms: number
   readonly first_byte_ms?: number
+  /** The engine's usage was malformed or contradicted itself. */
+  readonly invalid_usage?: true
   /** Every other X-Saturn-* header. */
   readonly headers?: Readonly<Record<string, string>>
   /** It counts no longer: what was done to it (`void`, `amend`, `undo`), by which act, and the record that counts instead. */
@@ -91,6 +93,7 @@ export function toEventJson({ record, organizationId, superseded }: LedgerRecord
     started_unix_ms: record.startedAt,
     timestamp_unix_ms: record.endedAt,
     first_byte_ms: record.firstByteMs,
+    invalid_usage: record.invalidUsage,
     headers: record.headers,
     superseded: superseded?.kind,
     superseded_by: superseded?.actId,

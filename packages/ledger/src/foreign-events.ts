@@ -81,7 +81,7 @@ async function storeClaims(tx: Queryable, batch: ForeignBatch, claims: readonly 
   for (const claim of claims) first.getOrInsert(textOf(claim.key), claim)
   const taken = await takeKeys(tx, batch, [...first.values()])
   const records = [...first].flatMap(([key, { record }]) => (taken.has(key) ? [record] : []))
-  const inserted = await insertRecords(tx, records, batch.writer)
+  const inserted = await insertRecords(tx, records, { writer: batch.writer, ...(batch.actId !== undefined && { cause: 'backfill' }) })
   // An id that is there already, with a key that was free, would be two names with one hash of 74 bits in one millisecond.
   if (inserted !== records.length) throw new Error(`${records.length - inserted} events have the ids of other records`)
   const stored = await readStored(tx, [...first.values()])

@@ -135,7 +135,7 @@ export async function amendIn(
   }
   const actId = await writeAct(tx, { ...input, kind: 'amend' })
   const after = amended(before, input.change, actId)
-  await insertRecords(tx, [after], 'amend')
+  await insertRecords(tx, [after], { writer: 'amend', cause: 'amend' })
   await tx.query(
     'insert into superseded_record (event_id, instant, act_id, replacement_event_id) select event_id, instant, $2::uuid, $3::uuid from usage_record where event_id = $1::uuid',
     [eventId, actId, after.eventId],
@@ -194,6 +194,6 @@ function unknownRecords(eventIds: readonly EventId[]): LedgerInputError {
 /** Marks the hours of instants to be rated again, and gives them in order. */
 async function markInstants(tx: Queryable, instants: readonly Instant[]): Promise<readonly Instant[]> {
   const hours = new Set(instants.map((at) => hourOf(at).start).toSorted((a, b) => a - b))
-  await markHours(tx, hours)
+  await markHours(tx, hours, 'void')
   return [...hours]
 }

@@ -85,6 +85,7 @@ function recordOf(fields: Fields, eventId: string): UsageRecord {
     completionTokens: count(fields, 'completionTokens'),
     meters: metersOf(fields['meters']),
     firstByteMs: finite(fields, 'firstByteMs'),
+    invalidUsage: fields['invalidUsage'] === true ? true : undefined,
   }
   // Every field was checked above; `api` and `identifiedBy` are only ever passed on, so that a newer gateway may name others. Absent
   // fields are there as undefined: taking them out would cost as much as all the rest.

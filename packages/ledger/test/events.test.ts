@@ -240,3 +240,13 @@ test('streamLineRecords() gives exactly the records behind a line', async () => 
   await assert.rejects(read({ month: 'March' }), { code: 'LEDGER_INPUT' })
   await assert.rejects(read({ afterEventId: usageRecord().eventId }), { code: 'LEDGER_INPUT' })
 })
+
+test('streamEvents() keeps that usage was invalid, and a redelivery without the word is the same record', async () => {
+  await using db = await openLedger()
+  const record = usageRecord({ invalidUsage: true })
+  const { invalidUsage: _flag, ...plain } = record
+  await deliver(db, [record])
+  assert.deepEqual(await deliver(db, [plain]), { inserted: 0, duplicates: 1, conflicting: 0, quarantined: 0 })
+  const [found] = await Array.fromAsync(streamEvents(db))
+  assert.deepEqual([found?.record, found === undefined ? undefined : toEventJson(found).invalid_usage], [record, true])
+})
