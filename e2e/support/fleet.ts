@@ -1,5 +1,5 @@
 import { start } from './process.ts'
-import type { Running } from './process.ts'
+import type { RunOptions, Running } from './process.ts'
 
 /** A process that can be killed at any instant and is started again at once. */
 export type Revenant = AsyncDisposable & {
@@ -17,7 +17,7 @@ const ATTEMPTS_MAX = 60
 const PATIENCE_MS = 30_000
 
 /** Keeps `ascribe ...args --json` running, however it ends, until it is stopped. */
-export async function revenant(args: readonly string[]): Promise<Revenant> {
+export async function revenant(args: readonly string[], options: RunOptions = {}): Promise<Revenant> {
   let running: Running
   let ready: Record<string, string> | undefined
   let stopping = false
@@ -28,7 +28,7 @@ export async function revenant(args: readonly string[]): Promise<Revenant> {
     ready = undefined
     let stderr = ''
     for (let attempt = 0; attempt < ATTEMPTS_MAX && !stopping; attempt += 1) {
-      running = start([...args, '--json'])
+      running = start([...args, '--json'], options)
       const mine = running
       const patience = setTimeout(() => mine.kill('SIGKILL'), PATIENCE_MS)
       const line = await mine.firstLine

@@ -128,7 +128,9 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
         .string()
         .regex(/^[a-z][a-z0-9_]{0,30}$/, 'must be a letter and letters, digits or _')
         .default('ascribe'),
-      stream_size: byteSize().default(1024 ** 3),
+      stream_size: byteSize()
+        .refine((size) => size >= STREAM_SIZE_MIN, 'must be at least 1MiB')
+        .default(1024 ** 3),
       replicas: z.int().min(1).max(5).default(1),
     })
     .prefault({}),
@@ -142,6 +144,9 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
     })
     .prefault({}),
 })
+
+/** Bytes. Less would not hold two of the largest messages, and one that never fits would hold up a journal for ever. */
+const STREAM_SIZE_MIN = 1024 ** 2
 
 /** Variables with our prefix that are no settings. */
 const OTHER_VARIABLES = ['ASCRIBE_DATA', 'ASCRIBE_CONFIG', 'ASCRIBE_TEST_DATABASE_URL', 'ASCRIBE_PEERS_DIR']
