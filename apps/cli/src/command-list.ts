@@ -63,6 +63,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/rate.ts')).configureRate,
   },
   {
+    name: 'periods',
+    description: 'the months: list them, close them',
+    load: async () => (await import('./commands/periods.ts')).configurePeriods,
+  },
+  {
     name: 'config',
     description: 'check the configuration; with --print, show what is in force and from where, secrets masked',
     load: async () => (await import('./commands/config.ts')).configureConfig,

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { InputError, errorCode } from '@ascribe/kit'
 import { parsePriceBook } from '@ascribe/rating'
-import type { PriceBook } from '@ascribe/rating'
+import type { KnownOrganizations, PriceBook } from '@ascribe/rating'
 
 /** A price book as a file holds it. */
 export type PriceFile = { readonly file: string; readonly text: string; readonly book: PriceBook }
 
-/** Reads and checks a price book. @throws {InputError} when it cannot be read or is no price book; every problem is named with its line */
-export function readPriceFile(file: string): PriceFile {
+/** Reads and checks a price book; with `organizations`, those that it names too. @throws {InputError} when it cannot be read or is no price book; every problem is named with its line */
+export function readPriceFile(file: string, options: { readonly organizations?: KnownOrganizations } = {}): PriceFile {
   let bytes: Buffer
   try {
     bytes = readFileSync(file)
@@ -21,5 +21,5 @@ export function readPriceFile(file: string): PriceFile {
   } catch (cause) {
     throw new InputError(`Cannot read the price book ${file}: it is not UTF-8`, { cause })
   }
-  return { file, text, book: parsePriceBook(text, { file }) }
+  return { file, text, book: parsePriceBook(text, { file, ...options }) }
 }

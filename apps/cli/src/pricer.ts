@@ -4,7 +4,7 @@ import type { Database } from '@ascribe/postgres'
 import { priceGroup } from '@ascribe/rating'
 import type { PriceBook } from '@ascribe/rating'
 import { formatNano } from '@ascribe/units'
-import { versionInForce } from './book-in-force.ts'
+import { versionsInForce } from './book-in-force.ts'
 
 /** Says what a record comes to by the prices of its instant, for people to read along. The ledger's charges are the truth: they are rounded once for an hour, not for a record. */
 export type Pricer = { moneyOf(found: LedgerRecord): Promise<{ readonly kind: 'priced' | 'held'; readonly text: string }> }
@@ -18,12 +18,15 @@ export function createPricer(db: Database): Pricer {
     return currencies.get(organizationId)
   }
 
-  async function bookAt(currency: string, instant: number): Promise<PriceBook | undefined> {
+  async function booksAt(currency: string, instant: number): Promise<readonly PriceBook[]> {
     // Asked each time: a new version may have come, and this is one short query for each line that a person reads.
-    const inForce = await versionInForce(db, currency, instant)
-    if (inForce === undefined) return undefined
-    if (!books.has(inForce.sequence)) books.set(inForce.sequence, (await readPriceVersion(db, inForce.sequence))?.book)
-    return books.get(inForce.sequence)
+    const found: PriceBook[] = []
+    for (const sequence of await versionsInForce(db, currency, instant)) {
+      if (!books.has(sequence)) books.set(sequence, (await readPriceVersion(db, sequence))?.book)
+      const book = books.get(sequence)
+      if (book !== undefined) found.push(book)
+    }
+    return found
   }
 
   return {
@@ -32,17 +35,20 @@ export function createPricer(db: Database): Pricer {
       if (record.provenance === 'unknown') return { kind: 'held', text: 'held: unknown' }
       if (organizationId === undefined) return { kind: 'held', text: 'held: nobody’s' }
       const currency = (await currencyOf(organizationId)) ?? 'USD'
-      const book = await bookAt(currency, record.startedAt)
       const model = record.model ?? record.modelAsked
       const quantities = Object.fromEntries(Object.entries(record.meters).map(([meter, quantity]) => [meter, BigInt(quantity)]))
       const group = {
         quantities,
+        organizationId,
         ...(model !== undefined && { model }),
         ...(record.baseModel !== undefined && { baseModel: record.baseModel }),
       }
-      const priced = book === undefined ? undefined : priceGroup(book, group)
-      if (priced?.kind !== 'priced') return { kind: 'held', text: 'held: no price' }
-      return { kind: 'priced', text: `${formatNano(priced.charges.reduce((sum, { amount }) => sum + amount, 0n))} ${currency}` }
+      const all = (await booksAt(currency, record.startedAt)).map((book) => priceGroup(book, group))
+      const priced = all.find((each) => each.kind === 'priced')
+      if (priced === undefined) return { kind: 'held', text: 'held: no price' }
+      const amount = priced.charges.reduce((sum, each) => sum + each.amount, 0n)
+      const period = priced.period.length === 0 ? '' : `, and ${priced.period.map(({ meter }) => meter).join(', ')} by the month`
+      return { kind: 'priced', text: `${formatNano(amount)} ${currency}${period}` }
     },
   }
 }

@@ -7,7 +7,7 @@ import { SANDBOX_MODELS, startEngine } from '@ascribe/sandbox'
 import { createMeters, measureProcess, startOps, tryLock } from '@ascribe/service'
 import type { ProcessScope } from '@ascribe/service'
 import { createSettler, publishPolicy } from '@ascribe/settler'
-import { applyPrices } from './commands/prices.ts'
+import { applyPrices } from './apply-prices.ts'
 import { routesOf } from './config.ts'
 import type { Config } from './config.ts'
 import { openBroker } from './broker.ts'
@@ -123,7 +123,12 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
 async function applyFirstPrices({ db }: OpenLedger, price: PriceFile | undefined): Promise<void> {
   const isFirst = (await listPriceVersions(db)).length === 0
   if (price === undefined || (price.file === SANDBOX_PRICES && !isFirst)) return
-  await applyPrices(db, price, isFirst ? 'beginning' : undefined)
+  await applyPrices(db, {
+    text: price.text,
+    file: price.file,
+    appliedBy: 'ascribe up',
+    ...(isFirst && { effectiveFrom: 'beginning' as const }),
+  })
 }
 
 /** The routes to real engines; none: the sandbox serves. */

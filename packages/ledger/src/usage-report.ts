@@ -30,7 +30,7 @@ export type UsageReportRow = {
   readonly heldRecords: bigint
   /** Quantities by meter, held ones too. */
   readonly meters: Readonly<Record<string, Quantity>>
-  /** What is charged. */
+  /** What is charged by the hour, adjustments of these hours included. What the total of a month prices is on the statement alone. */
   readonly amount: Nano
 }
 
@@ -136,6 +136,12 @@ const HELD = "state in ('unpriced', 'unknown')"
 const OWN = `organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz
   and ($4::text[] is null or auth_id = any($4::text[]))`
 
+/** Charges, and what corrected those of closed months: quantities are those of now, so amounts are too. */
+const CHARGED = `
+select hour, auth_id, user_id, resource_id, model, meter, amount_nano from charge where ${OWN}
+union all
+select hour, auth_id, user_id, resource_id, model, meter, amount_nano from adjustment where ${OWN}`
+
 async function addStored(
   tx: Queryable,
   { query, period, totals }: { readonly query: UsageQuery; readonly period: Period; readonly totals: Totals },
@@ -165,10 +171,7 @@ async function addStored(
     values,
   )
   for (const row of quantities.rows) addQuantity(totals.at(keysOf(row)), row.meter, BigInt(row.quantity))
-  const amounts = await tx.query<StoredRow>(
-    `select ${keys}sum(t.amount_nano) as amount from (select * from charge where ${OWN}) t ${groupBy(positions)}`,
-    values,
-  )
+  const amounts = await tx.query<StoredRow>(`select ${keys}sum(t.amount_nano) as amount from (${CHARGED}) t ${groupBy(positions)}`, values)
   for (const row of amounts.rows) if (row.amount !== null) totals.at(keysOf(row)).amount += BigInt(row.amount)
 }
 

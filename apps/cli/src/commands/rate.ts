@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { InputError } from '@ascribe/kit'
 import { dryRun, rateDirtyHours, verifyRating } from '@ascribe/ledger'
 import type { DryRun } from '@ascribe/ledger'
+import type { Database } from '@ascribe/postgres'
 import { formatInstant, formatNano } from '@ascribe/units'
 import type { Nano } from '@ascribe/units'
 import { monthArgument } from '../arguments.ts'
@@ -30,7 +31,7 @@ export function configureRate(root: Command, surroundings: Surroundings, finish:
       const price = options.prices === undefined ? undefined : readPriceFile(options.prices)
       await using ledger = await openSettledLedger(context, 'rate')
       if (options.dryRun !== true) {
-        const { hours, charges } = await rateDirtyHours(ledger.db)
+        const { hours, charges } = await rateAll(ledger.db)
         if (context.out.json) context.out.value({ hours, charges })
         else context.out.line('everything is rated')
         return
@@ -45,6 +46,17 @@ export function configureRate(root: Command, surroundings: Surroundings, finish:
       printRuns(context.out, runs)
     })
   addVerify(rate, surroundings, finish)
+}
+
+/** Until nothing is dirty but what came in meanwhile. */
+async function rateAll(db: Database): Promise<{ readonly hours: number; readonly charges: number }> {
+  let [hours, charges] = [0, 0]
+  for (;;) {
+    const pass = await rateDirtyHours(db)
+    hours += pass.hours
+    charges += pass.charges
+    if (!pass.more || pass.hours === 0) return { hours, charges }
+  }
 }
 
 function printRuns(out: Output, runs: readonly DryRun[]): void {
@@ -70,13 +82,15 @@ function printRuns(out: Output, runs: readonly DryRun[]): void {
       { title: 'charged now', align: 'right' },
       { title: 'by these prices', align: 'right' },
       { title: 'change', align: 'right' },
+      { title: 'without a price', align: 'right' },
     ],
-    rows.map(({ name, currency, before, after }) => [
+    rows.map(({ name, currency, before, after, unpricedBefore, unpricedAfter }) => [
       name,
       currency,
       formatNano(before),
       formatNano(after),
       formatNano(difference(after, before)),
+      unpricedBefore === unpricedAfter ? String(unpricedAfter) : `${unpricedBefore} → ${unpricedAfter}`,
     ]),
   )
 }
@@ -86,7 +100,7 @@ const difference = (after: Nano, before: Nano): Nano => after - before
 function addVerify(rate: Command, surroundings: Surroundings, finish: Finish): void {
   rate
     .command('verify')
-    .description('recount every charge from the records, independently, and compare; exit code 1 if anything differs')
+    .description('recount charges, adjustments and lines of closed months from the records, independently; exit code 1 if anything differs')
     .option('--month <month>', 'only this month (default: all there is)', monthArgument)
     .action(async (options: { month?: string }, command: Command) => {
       const context = contextOf(command, surroundings)

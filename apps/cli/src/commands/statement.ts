@@ -27,8 +27,8 @@ export function configureStatement(root: Command, surroundings: Surroundings): v
 }
 
 function printStatement(out: Output, statementOf: Statement, name: string): void {
-  const { month, currency, total, lines, held } = statementOf
-  out.line(`${out.style.bold(name)}, ${month}, ${currency}`)
+  const { month, currency, provisional, total, lines, held } = statementOf
+  out.line(`${out.style.bold(name)}, ${month}, ${currency}${provisional ? ', provisional: the month is open' : ''}`)
   out.line('')
   out.table(
     [
@@ -38,14 +38,23 @@ function printStatement(out: Output, statementOf: Statement, name: string): void
       { title: 'quantity', align: 'right' },
       { title: 'rate', align: 'right' },
       { title: 'amount', align: 'right' },
+      { title: '' },
     ],
-    lines.map((line) => [line.model, line.auth_id, line.meter, String(line.quantity), line.rate, line.amount]),
+    lines.map((line) => [
+      line.model,
+      line.auth_id,
+      line.meter,
+      String(line.quantity),
+      line.rate,
+      line.amount,
+      line.kind === 'usage' && line.description === undefined ? '' : `${line.kind}: ${line.description ?? ''}`,
+    ]),
   )
   out.line('')
   out.line(`${out.style.bold('total')}  ${total} ${currency}`)
   if (held.unpriced > 0)
     out.line(
-      `${out.style.warn('held')}   ${records(held.unpriced)} without a price: \`ascribe prices apply\` a book that has one, from a time that no charge covers`,
+      `${out.style.warn('held')}   ${records(held.unpriced)} without a price: \`ascribe prices apply --supplement\` a book that has one`,
     )
   if (held.unattributed > 0)
     out.line(
