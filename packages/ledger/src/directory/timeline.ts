@@ -133,29 +133,28 @@ export async function directoryNow(tx: Queryable): Promise<Instant> {
   return row.now
 }
 
-/** One row of a history. */
-export type HistoryRow = Readonly<Record<string, unknown>> & {
-  readonly kind: TimelineName | 'mapping' | 'secret'
+/** A row as it stands, with the columns of its table besides. */
+export type TimelineEntry = Readonly<Record<string, unknown>> & {
   readonly valid_from: number
   readonly revision: number
   readonly recorded_at: number
   readonly recorded_by: string | null
 }
 
-/** Everything that was ever said of the things whose `column` is `id`, in the order of when it holds; rows that a correction overrules too. */
+/** Everything that was ever said of the things whose `column` is `id`; rows that a correction overrules too. */
 export async function readTimeline(
   db: Queryable,
   name: TimelineName,
   { column, id }: { readonly column: string; readonly id: string },
-): Promise<readonly HistoryRow[]> {
+): Promise<readonly TimelineEntry[]> {
   const { table, keys } = TIMELINES[name]
   const type = keys[column]
   if (type === undefined) throw new Error(`${table} has no key ${column}`)
   const where =
     column === 'group_id' && table === 'group_member' ? 'hashtextextended(group_id, 0) = hashtextextended($1::text, 0) and ' : ''
-  const { rows } = await db.query<HistoryRow>(
-    `select * from ${table} where ${where}${column} = $1::${type} order by valid_from, revision, recorded_at`,
+  const { rows } = await db.query<TimelineEntry>(
+    `select * from ${table} where ${where}${column} = $1::${type} order by valid_from, revision`,
     [id],
   )
-  return rows.map((row) => ({ ...row, kind: name }))
+  return rows
 }
