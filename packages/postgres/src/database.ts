@@ -2,6 +2,7 @@ import pg from 'pg'
 import { assert, silentLogger } from '@ascribe/kit'
 import type { Logger } from '@ascribe/kit'
 import { SESSION_SQL, clientConfig } from './connection.ts'
+import { copyIn, copyOut } from './copy.ts'
 import type { DatabaseTarget } from './connection.ts'
 import { DatabaseError, toDatabaseError } from './errors.ts'
 import { subscribe } from './listen.ts'
@@ -23,6 +24,14 @@ export type Queryable = {
    * @throws {DatabaseError}
    */
   query<Row extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
+}
+
+/** What a transaction runs on: statements, and whole tables as streams. */
+export type Transaction = Queryable & {
+  /** Runs `copy … to stdout` and gives its bytes as they come, in bounded memory. No other statement runs before its end. @throws {DatabaseError} */
+  copyOut(sql: string): AsyncGenerator<Uint8Array, void, undefined>
+  /** Runs `copy … from stdin` with these bytes; gives the number of rows. What `chunks` throws ends it and comes out as it is. @throws {DatabaseError} */
+  copyIn(sql: string, chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>): Promise<number>
 }
 
 export type TransactionOptions = {
@@ -52,7 +61,7 @@ export type Database = Queryable &
      * Statements run one after the other. An error of kind `connection` leaves it unknown whether a commit happened: repeat only what is idempotent.
      * @throws {DatabaseError} also when `fn` swallowed the error of a statement, because nothing was committed then.
      */
-    transaction<Result>(fn: (tx: Queryable) => Promise<Result>, options?: TransactionOptions): Promise<Result>
+    transaction<Result>(fn: (tx: Transaction) => Promise<Result>, options?: TransactionOptions): Promise<Result>
     /** Runs `fn` on one connection, for session state such as advisory locks. The connection is closed afterwards, never reused. */
     withConnection<Result>(fn: (connection: Queryable) => Promise<Result>): Promise<Result>
     /** Calls `handler` for every `notify` on `channel`, on a connection of its own that is made again whenever it breaks. */
@@ -176,7 +185,7 @@ async function runQuery<Row extends object>(
 }
 
 type Session = {
-  readonly queryable: Queryable
+  readonly queryable: Transaction
   /** Waits for statements that nobody awaited. */
   settle(): Promise<void>
   close(): void
@@ -186,11 +195,30 @@ type Session = {
 function createSession(client: pg.PoolClient): Session {
   let tail: Promise<unknown> = Promise.resolve()
   let open = true
+  const assertOpen = (): void => assert(open, 'copying in a transaction that has ended')
   return {
     queryable: {
       query(text, values) {
         if (!open) return Promise.reject(new DatabaseError('Cannot run a statement: its transaction has ended', { kind: 'other' }))
         const result = tail.then(() => runQuery<never>(client, text, values))
+        tail = result.catch(() => {})
+        return result
+      },
+      async *copyOut(sql) {
+        assertOpen()
+        const done = Promise.withResolvers<void>()
+        const before = tail
+        tail = done.promise
+        try {
+          await before
+          yield* copyOut(client, sql)
+        } finally {
+          done.resolve()
+        }
+      },
+      copyIn(sql, chunks) {
+        assertOpen()
+        const result = tail.then(() => copyIn(client, sql, chunks))
         tail = result.catch(() => {})
         return result
       },
@@ -211,7 +239,7 @@ function beginSql({ isolation, readOnly = false }: TransactionOptions): string {
 
 async function runTransaction<Result>(
   client: pg.PoolClient,
-  fn: (tx: Queryable) => Promise<Result>,
+  fn: (tx: Transaction) => Promise<Result>,
   options: TransactionOptions,
 ): Promise<Result> {
   const session = createSession(client)

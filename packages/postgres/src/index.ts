@@ -1,5 +1,5 @@
 export { openDatabase } from './database.ts'
-export type { Database, DatabaseOptions, QueryResult, Queryable, TransactionOptions } from './database.ts'
+export type { Database, DatabaseOptions, QueryResult, Queryable, Transaction, TransactionOptions } from './database.ts'
 export type { DatabaseTarget, SocketTarget } from './connection.ts'
 export type { Notice, NoticeHandler, Subscription } from './listen.ts'
 export { formatInstant } from './value-types.ts'
