@@ -26,6 +26,8 @@ export type ConnectionRules = {
   readonly accept: (client: Client) => ClientEvents
   readonly refuse: Refuse
   readonly onStall: () => void
+  /** A reply could not be written; its connection has been broken. */
+  readonly onFault: (error: unknown) => void
   readonly onClosed: (connection: ClientConnection) => void
   /** True as soon as the server is closing: replies then close their connections. */
   closing: boolean
@@ -88,6 +90,10 @@ export class ClientConnection implements Timed, RequestCarrier {
   blocked(): void {
     this.#blocked = true
     this.socket.setTimeout(this.#rules.clientStallTimeoutMs)
+  }
+
+  faulted(error: unknown): void {
+    this.#rules.onFault(error)
   }
 
   written(request: ClientRequest, lingers: boolean): void {

@@ -16,6 +16,8 @@ export type RequestCarrier = {
   readonly keepAliveSeconds: number
   /** The client takes no more for now. */
   blocked(): void
+  /** A reply cannot be written: a bug of whoever made it. */
+  faulted(error: unknown): void
   /** The reply has been written to its end. `lingers`: the connection is closed, and the client may still be sending. */
   written(request: ClientRequest, lingers: boolean): void
 }
@@ -23,6 +25,7 @@ export type RequestCarrier = {
 /** Up to this size head, framing and body are copied into one buffer; beyond, they are handed over side by side. */
 const JOIN_BYTES_MAX = 16_384
 const NO_BYTES = Buffer.alloc(0)
+const NO_FIELDS: RawHeaders = []
 const CHUNK_END = '\r\n'
 const LAST_CHUNK = '0\r\n\r\n'
 
@@ -71,13 +74,15 @@ export class ClientRequest implements Client {
     if (this.#waitsForContinue) this.#carrier?.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }
 
-  setHead(status: number, headers: RawHeaders): void {
-    const { text, hasLength } = replyHeadText(status, headers)
+  setHead(status: number, headers: RawHeaders, known: RawHeaders): number {
+    const { text, length } = replyHeadText({ status, headers }, known)
+    const hasLength = length >= 0
     this.#bodiless = status === 204 || status === 304 || this.head.method === 'HEAD'
     this.#chunked = !hasLength && !this.#bodiless && !this.#isOld
     // To HTTP/1.0 only the end of the connection says where such a body ends.
     if (this.#isOld && !hasLength && !this.#bodiless) this.keepsAlive = false
     this.#headText = text
+    return this.#bodiless ? -1 : length
   }
 
   flush(): void {
@@ -117,8 +122,14 @@ export class ClientRequest implements Client {
     if (close) this.keepsAlive = false
     const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body
     const bodiless = reply.status === 204 || reply.status === 304
-    const { text } = replyHeadText(reply.status, bodiless ? reply.headers : [...reply.headers, 'Content-Length', String(body.length)])
-    this.#headText = text
+    const headers = bodiless ? reply.headers : [...reply.headers, 'Content-Length', String(body.length)]
+    try {
+      this.#headText = replyHeadText({ status: reply.status, headers }, NO_FIELDS).text
+    } catch (error) {
+      carrier.faulted(error)
+      this.reset()
+      return
+    }
     this.#chunked = false
     this.#put(carrier.socket, {
       before: this.#takeHead(carrier),

@@ -27,30 +27,32 @@ export function endToEndHeaders(headers: RawHeaders): RawHeaders {
 
 /** Whether a field's name is `lower`, which is given in lower case. Names are compared without case (RFC 9110 section 5.1). */
 export function isNamed(name: string, lower: string): boolean {
-  return name.length === lower.length && (name === lower || name.toLowerCase() === lower)
+  if (name.length !== lower.length) return false
+  // Most names differ from others of their length in the first letter; none needs a copy in lower case.
+  for (let i = 0; i < lower.length; i += 1) {
+    const code = name.charCodeAt(i)
+    const expected = lower.charCodeAt(i)
+    if (code !== expected && (code < 65 || code > 90 || code + 32 !== expected)) return false
+  }
+  return true
 }
-
-const FIRST_LETTERS = new Set('ckptuCKPTU'.split('').map((letter) => letter.charCodeAt(0)))
 
 /** Whether a field says something about one connection only, by its name alone. */
 export function isHopByHop(name: string): boolean {
-  // Most names end here, before anything is allocated for a lower-case copy.
-  if (!FIRST_LETTERS.has(name.charCodeAt(0))) return false
-  switch (name.length) {
-    case 2:
-      return isNamed(name, 'te')
-    case 7:
-      return isNamed(name, 'trailer') || isNamed(name, 'upgrade')
-    case 10:
-      if (isNamed(name, 'connection') || isNamed(name, 'keep-alive')) return true
-      break
-    case 17:
-      if (isNamed(name, 'transfer-encoding')) return true
-      break
+  switch (name.charCodeAt(0) | 32) {
+    case 99: // c
+      return isNamed(name, 'connection')
+    case 107: // k
+      return isNamed(name, 'keep-alive')
+    case 112: // p
+      return name.length > 6 && isNamed(name.slice(0, 6), 'proxy-')
+    case 116: // t
+      return isNamed(name, 'te') || isNamed(name, 'trailer') || isNamed(name, 'transfer-encoding')
+    case 117: // u
+      return isNamed(name, 'upgrade')
     default:
-      break
+      return false
   }
-  return name.length > 6 && isNamed(name.slice(0, 6), 'proxy-')
 }
 
 /** Adds the names of fields that a `Connection` field lists. */

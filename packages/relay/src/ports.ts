@@ -9,8 +9,12 @@ export type Client = {
   readonly headSent: boolean
   /** Says 100 (Continue) to a client that waits for it and starts `bodyChunk` and `bodyEnd`. */
   readBody(): void
-  /** Sets the reply's head. It leaves with the first `write`, with `end` or with `flush`. */
-  setHead(status: number, headers: RawHeaders): void
+  /**
+   * Sets the reply's head. It leaves with the first `write`, with `end` or with `flush`. Gives the bytes of body that it
+   * promises; -1: it promises nothing, or there is no body. Throws for what cannot be said in HTTP. `known`: the upstream's own
+   * fields, as they were read.
+   */
+  setHead(status: number, headers: RawHeaders, known: RawHeaders): number
   /** Hands the head over by itself. */
   flush(): void
   /** False: the client takes no more for now; `drained` will be called. The chunk was taken all the same. */
@@ -50,6 +54,8 @@ export type UpstreamRequest = {
   readonly method: string
   readonly target: string
   readonly headers: RawHeaders
+  /** The client's own fields, as they were read: those of `headers` that are among them need no second look. */
+  readonly knownHeaders: RawHeaders
   readonly body: readonly Buffer[]
 }
 

@@ -53,6 +53,10 @@ export async function createRelay(options: RelayOptions & RelayDeps): Promise<Re
     accept: (client) => accept(context, client),
     refuse,
     onStall: () => tally.clientStalled(),
+    onFault: (error) => {
+      tally.fault()
+      options.logger.error('a reply was reset: it cannot be written', { error })
+    },
   })
   return new RunningRelay(server, context)
 }

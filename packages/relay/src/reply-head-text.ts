@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import { isNamed } from './end-to-end-headers.ts'
 import { RelayMisuseError } from './errors.ts'
-import { isHeadClean } from './head-text.ts'
+import { lengthOf } from './head-scan.ts'
+import { areFieldsClean } from './head-text.ts'
 import type { RawHeaders } from './types.ts'
 
 const statusLines = new Map<number, string>()
@@ -9,19 +10,19 @@ const statusLines = new Map<number, string>()
 /** A reply's head as it is written, but for the fields on the connection and the empty line, which are added last. */
 export type ReplyHeadText = {
   readonly text: string
-  /** Whether a `Content-Length` says how long the body is. */
-  readonly hasLength: boolean
+  /** What `Content-Length` says; -1: there is none. */
+  readonly length: number
 }
 
 /**
- * Order, case and repetition of the fields are kept. `Date` is added where it lacks (RFC 9110 section 6.6.1); what speaks of
+ * `known`: fields that were read here, see {@link areFieldsClean}. Order, case and repetition of the fields are kept. `Date` is added where it lacks (RFC 9110 section 6.6.1); what speaks of
  * the connection is left out. Throws {@link RelayMisuseError} for what cannot be said in HTTP.
  */
-export function replyHeadText(status: number, headers: RawHeaders): ReplyHeadText {
+export function replyHeadText(head: { readonly status: number; readonly headers: RawHeaders }, known: RawHeaders): ReplyHeadText {
+  const { status, headers } = head
   let text = statusLineOf(status)
-  let lines = 1
   let hasDate = false
-  let hasLength = false
+  let length = -1
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
     const value = headers[i + 1] ?? ''
@@ -36,7 +37,8 @@ export function replyHeadText(status: number, headers: RawHeaders): ReplyHeadTex
         if (!isNamed(name, 'content-length')) break
         // RFC 9110 section 8.6: never with 204.
         if (status === 204) continue
-        hasLength = true
+        length = lengthOf(value)
+        if (length < 0) throw new RelayMisuseError('Cannot write a reply: its Content-Length is not a number')
         break
       case 17:
         if (isNamed(name, 'transfer-encoding')) continue
@@ -45,11 +47,10 @@ export function replyHeadText(status: number, headers: RawHeaders): ReplyHeadTex
         break
     }
     text += `${name}: ${value}\r\n`
-    lines += 1
   }
-  if (!isHeadClean(text, lines)) throw new RelayMisuseError('Cannot write a reply: a line break stands in one of its fields')
+  if (!areFieldsClean(headers, known)) throw new RelayMisuseError('Cannot write a reply: a line break stands in one of its fields')
   if (!hasDate) text += dateLine()
-  return { text, hasLength }
+  return { text, length }
 }
 
 function statusLineOf(status: number): string {

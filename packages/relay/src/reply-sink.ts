@@ -1,4 +1,3 @@
-import { isNamed } from './end-to-end-headers.ts'
 import type { Client } from './ports.ts'
 import type { RawHeaders, Reply, Sink } from './types.ts'
 
@@ -24,12 +23,14 @@ type Step =
   | { readonly kind: 'end' }
 
 const END: Step = { kind: 'end' }
+/** Never added to: a queue that is. */
+const NO_STEPS: Step[] = []
 
 /** Orders what a client gets: steps wait behind barriers, and the upstream waits for a client that does not keep up. */
 export class ReplySink implements Sink {
   readonly #client: Client
   readonly #owner: SinkOwner
-  #queue: Step[] = []
+  #queue: Step[] = NO_STEPS
   #queuedBytes = 0
   #behindBarrier = false
   #clientFull = false
@@ -60,12 +61,11 @@ export class ReplySink implements Sink {
     return this.#behindBarrier
   }
 
-  setHead(status: number, headers: RawHeaders): void {
+  /** `known`: the upstream's own fields, as they were read. */
+  setHead(head: { readonly status: number; readonly headers: RawHeaders }, known: RawHeaders): void {
     if (this.#dead) return
+    this.#bytesLeft = this.#client.setHead(head.status, head.headers, known)
     this.#started = true
-    const bodiless = status === 204 || status === 304 || this.#client.head.method === 'HEAD'
-    this.#bytesLeft = bodiless ? -1 : contentLengthOf(headers)
-    this.#client.setHead(status, headers)
   }
 
   /** Hands over a head that no byte of the body has taken along, unless a barrier holds everything. */
@@ -174,6 +174,7 @@ export class ReplySink implements Sink {
 
   #wait(until: Promise<void>): void {
     this.#behindBarrier = true
+    this.#queue = []
     this.#owner.barrier(true)
     until.then(
       () => this.#passed(),
@@ -184,7 +185,7 @@ export class ReplySink implements Sink {
   #passed(): void {
     this.#behindBarrier = false
     const queue = this.#queue
-    this.#queue = []
+    this.#queue = NO_STEPS
     this.#queuedBytes = 0
     for (let i = 0; i < queue.length && !this.#dead; i += 1) {
       const step = queue[i]
@@ -244,7 +245,7 @@ export class ReplySink implements Sink {
 
   #clear(): void {
     const queue = this.#queue
-    this.#queue = []
+    this.#queue = NO_STEPS
     for (const step of queue) if (step.kind === 'barrier') this.#watch(step.until)
     this.#queuedBytes = 0
     this.#clientFull = false
@@ -256,12 +257,4 @@ export class ReplySink implements Sink {
     this.#flowing = open
     this.#owner.flow(open)
   }
-}
-
-function contentLengthOf(headers: RawHeaders): number {
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] ?? ''
-    if (name.length === 14 && isNamed(name, 'content-length')) return Number(headers[i + 1])
-  }
-  return -1
 }

@@ -163,8 +163,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     const sink = this.#sink
     if (exchange === undefined || sink === undefined) return
     try {
-      const reply = exchange.head(status, headers)
-      sink.setHead(reply.status, reply.headers)
+      sink.setHead(exchange.head(status, headers), headers)
     } catch (error) {
       this.#threw(error)
     }
@@ -251,7 +250,17 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
       this.#fail('drain_exceeded', undefined)
       return
     }
-    this.#call = this.#context.transport.send(forward, this)
+    this.#call = this.#context.transport.send(
+      {
+        upstream: forward.upstream,
+        method: forward.method,
+        target: forward.target,
+        headers: forward.headers,
+        knownHeaders: this.#client.head.headers,
+        body: forward.body,
+      },
+      this,
+    )
     if (this.#clientHalfClosed && this.#stillOpen()) this.#clientGone()
   }
 

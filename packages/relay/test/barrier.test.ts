@@ -215,6 +215,19 @@ test('an exchange that breaks the rules costs its client the connection, not the
         throw new Error('bug')
       }
     },
+    (recorder) => (recorder.onHead = (status) => ({ status, headers: ['X-A', 'b\r\nX-Injected: 1'] })),
+    (recorder) => (recorder.onHead = (status) => ({ status, headers: ['X-A', 'b\u010aX-Injected: 1'] })),
+    (recorder) => (recorder.onHead = (status) => ({ status, headers: ['X-A: b\r\nX-Injected', '1'] })),
+    (recorder) => (recorder.onHead = () => ({ status: 99, headers: [] })),
+    (recorder) => (recorder.onHead = (status) => ({ status, headers: ['Content-Length', '2, 2'] })),
+    (recorder) => {
+      recorder.onHead = (status) => ({ status, headers: [] })
+      recorder.onData = () => {}
+      recorder.onEnd = (sink) => {
+        sink.barrier(Promise.resolve())
+        sink.reply({ status: 200, headers: ['X-A', 'b\r\nX-Injected: 1'], body: '' })
+      }
+    },
   ]
   let next = 0
   const { port, relay, recorders } = await startRelay(t, { upstreamPort: upstream.port, plan: (recorder) => plans[next]?.(recorder) })
@@ -227,5 +240,22 @@ test('an exchange that breaks the rules costs its client the connection, not the
     const ends = recorders[next]?.calls.filter((call) => call === 'end' || call === 'fail').length
     assert.equal(ends, 1, `plan ${next}`)
     assert.equal(relay.open, 0)
+    assert.doesNotMatch(client.text, /Injected/, `plan ${next}`)
   }
+})
+
+test('a verdict that cannot be written costs its client the connection, not the relay its life', async (t) => {
+  const { port } = await startRelay(t, {
+    verdict: ({ target }) => ({
+      kind: 'reply',
+      reply: { status: 200, headers: target === '/bad' ? ['X-A', 'b\r\nX-Injected: 1'] : [], body: 'fine' },
+    }),
+  })
+  const client = await dial(t, port)
+  client.send('GET /bad HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.isClosed()
+  assert.equal(client.text, '')
+  const next = await dial(t, port)
+  next.send('GET /good HTTP/1.1\r\nHost: a\r\n\r\n')
+  await next.sees('fine')
 })
