@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseSnapshot } from '@ascribe/admission'
 import type { AccountReport, AdmissionSnapshot, LeaseReport } from '@ascribe/admission'
@@ -84,8 +84,10 @@ export function followAdmission(options: {
     async [Symbol.asyncDispose]() {
       for (const timer of timers) clearInterval(timer)
       await telling
-      // Without it nothing more is granted to this writer. What it holds is free once its journal was read.
-      await rm(path, { force: true }).catch(() => {})
+      const accounts = report()
+      if (accounts === undefined) return
+      // Nothing more is granted to this writer. What it holds is free once its journal was read; then the settler removes the file.
+      await put(path, JSON.stringify({ writer, closed: true, accounts } satisfies LeaseReport)).catch(() => {})
     },
   }
 }

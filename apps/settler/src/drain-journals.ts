@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { listWriters } from '@ascribe/journal'
 import { WriterDrain } from './writer-drain.ts'
 import type { DrainDeps, DrainOptions, Drained } from './writer-drain.ts'
@@ -28,6 +29,11 @@ export class JournalDrain {
     for (const dir of this.#writers.keys()) if (!present.has(dir)) this.#writers.delete(dir)
     this.#deps.meters.stuck.set([...this.#writers.values()].filter(({ stuck }) => stuck).length)
     return { shipped, more }
+  }
+
+  /** Writers that are dead, and of whom everything is in the ledger. */
+  get ended(): readonly string[] {
+    return [...this.#writers].filter(([, { done }]) => done).map(([dir]) => basename(dir))
   }
 
   /** What kept a writer from being shipped, for another reason than damage. */

@@ -3,7 +3,9 @@ import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { preparePartitions } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import type { Nats } from '@ascribe/transport'
+import { deliverAlerts } from './alerts.ts'
 import { JournalDrain } from './drain-journals.ts'
+import { createLeaseKeeper } from './grant-leases.ts'
 import { pause } from './pause.ts'
 import { publishPolicyFile } from './policy-over-broker.ts'
 import { createPolicyPublisher } from './publish-policy.ts'
@@ -33,6 +35,8 @@ export type SettlerDeps = {
   readonly meters: Meters
   /** Where gateways of other machines send, and read the policy. Absent: only journals on this disk. */
   readonly nats?: Nats
+  /** What alerts to a webhook are signed with. Absent: they stay in the ledger until a settler comes that knows. */
+  readonly webhookSecrets?: (url: string) => readonly Buffer[]
 }
 
 export type Settler = {
@@ -55,12 +59,14 @@ export function createSettler(deps: SettlerDeps): Settler {
   const publisher = createPolicyPublisher(deps)
   const rater = new Rater(db, meters)
   const receiving = deps.nats === undefined ? undefined : createReceiving({ ...deps, nats: deps.nats, meters })
+  const leases = createLeaseKeeper({ ...deps, ended: () => drain.ended, isFleet: deps.nats !== undefined })
   let trouble: string | undefined
   let preparedAt = -Infinity
 
   async function pass(signal?: AbortSignal): Promise<void> {
     const { more } = await drain.drain({ signal, thorough: true })
     await publisher.publish()
+    await leases.round()
     await rater.rateAll(signal)
     if (!more) meters.lastPass.set(clock() / 1000)
     if (drain.fault !== undefined) throw toAscribeError(drain.fault)
@@ -102,7 +108,9 @@ export function createSettler(deps: SettlerDeps): Settler {
     const broken = new AbortController()
     const either = AbortSignal.any([signal, broken.signal])
     // Apart, so that a key that was revoked does not work on while a backlog is shipped.
-    const parts = [settle(either), publisher.follow(either, logger)]
+    const parts = [settle(either), publisher.follow(either, logger), leases.follow(either)]
+    const { webhookSecrets } = deps
+    if (webhookSecrets !== undefined) parts.push(deliverAlerts({ ...deps, webhookSecrets, meters }, either))
     if (receiving !== undefined) parts.push(receiving.run(either))
     if (deps.nats !== undefined) parts.push(publishPolicyFile(deps.nats, { path: deps.policy, logger, signal: either }))
     for (const part of parts) part.catch(() => broken.abort())

@@ -67,6 +67,11 @@ export class WriterDrain {
     this.#releaser = createReleaser(dir, { tryLock: deps.tryLock })
   }
 
+  /** Whether its process is dead and everything that it left is in the ledger. */
+  get done(): boolean {
+    return this.#done
+  }
+
   /** Whether records of it cannot be shipped: it is damaged and its process lives, or it cannot be read or recovered. */
   get stuck(): boolean {
     return this.#state !== 'sound'

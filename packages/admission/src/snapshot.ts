@@ -79,6 +79,8 @@ export type AccountReport = {
 export type LeaseReport = {
   /** Name of its journal. */
   readonly writer: string
+  /** It takes no more requests: nothing more need be granted to it. */
+  readonly closed?: boolean
   readonly accounts: readonly AccountReport[]
 }
 
@@ -109,7 +111,8 @@ export function parseReport(text: string): LeaseReport | undefined {
   const value = parse(text)
   if (value === undefined || typeof value['writer'] !== 'string' || !Array.isArray(value['accounts'])) return undefined
   const accounts = value['accounts'] as readonly AccountReport[]
-  return accounts.every(isAccountReport) ? { writer: value['writer'], accounts } : undefined
+  if (!accounts.every(isAccountReport)) return undefined
+  return { writer: value['writer'], ...(value['closed'] === true && { closed: true }), accounts }
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -20,6 +20,8 @@ import { noteWriters } from './writers.ts'
 export type BudgetNews = {
   /** Of those that have told of themselves lately. */
   readonly reports: readonly LeaseReport[]
+  /** Of those that have said that they take no more requests. */
+  readonly closed?: readonly string[]
   /** Writers that are dead, and whose journals were shipped to the end before this call. */
   readonly gone: readonly string[]
   readonly now: Instant

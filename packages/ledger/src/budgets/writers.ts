@@ -4,30 +4,40 @@ import { sqlInstant } from '../instants.ts'
 import type { Writer } from './accounts.ts'
 import type { BudgetNews } from './round.ts'
 
+/** A writer lives that has told of itself within this time, to this settler or to another one. */
+const LIVE_MS = 12_000
 /** How exact `seen_at` is: a live writer's row is not written in each round. */
-const SEEN_MS = 10_000
+const SEEN_MS = 4000
 
-type WriterRow = { readonly writer: string; readonly ended: boolean }
+type WriterRow = { readonly writer: string; readonly live: boolean }
 
 /**
- * Notes which writers live and which have ended, and gives all that matter. A writer has ended once every record that was committed when
- * its journal had been shipped has been counted: transactions below `countedBelow`.
+ * Notes which writers live and which have ended, and gives those that have not. A writer has ended once every record that was committed
+ * when its journal had been shipped has been counted: transactions below `countedBelow`.
  */
 export async function noteWriters(tx: Queryable, news: BudgetNews, countedBelow: bigint): Promise<ReadonlyMap<string, Writer>> {
-  const live = news.reports.map(({ writer }) => writer)
-  if (live.length > 0) await noteLive(tx, live, news.now)
-  if (news.gone.length > 0) {
+  const { reports, closed = [], gone, now } = news
+  const live = reports.map(({ writer }) => writer)
+  if (live.length > 0) await noteLive(tx, live, now)
+  if (closed.length > 0) {
+    await tx.query(
+      "update gateway_writer set seen_at = '-infinity' where not ended and writer = any($1::text[]) and seen_at > '-infinity'",
+      [[...closed]],
+    )
+  }
+  if (gone.length > 0) {
     await tx.query(
       `update gateway_writer set end_transaction = pg_snapshot_xmax(pg_current_snapshot())::text::bigint
        where not ended and end_transaction is null and writer = any($1::text[]) and not writer = any($2::text[])`,
-      [[...news.gone], live],
+      [[...gone], live],
     )
   }
   await tx.query('update gateway_writer set ended = true where not ended and end_transaction <= $1::bigint', [countedBelow])
-  // Those that ended hold nothing; only what they have spent counts, and that stands with their records.
-  const { rows } = await tx.query<WriterRow>('select writer, ended from gateway_writer where not ended order by writer')
-  const known = new Set(live)
-  return new Map(rows.map(({ writer, ended }) => [writer, { live: known.has(writer), ended }]))
+  const { rows } = await tx.query<WriterRow>(
+    `select writer, end_transaction is null and seen_at > $1::timestamptz as live from gateway_writer where not ended order by writer`,
+    [sqlInstant(now - LIVE_MS)],
+  )
+  return new Map(rows.map((row) => [row.writer, { live: row.live, ended: false }]))
 }
 
 async function noteLive(tx: Queryable, live: readonly string[], now: Instant): Promise<void> {
