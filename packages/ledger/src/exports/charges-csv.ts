@@ -2,11 +2,15 @@ import { formatDecimal, formatInstant, formatNano } from '@ascribe/units'
 import { csvLine } from './csv.ts'
 import type { Cell, CsvOptions } from './csv.ts'
 import type { ExportRow } from './export-row.ts'
+import { rememberLast } from './remember-last.ts'
 
 type Column = { readonly name: string; readonly of: (row: ExportRow) => Cell }
 
 const RATE_PLACES = 18
 const number = (text: string): Cell => ({ number: text })
+const instant = rememberLast(formatInstant)
+const endInstant = rememberLast(formatInstant)
+const rateText = rememberLast((rate: bigint) => formatDecimal(rate, RATE_PLACES))
 const optional = (text: string | null): Cell => (text === null || text === '' ? null : text)
 
 /** The columns of `--format csv`, in order. Names are kept; new ones come at the end. */
@@ -15,8 +19,8 @@ const COLUMNS: readonly Column[] = [
   { name: 'organization_id', of: ({ organizationId }) => organizationId },
   { name: 'organization', of: ({ organizationName }) => organizationName },
   { name: 'month', of: ({ month }) => month },
-  { name: 'start', of: ({ start }) => formatInstant(start) },
-  { name: 'end', of: ({ end }) => formatInstant(end) },
+  { name: 'start', of: ({ start }) => instant(start) },
+  { name: 'end', of: ({ end }) => endInstant(end) },
   { name: 'auth_id', of: ({ authId }) => optional(authId) },
   { name: 'user_id', of: ({ userId }) => optional(userId) },
   { name: 'group_id', of: ({ groupId }) => optional(groupId) },
@@ -25,7 +29,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'base_model', of: ({ baseModel }) => optional(baseModel) },
   { name: 'meter', of: ({ meter }) => optional(meter) },
   { name: 'quantity', of: ({ quantity }) => (quantity === null ? null : number(quantity.toString())) },
-  { name: 'rate', of: ({ rate }) => (rate === null ? null : number(formatDecimal(rate, RATE_PLACES))) },
+  { name: 'rate', of: ({ rate }) => (rate === null ? null : number(rateText(rate))) },
   { name: 'amount', of: ({ amount }) => number(formatNano(amount)) },
   { name: 'currency', of: ({ currency }) => currency },
   { name: 'records', of: ({ recordCount }) => (recordCount === null ? null : number(recordCount.toString())) },

@@ -2,6 +2,7 @@ import { formatDecimal, formatInstant, formatNano, monthOf } from '@ascribe/unit
 import { csvLine } from './csv.ts'
 import type { Cell, CsvOptions } from './csv.ts'
 import type { ExportRow } from './export-row.ts'
+import { rememberLast } from './remember-last.ts'
 
 /** The version of the FinOps Open Cost and Usage Specification that {@link focusLine} follows. */
 export const FOCUS_VERSION = '1.2'
@@ -44,6 +45,11 @@ function decimal(text: string): Cell {
 }
 
 const money = (row: ExportRow): Cell => decimal(formatNano(row.amount))
+const rateText = rememberLast((rate: bigint) => formatDecimal(rate, RATE_PLACES))
+const chargeStart = rememberLast(formatInstant)
+const chargeEnd = rememberLast(formatInstant)
+const periodStart = rememberLast((month: string) => boundOf(month, 'start'))
+const periodEnd = rememberLast((month: string) => boundOf(month, 'end'))
 const isUsage = (row: ExportRow): boolean => categoryOf(row) === 'Usage'
 const text = (value: string | null): Cell => (value === null || value === '' ? null : value)
 
@@ -52,7 +58,7 @@ function quantityOf(row: ExportRow): Cell {
 }
 
 function unitPriceOf(row: ExportRow): Cell {
-  return isUsage(row) && row.rate !== null ? decimal(formatDecimal(row.rate, RATE_PLACES)) : null
+  return isUsage(row) && row.rate !== null ? decimal(rateText(row.rate)) : null
 }
 
 /** Unit price × quantity, exact: a price has 18 places, so it has no more. What is not priced by quantity costs what is billed. */
@@ -85,7 +91,7 @@ function skuOf(row: ExportRow): string | null {
 /** A price has one SKU for ever, and is the same for every customer who pays it. */
 function skuPriceOf(row: ExportRow): string | null {
   if (!isUsage(row) || row.rate === null) return null
-  return `${skuOf(row)}/${row.kind === 'adjustment' ? 'usage' : row.kind}/${formatDecimal(row.rate, RATE_PLACES)}`
+  return `${skuOf(row)}/${row.kind === 'adjustment' ? 'usage' : row.kind}/${rateText(row.rate)}`
 }
 
 function describe(row: ExportRow): string {
@@ -95,9 +101,9 @@ function describe(row: ExportRow): string {
   return words.filter((part) => part !== '').join(', ')
 }
 
-function billingPeriod(row: ExportRow, bound: 'start' | 'end'): Cell {
-  const period = monthOf(row.month)
-  return period === undefined ? null : formatInstant(period[bound])
+function boundOf(month: string, bound: 'start' | 'end'): string {
+  const period = monthOf(month)
+  return period === undefined ? '' : formatInstant(period[bound])
 }
 
 const perUsage =
@@ -115,14 +121,14 @@ const COLUMNS: readonly Column[] = [
   { name: 'BillingAccountName', type: 'String', of: (row) => row.organizationName },
   { name: 'BillingAccountType', type: 'String', of: () => 'Organization' },
   { name: 'BillingCurrency', type: 'String', of: (row) => row.currency },
-  { name: 'BillingPeriodEnd', type: 'Date/Time', of: (row) => billingPeriod(row, 'end') },
-  { name: 'BillingPeriodStart', type: 'Date/Time', of: (row) => billingPeriod(row, 'start') },
+  { name: 'BillingPeriodEnd', type: 'Date/Time', of: (row) => periodEnd(row.month) },
+  { name: 'BillingPeriodStart', type: 'Date/Time', of: (row) => periodStart(row.month) },
   { name: 'ChargeCategory', type: 'String', of: categoryOf },
   { name: 'ChargeClass', type: 'String', of: (row) => (row.kind === 'adjustment' ? 'Correction' : null) },
   { name: 'ChargeDescription', type: 'String', of: describe },
   { name: 'ChargeFrequency', type: 'String', of: frequencyOf },
-  { name: 'ChargePeriodEnd', type: 'Date/Time', of: (row) => formatInstant(row.end) },
-  { name: 'ChargePeriodStart', type: 'Date/Time', of: (row) => formatInstant(row.start) },
+  { name: 'ChargePeriodEnd', type: 'Date/Time', of: (row) => chargeEnd(row.end) },
+  { name: 'ChargePeriodStart', type: 'Date/Time', of: (row) => chargeStart(row.start) },
   { name: 'ConsumedQuantity', type: 'Decimal', of: quantityOf },
   { name: 'ConsumedUnit', type: 'String', of: (row) => (quantityOf(row) === null ? null : unitOf(row)) },
   { name: 'ContractedCost', type: 'Decimal', of: pricedCostOf },

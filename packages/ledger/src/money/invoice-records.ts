@@ -1,10 +1,12 @@
 import type { Queryable } from '@ascribe/postgres'
+import { resolvePrice } from '@ascribe/rating'
 import { hourOf, monthOf } from '@ascribe/units'
 import type { Instant, Period } from '@ascribe/units'
 import type { LedgerRecord } from '../event-json.ts'
 import { streamEvents } from '../events.ts'
 import { sqlInstant } from '../instants.ts'
 import { streamLineRecords } from '../line-records.ts'
+import { createBookShelf, readDatedBooks } from '../price-versions.ts'
 import { createRecount } from '../recount.ts'
 import type { Fate } from '../recount.ts'
 import { digestOfBits, digestOfRecord } from '../records-digest.ts'
@@ -18,23 +20,28 @@ import type { InvoiceContent, InvoiceLine } from './invoice-content.ts'
  */
 export type LineProof = { readonly kind: 'exact' | 'corrected' | 'context'; readonly records: number; readonly charged: bigint | undefined }
 
-type HourRow = { readonly hour: number; readonly keys: readonly string[]; readonly records: bigint | null; readonly digest: string | null }
+/** What a line took of one hour: a meter at one version of the prices, and the records that it covers. */
+type SourceRow = {
+  readonly hour: number
+  readonly meter: string
+  readonly price_sequence: number
+  readonly base_model: string | null
+  readonly records: bigint
+  readonly digest: string
+}
 
-/** The sources of a line, by hour: prices and base models that it took, records that it covers. */
 const CHARGED = `
-select hour, array_agg(distinct price_sequence::text || ' ' || coalesce(base_model, '')) as keys,
-  sum(record_count)::bigint as records, bit_xor(records_digest)::text as digest
+select hour, meter, price_sequence, base_model, sum(record_count)::bigint as records, bit_xor(records_digest)::text as digest
 from charge
 where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz and model = $4::text and meter = $5::text
   and auth_id = $6::text and rate = $7::numeric
-group by hour order by hour`
+group by hour, meter, price_sequence, base_model order by hour`
 
 const BY_THE_MONTH = `
-select hour, array_agg(distinct price_sequence::text || ' ' || coalesce(base_model, '')) as keys,
-  sum(record_count)::bigint as records, bit_xor(records_digest)::text as digest
+select hour, meter, price_sequence, base_model, sum(record_count)::bigint as records, bit_xor(records_digest)::text as digest
 from period_quantity
-where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz and model = $4::text and meter = $5::text
-group by hour order by hour`
+where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz and model = $4::text
+group by hour, meter, price_sequence, base_model order by hour`
 
 const CORRECTED = `
 select distinct hour from adjustment
@@ -82,34 +89,75 @@ async function* chargedRecords(
   { content, line, period }: { readonly content: InvoiceContent; readonly line: InvoiceLine; readonly period: Period },
 ): AsyncGenerator<LedgerRecord, LineProof, undefined> {
   const organizationId = content.organization_id
-  const byMonth = line.auth_id === ''
-  const where = [organizationId, sqlInstant(period.start), sqlInstant(period.end), line.model, line.meter]
-  const { rows } = await db.query<HourRow>(byMonth ? BY_THE_MONTH : CHARGED, byMonth ? where : [...where, line.auth_id, line.rate])
+  const sources = await sourcesOf(db, { organizationId, line, period })
   const recount = await createRecount(db)
-  let [found, charged, digest] = [0, 0n, 0n]
-  for (const { hour, keys, records, digest: bits } of rows) {
-    charged += records ?? 0n
-    digest ^= bits === null ? 0n : digestOfBits(bits)
-    for await (const record of recordsOfHour(db, { organizationId, line, hour })) {
-      if (!isCharged(recount.fateOf(record.record), { organizationId, line, keys })) continue
-      yield record
-      found += 1
-      digest ^= digestOfRecord(record.record.eventId)
+  // Of a pool of meters one record may be covered by several rows: each counts for itself.
+  let [records, covered, digest] = [0, 0n, 0n]
+  const charged = sources.reduce((sum, row) => sum + row.records, 0n)
+  for (const row of sources) digest ^= digestOfBits(row.digest)
+  for (const [hour, rows] of Map.groupBy(sources, (row) => row.hour)) {
+    const keys = new Set(rows.map((row) => keyOf(row.price_sequence, row.base_model, row.meter)))
+    for await (const found of recordsOfHour(db, { organizationId, line, hour })) {
+      const meters = coveredMeters(found, { fate: recount.fateOf(found.record), organizationId, line, keys })
+      if (meters.length === 0) continue
+      yield found
+      records += 1
+      covered += BigInt(meters.length)
+      for (const _meter of meters) digest ^= digestOfRecord(found.record.eventId)
     }
   }
   // What was charged and what was found cancel each other out exactly when they are the same records.
-  return { kind: digest === 0n && charged === BigInt(found) ? 'exact' : 'corrected', records: found, charged }
+  const isSame = digest === 0n && charged === covered && !(line.auth_id === '' && (await wasCorrected(db, content, line)))
+  return { kind: isSame ? 'exact' : 'corrected', records, charged }
 }
 
-function isCharged(
-  fate: Fate,
-  { organizationId, line, keys }: { readonly organizationId: string; readonly line: InvoiceLine; readonly keys: readonly string[] },
-): boolean {
-  if (fate.state !== 'charged' || fate.organizationId !== organizationId || fate.model !== line.model) return false
-  return keys.includes(`${fate.price?.sequence ?? ''} ${fate.baseModel ?? ''}`)
+/** Quantities of a month follow the facts after it was closed, too: what they made then differs if something corrects it. */
+async function wasCorrected(db: Queryable, content: InvoiceContent, line: InvoiceLine): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select from adjustment
+     where month = $1::date and hour is null and organization_id = $2::uuid and model = $3::text and meter = $4::text limit 1`,
+    [`${content.month}-01`, content.organization_id, line.model, line.meter],
+  )
+  return rowCount > 0
 }
 
-/** The records of an hour that have the meter of a line, and its auth id if it names one; whosever they are now. */
+type LineOf = { readonly organizationId: string; readonly line: InvoiceLine; readonly period: Period }
+
+async function sourcesOf(db: Queryable, { organizationId, line, period }: LineOf): Promise<readonly SourceRow[]> {
+  const where = [organizationId, sqlInstant(period.start), sqlInstant(period.end), line.model]
+  if (line.auth_id !== '') return (await db.query<SourceRow>(CHARGED, [...where, line.meter, line.auth_id, line.rate])).rows
+  const { rows } = await db.query<SourceRow>(BY_THE_MONTH, where)
+  const shelf = createBookShelf()
+  const versions = new Map((await readDatedBooks(db)).map((version) => [version.sequence, version]))
+  const own: SourceRow[] = []
+  for (const row of rows) {
+    const version = versions.get(row.price_sequence)
+    if (version === undefined) continue
+    const key = { organizationId, model: line.model, baseModel: row.base_model ?? undefined }
+    const price = resolvePrice(await shelf.bookOf(db, version), key)?.rates.get(row.meter)
+    // Meters that are priced together stand on the line of one of them.
+    if (typeof price === 'object' && price.pool === line.meter) own.push(row)
+  }
+  return own
+}
+
+function keyOf(sequence: number | undefined, baseModel: string | null, meter: string): string {
+  return JSON.stringify([sequence, baseModel, meter])
+}
+
+/** The meters of a record that the line has charged, as things stand now. */
+function coveredMeters(
+  { record }: LedgerRecord,
+  of: { readonly fate: Fate; readonly organizationId: string; readonly line: InvoiceLine; readonly keys: ReadonlySet<string> },
+): readonly string[] {
+  const { fate, organizationId, line, keys } = of
+  if (fate.state !== 'charged' || fate.organizationId !== organizationId || fate.model !== line.model) return []
+  return Object.entries(record.meters)
+    .filter(([meter, quantity]) => quantity > 0 && keys.has(keyOf(fate.price?.sequence, fate.baseModel, meter)))
+    .map(([meter]) => meter)
+}
+
+/** The records of an hour, and of a line's auth id if it names one; without an organization, whosever they are now. */
 async function* recordsOfHour(
   db: Queryable,
   { organizationId, line, hour }: { readonly organizationId: string | undefined; readonly line: InvoiceLine; readonly hour: Instant },
@@ -120,9 +168,7 @@ async function* recordsOfHour(
     ...(organizationId === undefined ? {} : { organizationId }),
     ...(line.auth_id === '' ? {} : { authId: line.auth_id }),
   }
-  for await (const record of streamEvents(db, filter)) {
-    if ((record.record.meters[line.meter] ?? 0) > 0) yield record
-  }
+  yield* streamEvents(db, filter)
 }
 
 async function* correctedRecords(db: Queryable, content: InvoiceContent, line: InvoiceLine): AsyncGenerator<LedgerRecord, void, undefined> {
@@ -135,5 +181,9 @@ async function* correctedRecords(db: Queryable, content: InvoiceContent, line: I
     line.auth_id,
   ])
   // A mapping that was corrected took them away from this organization: they are shown all the same, for they were billed to it.
-  for (const { hour } of rows) yield* recordsOfHour(db, { organizationId: undefined, line, hour })
+  for (const { hour } of rows) {
+    for await (const found of recordsOfHour(db, { organizationId: undefined, line, hour })) {
+      if ((found.record.meters[line.meter] ?? 0) > 0) yield found
+    }
+  }
 }
