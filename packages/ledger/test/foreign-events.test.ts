@@ -209,10 +209,13 @@ test('openmeter-5118: two deliveries at once make one record, and both are told'
   await until(db, "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() having count(*) = 2")
   await lock.release()
   const kinds = (await Promise.all(both)).map((result) => JSON.stringify(kindsOf(result)))
-  assert.deepEqual(kinds.toSorted((a, b) => (a < b ? -1 : 1)).map((text) => JSON.parse(text) as unknown), [
-    ['accepted', 'accepted'],
-    ['duplicate', 'duplicate'],
-  ])
+  assert.deepEqual(
+    kinds.toSorted((a, b) => (a < b ? -1 : 1)).map((text) => JSON.parse(text) as unknown),
+    [
+      ['accepted', 'accepted'],
+      ['duplicate', 'duplicate'],
+    ],
+  )
   assert.equal((await eventsOf(db)).length, 3)
 })
 
