@@ -46,6 +46,8 @@ select pg_notify('${POLICY_CHANNEL}', version::text) from bumped`
  */
 export async function bumpPolicy(tx: Queryable, change: PolicyChange = {}): Promise<void> {
   const { keys = true, dueAt = [] } = change
+  // First of all: whoever holds a planned instant holds this row already, so that two never wait for each other.
+  await tx.query('select from policy_version for update')
   if (dueAt.length > 0) {
     await tx.query('insert into policy_due (at) select distinct unnest($1::timestamptz[]) on conflict (at) do nothing', [
       dueAt.filter(Number.isFinite).map(sqlInstant),
@@ -68,7 +70,7 @@ export async function readPolicyVersion(db: Queryable): Promise<PolicyVersion> {
 /** Makes a new version if something planned is due; of several that come at once one does. Gives whether it did. */
 export async function advancePolicy(db: Database): Promise<boolean> {
   return db.transaction(async (tx) => {
-    // The row first: who waits for another one who does the same finds nothing due any more.
+    // Who waits here for another one who does the same finds nothing due any more.
     await tx.query('select from policy_version for update')
     if (!(await readPolicyVersion(tx)).isDue) return false
     await bumpPolicy(tx, { keys: false })
