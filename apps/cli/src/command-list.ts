@@ -51,6 +51,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     description: "an organization's statement for a month: per model and key, with quantities, rates and amounts",
     load: async () => (await import('./commands/statement.ts')).configureStatement,
   },
+  {
+    name: 'credits',
+    description: 'prepaid or given money that invoices draw: blocks, what is left of them, and every change',
+    load: async () => (await import('./commands/credits.ts')).configureCredits,
+  },
+  {
+    name: 'invoices',
+    description: 'invoices and credit notes: drafted, issued, paid, printed, and followed down to their requests',
+    load: async () => (await import('./commands/invoices.ts')).configureInvoices,
+  },
+  {
+    name: 'export',
+    description: 'charges and invoices as CSV or FOCUS 1.2, records as JSON lines, at any size',
+    load: async () => (await import('./commands/export.ts')).configureExport,
+  },
   { name: 'events', description: 'usage records, one a line', load: async () => (await import('./commands/events.ts')).configureEvents },
   {
     name: 'journal',
@@ -61,6 +76,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'rate',
     description: 'price what is not priced yet; a settler does so by itself',
     load: async () => (await import('./commands/rate.ts')).configureRate,
+  },
+  {
+    name: 'budgets',
+    description: 'hard caps in money or tokens, of organizations, users, groups and keys',
+    load: async () => (await import('./commands/budgets.ts')).configureBudgets,
+  },
+  {
+    name: 'limits',
+    description: 'requests and tokens a minute, of keys and organizations',
+    load: async () => (await import('./commands/limits.ts')).configureLimits,
   },
   {
     name: 'periods',

@@ -27,6 +27,8 @@ export type RouteSettings = {
   readonly forward_headers: readonly string[]
   readonly forward_request_id: boolean
   readonly multiple_choices: Route['multipleChoices']
+  /** What a budget reserves for one choice when a request does not say; absent: such a request is refused under a budget. */
+  readonly max_output_tokens?: number | undefined
   readonly connections_max?: number | undefined
   /** Milliseconds, like the next two. */
   readonly connect_timeout?: number | undefined
@@ -90,6 +92,7 @@ const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
   forward_headers: z.array(name).default([]),
   forward_request_id: z.boolean().default(false),
   multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
+  max_output_tokens: z.int().min(1).optional(),
   connections_max: z.int().min(1).optional(),
   connect_timeout: durationMs().optional(),
   head_timeout: durationMs().optional(),
@@ -201,6 +204,7 @@ function routeOf(fields: RouteSettings): Route {
     forwardHeaders: new Set(fields.forward_headers.map((each) => each.toLowerCase())),
     forwardRequestId: fields.forward_request_id,
     multipleChoices: fields.multiple_choices,
+    ...(fields.max_output_tokens !== undefined && { maxOutputTokens: fields.max_output_tokens }),
   }
 }
 

@@ -35,7 +35,8 @@ const MESSAGE_TOKENS = 4
 const REPLY_TOKENS = 3
 const N_MAX = 128
 const PROMPTS_MAX = 2048
-const DEFAULT_MAX_TOKENS = 256
+/** What one choice has at most when a request does not say. */
+export const SANDBOX_OUTPUT_TOKENS = 256
 
 /** Understands a body, or says what is wrong with it as OpenAI would. @throws {RefusalError} */
 export function parseGenerationRequest(api: Api, body: Buffer, standing: Faults): GenerationRequest {
@@ -55,7 +56,7 @@ export function parseGenerationRequest(api: Api, body: Buffer, standing: Faults)
     // llama-cpp-python ignores n.
     n: faults.style === 'python' ? 1 : countOf(fields, 'n', { otherwise: 1, max: N_MAX }),
     maxTokens: countOf(fields, fields['max_completion_tokens'] === undefined ? 'max_tokens' : 'max_completion_tokens', {
-      otherwise: DEFAULT_MAX_TOKENS,
+      otherwise: SANDBOX_OUTPUT_TOKENS,
       max: Number.MAX_SAFE_INTEGER,
     }),
     seed: typeof fields['seed'] === 'number' ? hashText(String(fields['seed'])) : hashText(prompts[0]?.slice(0, 4096) ?? ''),

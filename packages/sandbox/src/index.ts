@@ -1,6 +1,7 @@
 export { startEngine } from './engine.ts'
 export type { EngineOptions, SandboxEngine } from './engine.ts'
 export { RefusalError } from './errors.ts'
+export { SANDBOX_OUTPUT_TOKENS } from './generation-request.ts'
 export type { Faults, Place, Style } from './faults.ts'
 export { SANDBOX_MODELS } from './models.ts'
 export type { SandboxModel } from './models.ts'

@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import { systemClock } from '@ascribe/kit'
 import { createMeters, measureProcess, runProcess, startOps, tryLock } from '@ascribe/service'
+import { webhookSecrets } from '@ascribe/identity'
 import { createSettler } from '@ascribe/settler'
 import { portArgument } from '../arguments.ts'
 import { openBroker } from '../broker.ts'
 import { contextOf } from '../command.ts'
 import { openLedger } from '../open-ledger.ts'
 import type { Finish } from '../finish.ts'
+import { serverSecretOf } from '../server-secret.ts'
 import { createReadiness } from '../readiness.ts'
 import { settleInBackground } from '../settle-in-background.ts'
 import type { Surroundings } from '../surroundings.ts'
@@ -50,6 +52,7 @@ Examples:
               logger,
               meters,
               ...(nats !== undefined && { nats }),
+              webhookSecrets: (url) => webhookSecrets(serverSecretOf(context), url),
             })
             stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
             readiness.watch('settler', () => settler.trouble)
