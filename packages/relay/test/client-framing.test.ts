@@ -123,6 +123,78 @@ test('createRelay() answers HTTP/1.0 without chunks and closes', async (t) => {
   assert.doesNotMatch(client.text, /Transfer-Encoding/i)
 })
 
+test('createRelay() keeps a connection of HTTP/1.0 that asks for it, when the length of the reply is known', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const { port } = await startRelay(t, { upstreamPort: upstream.port })
+  const client = await dial(t, port)
+  for (let i = 1; i <= 3; i += 1) {
+    client.send(i < 3 ? 'GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n' : 'GET / HTTP/1.0\r\n\r\n')
+    // oxlint-disable-next-line no-await-in-loop -- one request after the other
+    await until(`reply ${i} arrives`, () => client.text.split('\r\n\r\nok').length === i + 1)
+  }
+  await client.isClosed()
+  assert.deepEqual(client.text.match(/Connection: \S+/g), ['Connection: keep-alive', 'Connection: keep-alive', 'Connection: close'])
+})
+
+test('createRelay() closes after a request that says Connection: close, and looks at nothing behind it', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const { port, heads } = await startRelay(t, { upstreamPort: upstream.port })
+  for (const option of ['close', 'Close', 'x-a, close']) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const client = await dial(t, port)
+    client.send(`${post('{}', `Connection: ${option}\r\n`)}GET /late HTTP/1.1\r\nHost: a\r\n\r\n`)
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await client.isClosed()
+    assert.match(client.text, /\r\nConnection: close\r\n\r\nok$/)
+  }
+  assert.deepEqual(
+    heads.map(({ target }) => target),
+    ['/v1/x', '/v1/x', '/v1/x'],
+  )
+})
+
+test('createRelay() answers what a client had sent before it ended its side', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const gate = Promise.withResolvers<void>()
+  const { port, recorders, relay } = await startRelay(t, { upstreamPort: upstream.port, ready: () => gate.promise })
+  const client = await dial(t, port)
+  client.send(`${post('1')}${post('2')}${post('3')}POST /half`)
+  client.socket.end()
+  await until('the first is admitted', () => recorders.length === 1)
+  gate.resolve()
+  await until('the connection ends', () => client.ended || client.closed)
+  assert.equal(client.text.split('\r\n\r\nok').length, 4)
+  assert.deepEqual(
+    recorders.map(({ calls }) => calls),
+    [1, 2, 3].map(() => ['gone', 'head', 'data', 'end']),
+  )
+  assert.equal(relay.open, 0)
+})
+
+test('createRelay() reads a request that comes one byte at a time', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const { port, bodies } = await startRelay(t, { upstreamPort: upstream.port })
+  const client = await dial(t, port)
+  const text = 'POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;a="b"\r\nhi\r\n0\r\nX-T: 1\r\n\r\n'
+  for (const byte of text) {
+    client.send(byte)
+    // oxlint-disable-next-line no-await-in-loop -- so that each is a segment of its own
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await client.sees('ok')
+  assert.equal(String(bodies[0]), 'hi')
+})
+
+test('createRelay() adds a Date where the upstream gives none', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const { port } = await startRelay(t, { upstreamPort: upstream.port })
+  const client = await dial(t, port)
+  client.send(post('{}'))
+  await client.sees('ok')
+  const [, date = ''] = /\r\nDate: ([^\r]+)\r\n/.exec(client.text) ?? []
+  assert.ok(Math.abs(Date.parse(date) - Date.now()) < 60_000, date)
+})
+
 test('createRelay() says 100 (Continue) only once the body is wanted', async (t) => {
   const upstream = await cannedUpstream(t, OK)
   const { port } = await startRelay(t, { upstreamPort: upstream.port })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:https'
@@ -18,10 +19,16 @@ async function tlsUpstream(t: TestContext): Promise<{ readonly port: number; rea
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-days', '1']
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
+  let connections = 0
   const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
-    request.resume()
-    request.on('end', () => response.end(`secure ${request.headers.host}`))
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      response.setHeader('x-connections', String(connections))
+      response.end(request.url === '/echo' ? Buffer.concat(chunks) : `secure ${request.headers.host}`)
+    })
   })
+  server.on('secureConnection', () => (connections += 1))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
@@ -42,6 +49,29 @@ test('createRelay() talks to an https upstream whose authority it is given', asy
     // oxlint-disable-next-line no-await-in-loop -- as above
     await client.sees(`secure ${host}:${upstreamPort}`)
   }
+})
+
+test('createRelay() carries long bodies over https both ways, to a client that reads slowly, on one connection', async (t) => {
+  const { port: upstreamPort, ca } = await tlsUpstream(t)
+  const { port, recorders } = await startRelay(t, {
+    upstream: { origin: `https://localhost:${upstreamPort}`, ca },
+    bodyBytesMax: 20_000_000,
+  })
+  const body = randomBytes(10_000_000)
+  const client = await dial(t, port)
+  for (let i = 1; i <= 2; i += 1) {
+    const before = client.bytes.length
+    client.send(`POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`)
+    client.send(body)
+    client.socket.pause()
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await until('the reply has begun', () => (recorders[i - 1]?.bytes ?? 0) > 0)
+    client.socket.resume()
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await until('the client has it all', () => recorders[i - 1]?.over === true && client.bytes.length > before + body.length)
+    assert.ok(client.bytes.subarray(-body.length).equals(body))
+  }
+  assert.equal(client.text.match(/x-connections: 1\r\n/g)?.length, 2)
 })
 
 test("createRelay() fails with 'connect' when nobody vouches for an https upstream", async (t) => {
