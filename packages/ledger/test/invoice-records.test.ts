@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { applyPriceBook, closeMonth, createOrganization, mapAuthId, readStatement } from '../src/index.ts'
 import type { LedgerRecord } from '../src/index.ts'
-import { findInvoice, issueInvoice, readInvoiceContent, streamInvoiceLineRecords } from '../src/money.ts'
+import { createLineReader, findInvoice, issueInvoice, readInvoiceContent } from '../src/money.ts'
 import type { InvoiceContent, InvoiceLine, LineProof } from '../src/money.ts'
 import { ISSUED, nano, openMoneyLedger } from './money-support.ts'
 import { DEAR_BOOK, HOUR, TEN, createCustomer, deliver, priceBook, rateAll, usageRecord } from './support.ts'
@@ -68,7 +68,7 @@ async function follow(
   content: InvoiceContent,
   line: number,
 ): Promise<{ readonly records: LedgerRecord[]; readonly proof: LineProof | undefined }> {
-  const stream = streamInvoiceLineRecords(db, { content, line })
+  const stream = (await createLineReader(db))({ content, line })
   const records: LedgerRecord[] = []
   for (;;) {
     const next = await stream.next()
@@ -83,7 +83,7 @@ const lineOf = (content: InvoiceContent, is: Partial<InvoiceLine>): InvoiceLine 
   return found[0] as InvoiceLine
 }
 
-test('streamInvoiceLineRecords() tells two rates of one model, key and meter apart, also within an hour', async () => {
+test('createLineReader() tells two rates of one model, key and meter apart, also within an hour', async () => {
   const cheap = lineOf(march, { model: 'small', auth_id: 'auth-1', meter: 'input_tokens', rate: '0.000001' })
   const dear = lineOf(march, { model: 'small', auth_id: 'auth-1', meter: 'input_tokens', rate: '0.00001' })
   const quantities = async (line: InvoiceLine): Promise<readonly (number | undefined)[]> =>
@@ -95,7 +95,7 @@ test('streamInvoiceLineRecords() tells two rates of one model, key and meter apa
   assert.deepEqual((await follow(march, cheap.line)).proof, { kind: 'corrected', records: 3, charged: 2n })
 })
 
-test('streamInvoiceLineRecords() leads lines of tiers and packages to the records of all keys that count for them', async () => {
+test('createLineReader() leads lines of tiers and packages to the records of all keys that count for them', async () => {
   const tier = march.lines.find(({ kind, model }) => kind === 'tier' && model === 'large')
   assert.ok(tier !== undefined, JSON.stringify(march.lines))
   const { records, proof } = await follow(march, tier.line)
@@ -113,7 +113,7 @@ test('killbill-1022: every line of an invoice exports the usage events behind it
   )
 })
 
-test('streamInvoiceLineRecords() leads an adjustment to the records of the hours that it corrects', async () => {
+test('createLineReader() leads an adjustment to the records of the hours that it corrects', async () => {
   const adjustments = april.lines.filter(({ kind }) => kind === 'adjustment')
   assert.ok(adjustments.length > 0)
   const late = adjustments.find(({ model, rate }) => model === 'small' && rate === '0.000001')
@@ -123,7 +123,7 @@ test('streamInvoiceLineRecords() leads an adjustment to the records of the hours
   assert.equal(proof?.kind, 'context')
 })
 
-test('streamInvoiceLineRecords() leads a minimum to everything that counts for it', async () => {
+test('createLineReader() leads a minimum to everything that counts for it', async () => {
   const minimum = lineOf(march, { kind: 'minimum' })
   const { records, proof } = await follow(march, minimum.line)
   assert.ok(records.length >= 4)

@@ -7,12 +7,12 @@ import type { LedgerRecord } from '@ascribe/ledger'
 import {
   CREDIT_NOTE_PREFIX,
   createCreditNote,
+  createLineReader,
   listCreditNotes,
   readCreditNote,
   readInvoiceContent,
   renderCreditNoteHtml,
   renderInvoiceHtml,
-  streamInvoiceLineRecords,
 } from '@ascribe/ledger/money'
 import type { CreditedLine, InvoiceContent, LineProof } from '@ascribe/ledger/money'
 import type { Database } from '@ascribe/postgres'
@@ -133,7 +133,7 @@ export function addRecords(invoices: Command, surroundings: Surroundings, finish
       await using ledger = await openLedger(context, { name: 'invoices', logger: context.logger })
       const { id } = await invoiceNamed(ledger.db, name)
       const content = await contentOf(ledger.db, id)
-      const records = streamInvoiceLineRecords(ledger.db, { content, line: options.line })
+      const records = (await createLineReader(ledger.db))({ content, line: options.line })
       let proof: LineProof | undefined
       await writeText(
         surroundings.stdout,

@@ -1,14 +1,14 @@
 import type { Queryable } from '@ascribe/postgres'
 import { resolvePrice } from '@ascribe/rating'
 import { hourOf, monthOf } from '@ascribe/units'
-import type { Instant, Period } from '@ascribe/units'
+import type { Period } from '@ascribe/units'
 import type { LedgerRecord } from '../event-json.ts'
 import { streamEvents } from '../events.ts'
 import { sqlInstant } from '../instants.ts'
 import { streamLineRecords } from '../line-records.ts'
 import { createBookShelf, readDatedBooks } from '../price-versions.ts'
 import { createRecount } from '../recount.ts'
-import type { Fate } from '../recount.ts'
+import type { Fate, Recount } from '../recount.ts'
 import { digestOfBits, digestOfRecord } from '../records-digest.ts'
 import type { InvoiceContent, InvoiceLine } from './invoice-content.ts'
 
@@ -49,29 +49,35 @@ where organization_id = $1::uuid and booked_month = $2::date and month = $3::dat
   and auth_id = $6::text and hour is not null
 order by hour`
 
+/** A line of an invoice, by its number. */
+export type InvoiceLineQuery = { readonly content: InvoiceContent; readonly line: number }
+
+/** Reads the records behind lines of invoices; directory and price books are those of the moment in which it was made. */
+export type LineReader = (query: InvoiceLineQuery) => AsyncGenerator<LedgerRecord, LineProof | undefined, undefined>
+
 /**
- * Reads the records behind a line of an invoice, in order, in bounded memory, and says at its end what they prove. Follow a line of a
- * tier or a package to every record of its meter and model, since its price depends on all of them; a minimum or commitment to every
- * charged record of the month. Nothing of this is loaded with an invoice. `undefined` when there is no such line.
+ * Makes a reader of the records behind lines of invoices: in order, in bounded memory, with a word at the end on what they prove;
+ * `undefined` when there is no such line. A line of a tier or a package leads to every record of its meter and model, since its price
+ * depends on all of them; a minimum or commitment to every charged record of the month. Nothing of this is loaded with an invoice.
  */
-export async function* streamInvoiceLineRecords(
-  db: Queryable,
-  { content, line: number }: { readonly content: InvoiceContent; readonly line: number },
-): AsyncGenerator<LedgerRecord, LineProof | undefined, undefined> {
-  const line = content.lines[number - 1]
-  const period = monthOf(content.month)
-  if (line === undefined || period === undefined) return undefined
-  switch (line.kind) {
-    case 'minimum':
-    case 'commitment':
-      return yield* asContext(streamLineRecords(db, { organizationId: content.organization_id, month: content.month }))
-    case 'adjustment':
-      return yield* asContext(correctedRecords(db, content, line))
-    case 'usage':
-    case 'tier':
-    case 'package':
-    case 'included':
-      return yield* chargedRecords(db, { content, line, period })
+export async function createLineReader(db: Queryable): Promise<LineReader> {
+  const recount = await createRecount(db)
+  return async function* readLine({ content, line: number }) {
+    const line = content.lines[number - 1]
+    const period = monthOf(content.month)
+    if (line === undefined || period === undefined) return undefined
+    switch (line.kind) {
+      case 'minimum':
+      case 'commitment':
+        return yield* asContext(streamLineRecords(db, { organizationId: content.organization_id, month: content.month }))
+      case 'adjustment':
+        return yield* asContext(correctedRecords(db, content, line))
+      case 'usage':
+      case 'tier':
+      case 'package':
+      case 'included':
+        return yield* chargedRecords(db, { content, line, period, recount })
+    }
   }
 }
 
@@ -86,25 +92,27 @@ async function* asContext(records: AsyncGenerator<LedgerRecord>): AsyncGenerator
 
 async function* chargedRecords(
   db: Queryable,
-  { content, line, period }: { readonly content: InvoiceContent; readonly line: InvoiceLine; readonly period: Period },
+  of: { readonly content: InvoiceContent; readonly line: InvoiceLine; readonly period: Period; readonly recount: Recount },
 ): AsyncGenerator<LedgerRecord, LineProof, undefined> {
+  const { content, line, period, recount } = of
   const organizationId = content.organization_id
   const sources = await sourcesOf(db, { organizationId, line, period })
-  const recount = await createRecount(db)
   // Of a pool of meters one record may be covered by several rows: each counts for itself.
   let [records, covered, digest] = [0, 0n, 0n]
   const charged = sources.reduce((sum, row) => sum + row.records, 0n)
   for (const row of sources) digest ^= digestOfBits(row.digest)
-  for (const [hour, rows] of Map.groupBy(sources, (row) => row.hour)) {
-    const keys = new Set(rows.map((row) => keyOf(row.price_sequence, row.base_model, row.meter)))
-    for await (const found of recordsOfHour(db, { organizationId, line, hour })) {
-      const meters = coveredMeters(found, { fate: recount.fateOf(found.record), organizationId, line, keys })
-      if (meters.length === 0) continue
-      yield found
-      records += 1
-      covered += BigInt(meters.length)
-      for (const _meter of meters) digest ^= digestOfRecord(found.record.eventId)
-    }
+  const keys = Map.groupBy(sources, ({ hour }) => hour)
+  const filter = { from: period.start, to: period.end, organizationId, ...(line.auth_id !== '' && { authId: line.auth_id }) }
+  if (sources.length === 0) return { kind: 'exact', records, charged }
+  for await (const found of streamEvents(db, filter)) {
+    const rows = keys.get(hourOf(found.record.startedAt).start)
+    if (rows === undefined) continue
+    const meters = coveredMeters(found, { fate: recount.fateOf(found.record), organizationId, line, rows })
+    if (meters.length === 0) continue
+    yield found
+    records += 1
+    covered += BigInt(meters.length)
+    for (const _meter of meters) digest ^= digestOfRecord(found.record.eventId)
   }
   // What was charged and what was found cancel each other out exactly when they are the same records.
   const isSame = digest === 0n && charged === covered && !(line.auth_id === '' && (await wasCorrected(db, content, line)))
@@ -141,34 +149,19 @@ async function sourcesOf(db: Queryable, { organizationId, line, period }: LineOf
   return own
 }
 
-function keyOf(sequence: number | undefined, baseModel: string | null, meter: string): string {
-  return JSON.stringify([sequence, baseModel, meter])
-}
-
 /** The meters of a record that the line has charged, as things stand now. */
 function coveredMeters(
   { record }: LedgerRecord,
-  of: { readonly fate: Fate; readonly organizationId: string; readonly line: InvoiceLine; readonly keys: ReadonlySet<string> },
+  of: { readonly fate: Fate; readonly organizationId: string; readonly line: InvoiceLine; readonly rows: readonly SourceRow[] },
 ): readonly string[] {
-  const { fate, organizationId, line, keys } = of
+  const { fate, organizationId, line, rows } = of
   if (fate.state !== 'charged' || fate.organizationId !== organizationId || fate.model !== line.model) return []
   return Object.entries(record.meters)
-    .filter(([meter, quantity]) => quantity > 0 && keys.has(keyOf(fate.price?.sequence, fate.baseModel, meter)))
+    .filter(([, quantity]) => quantity > 0)
     .map(([meter]) => meter)
-}
-
-/** The records of an hour, and of a line's auth id if it names one; without an organization, whosever they are now. */
-async function* recordsOfHour(
-  db: Queryable,
-  { organizationId, line, hour }: { readonly organizationId: string | undefined; readonly line: InvoiceLine; readonly hour: Instant },
-): AsyncGenerator<LedgerRecord, void, undefined> {
-  const filter = {
-    from: hour,
-    to: hourOf(hour).end,
-    ...(organizationId === undefined ? {} : { organizationId }),
-    ...(line.auth_id === '' ? {} : { authId: line.auth_id }),
-  }
-  yield* streamEvents(db, filter)
+    .filter((meter) =>
+      rows.some((row) => row.meter === meter && row.price_sequence === fate.price?.sequence && row.base_model === fate.baseModel),
+    )
 }
 
 async function* correctedRecords(db: Queryable, content: InvoiceContent, line: InvoiceLine): AsyncGenerator<LedgerRecord, void, undefined> {
@@ -182,7 +175,8 @@ async function* correctedRecords(db: Queryable, content: InvoiceContent, line: I
   ])
   // A mapping that was corrected took them away from this organization: they are shown all the same, for they were billed to it.
   for (const { hour } of rows) {
-    for await (const found of recordsOfHour(db, { organizationId: undefined, line, hour })) {
+    const filter = { from: hour, to: hourOf(hour).end, ...(line.auth_id !== '' && { authId: line.auth_id }) }
+    for await (const found of streamEvents(db, filter)) {
       if ((found.record.meters[line.meter] ?? 0) > 0) yield found
     }
   }
