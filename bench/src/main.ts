@@ -7,13 +7,15 @@ import type { Field } from './field.ts'
 import { measureJournal } from './journal-section.ts'
 import { measureJson } from './json-section.ts'
 import { measureLatency } from './latency-section.ts'
+import { measureLedger } from './ledger/ledger-section.ts'
+import { measureLedgerSoak } from './ledger/ledger-soak-section.ts'
 import { measureBodies } from './memory-section.ts'
 import { HELP, parseOptions } from './options.ts'
 import type { BenchOptions, SectionName } from './options.ts'
 import { startPeer } from './peer.ts'
 import { isMet, sectionText } from './report.ts'
 import type { Section } from './report.ts'
-import type { Setting } from './setting.ts'
+import type { LedgerSetting, Setting } from './setting.ts'
 import { measureSoak } from './soak-section.ts'
 import { measureSse } from './sse-section.ts'
 
@@ -29,25 +31,23 @@ async function bench(options: BenchOptions): Promise<void> {
   // Beside the sources, on the disk that is really there: /tmp may be in memory, where fdatasync costs nothing.
   const scratch = mkdtempSync(join(CACHE, 'scratch-'))
   const missing: string[] = []
+  const progress = (what: string): void => void process.stderr.write(`bench: ${what}\n`)
   try {
-    await using peer = await startPeer(CACHE, scratch)
-    const setting: Setting = {
-      peer,
-      cache: CACHE,
-      scratch,
-      quick: options.quick,
-      soakSeconds: options.soakSeconds,
-      progress: (what) => process.stderr.write(`bench: ${what}\n`),
-      missing: (what) => {
-        missing.push(what)
-        process.stderr.write(`bench: ${what}\n`)
-      },
+    await using peer = options.sections.every(isOfLedger) ? undefined : await startPeer(CACHE, scratch)
+    const { quick, soakSeconds, records, backlog, soakRecords } = options
+    const missed = (what: string): void => {
+      missing.push(what)
+      progress(what)
     }
+    const setting = peer === undefined ? undefined : { peer, cache: CACHE, scratch, quick, soakSeconds, progress, missing: missed }
     const machine = machineOf()
     console.log(
       `${startedAt.toISOString()}  ${machine.cores} x ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}, load ${machine.load}`,
     )
-    const { sections, versions } = await measureAll(options.sections, setting)
+    const measured = setting === undefined ? { sections: [], versions: {} } : await measureAll(options.sections, setting)
+    const ofLedger = await measureLedgers(options.sections, { scratch, quick, progress, records, backlog, soakRecords })
+    const { versions } = measured
+    const sections = [...measured.sections, ...ofLedger]
     const targets = sections.flatMap((section) => section.targets)
     console.log(`\n${targets.filter(isMet).length} targets met, ${targets.filter((target) => !isMet(target)).length} missed`)
     for (const what of missing) console.log(`not measured: ${what}`)
@@ -68,6 +68,30 @@ const ALONE: Partial<Record<SectionName, (setting: Setting) => Promise<Section>>
   journal: measureJournal,
   bodies: measureBodies,
   soak: measureSoak,
+}
+
+const OF_LEDGER: Partial<Record<SectionName, (setting: LedgerSetting) => Promise<Section>>> = {
+  ledger: measureLedger,
+  'ledger-soak': measureLedgerSoak,
+}
+
+function isOfLedger(name: SectionName): boolean {
+  return OF_LEDGER[name] !== undefined
+}
+
+async function measureLedgers(names: readonly SectionName[], setting: LedgerSetting): Promise<Section[]> {
+  const sections: Section[] = []
+  for (const name of names) {
+    const measure = OF_LEDGER[name]
+    if (measure === undefined) continue
+    // A ledger of its own each, on the disk that is measured.
+    const scratch = mkdtempSync(join(setting.scratch, 'ledger-'))
+    const section = await measure({ ...setting, scratch })
+    rmSync(scratch, { recursive: true, force: true })
+    sections.push(section)
+    console.log(sectionText(section))
+  }
+  return sections
 }
 
 async function measureAll(

@@ -1,6 +1,13 @@
 import type { Peer } from './peer.ts'
 
-/** What all sections share. */
+/** What the sections of the ledger need; numbers are of records. */
+export type LedgerSetting = Pick<Setting, 'scratch' | 'quick' | 'progress'> & {
+  readonly records: number
+  readonly backlog: number
+  readonly soakRecords: number
+}
+
+/** What all sections with a gateway share. */
 export type Setting = {
   readonly peer: Peer
   /** Compiled and downloaded things, kept between runs. */
