@@ -37,6 +37,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/keys.ts')).configureKeys,
   },
   {
+    name: 'users',
+    description: 'the users of organizations, by the ids of your platform',
+    load: async () => (await import('./commands/users.ts')).configureUsers,
+  },
+  {
+    name: 'groups',
+    description: 'the groups of organizations',
+    load: async () => (await import('./commands/groups.ts')).configureGroups,
+  },
+  {
+    name: 'resources',
+    description: 'what is used: model deployments and the like',
+    load: async () => (await import('./commands/resources.ts')).configureResources,
+  },
+  {
+    name: 'directory',
+    description: 'all of these from a file or an address, and what was ever said of them',
+    load: async () => (await import('./commands/directory.ts')).configureDirectory,
+  },
+  {
     name: 'prices',
     description: 'price books: check, compare, apply',
     load: async () => (await import('./commands/prices.ts')).configurePrices,

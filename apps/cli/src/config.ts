@@ -40,7 +40,7 @@ export type RouteSettings = {
 export type Config = {
   /** A Postgres of one's own, 15 or newer; absent: the embedded one. */
   readonly database_url?: Secret | undefined
-  /** 64 hex digits; absent: a file in the data directory, made on first use. */
+  /** 64 hex digits, or several such with white space or commas between, the newest first; absent: a file in the data directory, made on first use. */
   readonly server_secret?: Secret | undefined
   readonly gateway: HostPort & {
     readonly trust_headers_from: readonly string[]
@@ -56,6 +56,8 @@ export type Config = {
     readonly routes: readonly RouteSettings[]
   }
   /** The broker between gateways and settlers of several machines; without a URL journals are read on this disk. */
+  /** Of `ascribe directory sync`: the value of the Authorization header that an address wants. */
+  readonly directory: { readonly authorization?: Secret | undefined }
   readonly nats: {
     /** `nats://host:4222` or `tls://host:4222`, several with commas; user and password may stand in it. */
     readonly url?: Secret | undefined
@@ -120,6 +122,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       routes: z.array(RouteSchema).default([]),
     })
     .prefault({}),
+  directory: z.strictObject({ authorization: secret().optional() }).prefault({}),
   nats: z
     .strictObject({
       url: secret().optional(),
