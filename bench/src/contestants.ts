@@ -21,7 +21,7 @@ export type Contestant = AsyncDisposable & {
 
 type Ready = { readonly port: number; readonly key?: string }
 
-/** The relay by itself: node:http, undici, no gate, no usage, no journal. */
+/** The relay by itself: no gate, no usage, no journal. */
 export async function startBareRelay(enginePort: number): Promise<Contestant> {
   const started = start(nodeProgram(new URL('./relay-process.ts', import.meta.url), [String(enginePort)]), { core: 'contestant' })
   const { port } = await new Lines(started).next<Ready>()
