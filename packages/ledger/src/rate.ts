@@ -25,6 +25,8 @@ export type RateSummary = {
 export type RateOptions = {
   /** Hours at most. Default 1000. */
   readonly limit?: number
+  /** Hours at a time, each on a connection of its own. Default 2: one is grouped while the other is written. */
+  readonly parallel?: number
   /** Stops between two hours. */
   readonly signal?: AbortSignal
   /** Keeps parsed price books from one call to the next. Default: one that lives as long as the database is open. */
@@ -32,6 +34,7 @@ export type RateOptions = {
 }
 
 const LIMIT = 1000
+const PARALLEL = 2
 /** A transaction that lost a race is repeated; with one rater at a time it can lose only to changes of the directory. */
 const ATTEMPTS_MAX = 5
 /**
@@ -41,7 +44,7 @@ const ATTEMPTS_MAX = 5
  * whatever order they came.
  */
 export async function rateDirtyHours(db: Database, options: RateOptions = {}): Promise<RateSummary> {
-  const { limit = LIMIT, signal, books = shelfOf(db) } = options
+  const { limit = LIMIT, signal, books = shelfOf(db), parallel = PARALLEL } = options
   // Each hour once: the current one gets new marks all the time and would keep us here for ever.
   const { rows } = await db.query<{ hour: number }>('select distinct hour from dirty_hour order by hour limit $1::integer', [limit])
   let [hours, charges] = [0, 0]
@@ -51,18 +54,23 @@ export async function rateDirtyHours(db: Database, options: RateOptions = {}): P
     if (rated === 'busy') busy.push(hour)
     else if (rated !== 'done') [hours, charges] = [hours + 1, charges + rated]
   }
-  for (const { hour } of rows) {
-    if (signal?.aborted === true) break
-    await rate(hour, false)
+  const left = rows.values()
+  // One iterator for all: each hour is taken once, oldest first.
+  const work = async (): Promise<void> => {
+    for (const { hour } of left) {
+      if (signal?.aborted === true) return
+      await rate(hour, false)
+    }
   }
+  await Promise.all(Array.from({ length: parallel }, work))
   // Those that another was at: it may have died, or have read before what marked them again.
   for (const hour of busy.splice(0)) {
     if (signal?.aborted === true) break
     await rate(hour, true)
   }
   if (signal?.aborted !== true) await adjustDirtyMonths(db, { books, withRetries })
-  const left = await db.query('select from (select from dirty_hour union all select from dirty_period) d limit 1')
-  return { hours, charges, more: left.rowCount > 0 }
+  const dirty = await db.query('select from (select from dirty_hour union all select from dirty_period) d limit 1')
+  return { hours, charges, more: dirty.rowCount > 0 }
 }
 
 async function withRetries<Result>(work: () => Promise<Result>): Promise<Result> {
