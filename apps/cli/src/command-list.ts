@@ -113,6 +113,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/periods.ts')).configurePeriods,
   },
   {
+    name: 'retention',
+    description: 'move old records into files, and delete what has served its purpose',
+    load: async () => (await import('./commands/retention.ts')).configureRetention,
+  },
+  {
+    name: 'backup',
+    description: 'write the whole ledger into one file, consistent while everything runs',
+    load: async () => (await import('./commands/backup.ts')).configureBackup,
+  },
+  {
+    name: 'restore',
+    description: 'make a ledger of a backup, in an empty database',
+    load: async () => (await import('./commands/restore.ts')).configureRestore,
+  },
+  {
     name: 'config',
     description: 'check the configuration; with --print, show what is in force and from where, secrets masked',
     load: async () => (await import('./commands/config.ts')).configureConfig,

@@ -1,4 +1,6 @@
-export { LedgerInputError } from './errors.ts'
+export { BackupError, LedgerInputError } from './errors.ts'
+export { backupLedger, restoreLedger } from './backup.ts'
+export type { Restored } from './backup.ts'
 export { ledgerMigrations, migrateLedger, pendingLedgerMigrations } from './schema.ts'
 export type { Start } from './instants.ts'
 
@@ -38,6 +40,8 @@ export type { Batch, Delivery, IngestSummary } from './ingest.ts'
 export { readPosition, readPositions } from './positions.ts'
 export type { WriterPosition } from './positions.ts'
 export { preparePartitions } from './partitions.ts'
+export { archivePartition, listPartitions, purge } from './retention.ts'
+export type { ArchiveOutcome, ArchiveWriter, Purged, RecordPartition } from './retention.ts'
 export { listQuarantine, replayQuarantine } from './quarantine.ts'
 export type { QuarantinedDelivery } from './quarantine.ts'
 

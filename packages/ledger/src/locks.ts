@@ -64,6 +64,11 @@ export async function lockIngest(tx: Queryable): Promise<void> {
   await tx.query('select pg_advisory_xact_lock_shared($1::bigint)', [lockId(INGEST)])
 }
 
+/** Waits until nobody ingests, and keeps others from it until this transaction ends; so let it be short. After {@link lockRating}. */
+export async function lockIngestAlone(tx: Queryable): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1::bigint)', [lockId(INGEST)])
+}
+
 // The snapshot is taken before the locks are looked at. So a transaction that is not among those looked at has either ended, or
 // it took its lock, and its number after that, later: then its number is at least xmax. pg_locks has the low 32 bits of numbers.
 const HORIZON = `
