@@ -19,6 +19,8 @@ export type OpenLedgerOptions = {
   readonly logger: Logger
   /** Connections at most. */
   readonly max?: number
+  /** The embedded database, where somebody is starting it already. */
+  readonly embedded?: Promise<EmbeddedPostgres> | undefined
   /** Bring a database of somebody's own up to date instead of refusing it. The embedded one always is. */
   readonly migrate?: boolean
 }
@@ -42,7 +44,7 @@ export async function openDatabaseOnly(context: Pick<Context, 'config' | 'dir'>,
   const { name, logger, max = 10 } = options
   prepareDataDir(dir)
   const url = config.database_url?.reveal()
-  const embedded = url === undefined ? await startEmbedded({ dataDir: dir.postgres, tryLock, logger }) : undefined
+  const embedded = url === undefined ? await (options.embedded ?? startEmbedded({ dataDir: dir.postgres, tryLock, logger })) : undefined
   const db = openDatabase({ ...(url === undefined ? embeddedTarget(embedded) : { url }), applicationName: `ascribe ${name}`, max, logger })
   return {
     db,
