@@ -20,6 +20,9 @@ export async function saveEntry(
   return outcome.kind === 'synced' ? outcome.changes : []
 }
 
+/** What a person reads through. */
+const LINES_MAX = 200
+
 const WORDS = { create: 'new', update: 'changed', end: 'ended' } as const
 
 export function changeJson({ kind, change, id }: SyncChange): object {
@@ -29,5 +32,6 @@ export function changeJson({ kind, change, id }: SyncChange): object {
 /** Says what a change did, one line each. */
 export function printChanges(out: Output, changes: readonly SyncChange[]): void {
   if (changes.length === 0) out.line('nothing to change: it is so already')
-  for (const { kind, change, id } of changes) out.line(`${WORDS[change]} ${kind.replace('_', ' ')} ${id.join(' in ')}`)
+  for (const { kind, change, id } of changes.slice(0, LINES_MAX)) out.line(`${WORDS[change]} ${kind.replace('_', ' ')} ${id.join(' in ')}`)
+  if (changes.length > LINES_MAX) out.line(`… and ${changes.length - LINES_MAX} more; --json names all of them`)
 }

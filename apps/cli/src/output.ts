@@ -43,9 +43,10 @@ export function createOutput(options: OutputOptions): Output {
     async write(text) {
       // Once a write has failed there is nobody to write for.
       if (stdout.destroyed || stdout.write(text)) return
-      await new Promise<void>((resolve) => {
-        stdout.once('drain', resolve).once('close', resolve)
-      })
+      const room = Promise.withResolvers<void>()
+      stdout.on('drain', room.resolve).on('close', room.resolve)
+      await room.promise
+      stdout.off('drain', room.resolve).off('close', room.resolve)
     },
     line,
     value: (value) => line(JSON.stringify(value)),

@@ -103,7 +103,7 @@ function addShow(orgs: Command, surroundings: Surroundings): void {
         return context.out.value({ ...(SHAPE.json(found) as object), children: children.map(({ id, name }) => ({ id, name })) })
       }
       await writeList(context.out, [found], SHAPE)
-      for (const { id, name } of children) context.out.line(`  above ${id}  ${name}`)
+      for (const { id, name } of children) context.out.line(`  under it: ${id}  ${name}`)
     })
 }
 
