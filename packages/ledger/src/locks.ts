@@ -6,7 +6,7 @@ const RATING = 1n
 const INGEST = 2n
 /** The migration's trigger on organization_parent has this number too. */
 const DIRECTORY = 4n
-// 3: making a partition, see ensure_usage_partition().
+// 3: making a partition, see ensure_usage_partition(). 5: granting roles.
 
 const lockId = (object: bigint): bigint => (CLASS << 32n) | object
 

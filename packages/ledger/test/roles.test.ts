@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { DatabaseError, openDatabase } from '@ascribe/postgres'
+import type { Database } from '@ascribe/postgres'
+import { testDatabase } from '@ascribe/postgres/testing'
+import type { TestDatabase } from '@ascribe/postgres/testing'
+import {
+  applyPriceBook,
+  backupLedger,
+  createCredential,
+  createOrganization,
+  findCredentialByPublicId,
+  grantRoles,
+  ledgerMigrations,
+  listQuarantine,
+  mapAuthId,
+  pendingLedgerMigrations,
+  readPolicySnapshot,
+  readStatement,
+  streamEvents,
+  verifyRating,
+} from '../src/index.ts'
+import type { LedgerRole } from '../src/index.ts'
+import { ingestForeignEvents } from '../src/foreign-events.ts'
+import { DEAR_BOOK, MONTH, TEN, createCustomer, deliver, priceBook, rateAll, usageRecord } from './support.ts'
+
+let db: TestDatabase
+const open: Database[] = []
+
+before(async () => {
+  db = await testDatabase({ migrations: await ledgerMigrations() })
+  await grantRoles(db)
+})
+after(async () => {
+  await Promise.all(open.map((database) => database.close()))
+  await db[Symbol.asyncDispose]()
+})
+
+/** The ledger as a member of a role sees it: every session begins as the role. */
+function as(role: LedgerRole): Database {
+  const url = new URL(db.url.replace('@/', '@localhost/'))
+  url.searchParams.set('options', `-c role=${role}`)
+  const database = openDatabase({ url: url.href.replace('@localhost/', '@/'), max: 4 })
+  open.push(database)
+  return database
+}
+
+async function isDenied(work: Promise<unknown>): Promise<void> {
+  await assert.rejects(work, (error) => {
+    assert.ok(error instanceof DatabaseError, String(error))
+    assert.equal(error.sqlstate, '42501', error.message)
+    return true
+  })
+}
+
+test('grantRoles() gives administrators every row, and no table', async () => {
+  const admin = as('ascribe_admin')
+  assert.deepEqual(await pendingLedgerMigrations(admin), [])
+  const { id } = await createCustomer(admin)
+  await applyPriceBook(admin, priceBook())
+  await createCredential(admin, { organizationId: id, publicId: 'p1', hmac: 'h', scopes: ['inference'] })
+  await deliver(admin, [usageRecord()], 'admin')
+  await rateAll(admin)
+  assert.equal((await readStatement(admin, { organizationId: id, month: MONTH, scope: 'customer' }))?.lines.length, 2)
+  assert.ok((await backupLedger(admin, { now: TEN, write: (chunks) => Array.fromAsync(chunks) })).length > 0)
+  await isDenied(admin.query('alter table usage_record disable trigger user'))
+  await isDenied(admin.query('drop table charge'))
+  await isDenied(admin.query('truncate usage_hour'))
+  await isDenied(admin.query('delete from schema_migration'))
+  await assert.rejects(admin.query('delete from usage_record'), /23001/)
+})
+
+test('grantRoles() lets settlers take in, rate and publish, and write neither directory nor prices nor bills', async () => {
+  const settler = as('ascribe_settler')
+  assert.deepEqual(await pendingLedgerMigrations(settler), [])
+  // A month that has no partition yet: the function makes it, the role could not.
+  const far = usageRecord({ startedAt: Date.UTC(2033, 5, 1) })
+  const nonsense = { ...usageRecord(), outcome: 'nonsense' as 'completed' }
+  assert.deepEqual(await deliver(settler, [usageRecord(), far, nonsense], 'settler'), {
+    inserted: 2,
+    duplicates: 0,
+    conflicting: 0,
+    quarantined: 1,
+  })
+  assert.equal((await listQuarantine(settler)).length, 1)
+  await rateAll(settler)
+  assert.equal((await verifyRating(settler)).differenceCount, 0)
+  assert.ok((await readPolicySnapshot(settler)).keys.length >= 1)
+  await isDenied(createOrganization(settler, { name: 'Mine' }))
+  await isDenied(mapAuthId(settler, { authId: 'auth-9', organizationId: '00000000-0000-4000-8000-000000000000' }))
+  await isDenied(applyPriceBook(settler, priceBook({ text: DEAR_BOOK, effectiveFrom: TEN })))
+  await isDenied(settler.query("insert into billing_period (month, closed_by) values ('2020-01-01', 'me')"))
+  for (const table of ['invoice', 'credit_block', 'credential', 'organization', 'price_version']) {
+    await isDenied(settler.query(`delete from ${table}`))
+  }
+  await isDenied(settler.query('create table mine (n int)'))
+})
+
+test('grantRoles() lets the API read and take reports of usage, and write no charge', async () => {
+  const api = as('ascribe_api')
+  assert.deepEqual(await pendingLedgerMigrations(api), [])
+  assert.ok((await findCredentialByPublicId(api, 'p1')) !== undefined)
+  assert.ok((await Array.fromAsync(streamEvents(api))).length > 0)
+  const { startedAt, ...rest } = usageRecord()
+  const { eventId: _id, requestId: _request, ...record } = { ...rest, startedAt }
+  const event = { source: 's', id: '1', type: 't', digest: new Uint8Array(32), text: '{}', record }
+  const [outcome] = await ingestForeignEvents(api, { realm: 'r', writer: 'api', events: [event] })
+  assert.equal(outcome?.kind, 'accepted')
+  for (const table of [
+    'charge',
+    'usage_hour',
+    'adjustment',
+    'invoice',
+    'credit_entry',
+    'organization',
+    'credential',
+    'budget',
+    'usage_record',
+  ]) {
+    await isDenied(api.query(`delete from ${table}`))
+  }
+  await isDenied(rateAll(api))
+  await isDenied(createOrganization(api, { name: 'Mine' }))
+})
+
+test('grantRoles() gives gateways nothing of billing', async () => {
+  const gateway = as('ascribe_gateway')
+  const { rows } = await db.query<{ name: string }>(
+    "select relname::text as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v')",
+  )
+  assert.ok(rows.length > 20)
+  for (const { name } of rows) await isDenied(gateway.query(`select from ${name} limit 1`))
+  await isDenied(gateway.query("select ensure_usage_partition('2034-01-01')"))
+})
+
+test('grantRoles() makes nothing twice, and takes back what was granted by hand', async () => {
+  await db.query('grant all on charge to ascribe_api')
+  assert.deepEqual((await grantRoles(db)).created, [])
+  await isDenied(as('ascribe_api').query('delete from charge'))
+})
