@@ -87,7 +87,8 @@ test('grantRoles() lets settlers take in, rate and publish, and write neither di
   assert.equal((await verifyRating(settler)).differenceCount, 0)
   assert.ok((await readPolicySnapshot(settler)).keys.length >= 1)
   await isDenied(createOrganization(settler, { name: 'Mine' }))
-  await isDenied(mapAuthId(settler, { authId: 'auth-9', organizationId: '00000000-0000-4000-8000-000000000000' }))
+  const organization = (await db.query<{ id: string }>('select organization_id as id from organization')).rows[0]
+  await isDenied(mapAuthId(settler, { authId: 'auth-9', organizationId: organization?.id ?? '' }))
   await isDenied(applyPriceBook(settler, priceBook({ text: DEAR_BOOK, effectiveFrom: TEN })))
   await isDenied(settler.query("insert into billing_period (month, closed_by) values ('2020-01-01', 'me')"))
   for (const table of ['invoice', 'credit_block', 'credential', 'organization', 'price_version']) {
