@@ -22,7 +22,7 @@ export type JournalWriterOptions = {
   readonly intentBytesMax?: number
   /** Most bytes that a settlement's payload may have beyond its intent's. Default 4 KiB. */
   readonly settlementBytesMax?: number
-  /** Least time between the starts of two fdatasyncs under load; three times as long while the event loop never rests. Default 1; the README has what was measured. */
+  /** Least time between the starts of two fdatasyncs under load; four times as long while the event loop never rests. Default 1; the README has what was measured. */
   readonly commitIntervalMs?: number
   /** `durable`: settle() resolves after fdatasync. `written`: after write, which survives the process and not the machine. Default `durable`. */
   readonly ack?: 'durable' | 'written'
