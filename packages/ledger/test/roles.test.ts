@@ -89,7 +89,7 @@ test('grantRoles() lets settlers take in, rate and publish, and write neither di
   await isDenied(createOrganization(settler, { name: 'Mine' }))
   const organization = (await db.query<{ id: string }>('select organization_id as id from organization')).rows[0]
   await isDenied(mapAuthId(settler, { authId: 'auth-9', organizationId: organization?.id ?? '' }))
-  await isDenied(applyPriceBook(settler, priceBook({ text: DEAR_BOOK, effectiveFrom: TEN })))
+  await isDenied(applyPriceBook(settler, priceBook({ text: DEAR_BOOK, effectiveFrom: Date.UTC(2040, 0) })))
   await isDenied(settler.query("insert into billing_period (month, closed_by) values ('2020-01-01', 'me')"))
   for (const table of ['invoice', 'credit_block', 'credential', 'organization', 'price_version']) {
     await isDenied(settler.query(`delete from ${table}`))
