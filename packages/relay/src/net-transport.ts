@@ -29,6 +29,8 @@ export class NetTransport implements Transport {
   readonly #pools = new Map<string, PoolEntry>()
   /** Routes hand in the same object each time: finds the pool without building a key. */
   readonly #known = new WeakMap<Upstream, PoolEntry>()
+  #lastUpstream: Upstream | undefined
+  #lastEntry: PoolEntry | undefined
   readonly #deadlines = new Deadlines<UpstreamConnection>()
   readonly #sweeper: NodeJS.Timeout
 
@@ -69,11 +71,16 @@ export class NetTransport implements Transport {
   }
 
   #poolFor(upstream: Upstream): PoolEntry {
-    const known = this.#known.get(upstream)
-    if (known !== undefined && !known.closed) {
-      known.pool.used = true
-      return known
-    }
+    // Many requests in a row go to the same place.
+    const known = upstream === this.#lastUpstream ? this.#lastEntry : this.#known.get(upstream)
+    if (known === undefined || known.closed) return this.#find(upstream)
+    known.pool.used = true
+    this.#lastUpstream = upstream
+    this.#lastEntry = known
+    return known
+  }
+
+  #find(upstream: Upstream): PoolEntry {
     const connectionsMax = upstream.connectionsMax ?? CONNECTIONS_MAX
     const connectTimeoutMs = upstream.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
     for (const ms of [connectTimeoutMs, upstream.headTimeoutMs, upstream.idleTimeoutMs]) if (ms !== undefined) this.#deadlines.expect(ms)

@@ -1,5 +1,6 @@
 import type { Logger, Meters } from '@ascribe/kit'
 import { BodyBudget } from './body-budget.ts'
+import { createHeadFlusher } from './head-flusher.ts'
 import { listenForClients } from './client-server.ts'
 import { NetTransport } from './net-transport.ts'
 import { OpenSessions } from './open-sessions.ts'
@@ -40,6 +41,7 @@ export async function createRelay(options: RelayOptions & RelayDeps): Promise<Re
     open: new OpenSessions(),
     openCount: new PendingCount(),
     barriers: new PendingCount(),
+    flushSoon: createHeadFlusher(),
     stopped: false,
   }
   const server = await listenForClients({

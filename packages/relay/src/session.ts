@@ -21,6 +21,8 @@ export type SessionContext = {
   readonly open: OpenSessions<Session>
   readonly openCount: PendingCount
   readonly barriers: PendingCount
+  /** Lets go of a head that the body does not follow at once. */
+  readonly flushSoon: (sink: ReplySink) => void
   /** Set when the grace of `close` is over: nothing new is admitted. */
   stopped: boolean
 }
@@ -170,7 +172,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
   }
 
   headAlone(): void {
-    this.#sink?.flushHead()
+    if (this.#sink?.headSent === false) this.#context.flushSoon(this.#sink)
   }
 
   data(chunk: Buffer): void {
