@@ -54,9 +54,7 @@ function addIngest(scope: FastifyInstance, deps: Authentication, { tokens, bodyS
 }
 
 type Schema<Query> = {
-  safeParse(
-    value: unknown,
-  ):
+  safeParse(value: unknown):
     | { readonly success: true; readonly data: Query }
     | {
         readonly success: false

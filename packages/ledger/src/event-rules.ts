@@ -39,7 +39,7 @@ export type EventUsage = Pick<UsageRecord, 'resourceId' | 'resourceType' | 'mode
 export type EventReading = { readonly kind: 'usage'; readonly usage: EventUsage } | { readonly kind: 'fault'; readonly reason: string }
 
 /** Clocks of others may be ahead of ours by so much, as with Stripe's meters. */
-export const AHEAD_MS_MAX = 300_000
+const AHEAD_MS_MAX = 300_000
 const PATH = /^\$(?:\.[A-Za-z_][A-Za-z0-9_-]*)+$/
 const INTEGER = /^-?\d+$/
 

@@ -24,7 +24,7 @@ export type Attribution =
 type Known = { readonly isMapped: boolean; readonly mappedTo: string | null; readonly organizationId: string | null }
 
 /** The auth id that stands for a whole organization where an event names no other. */
-export function organizationAuthId(organizationId: string): string {
+function organizationAuthId(organizationId: string): string {
   return `organization:${organizationId}`
 }
 

@@ -44,7 +44,7 @@ type Read = { readonly event: CloudEvent; readonly usage: EventUsage; readonly r
 const INSTALLATION: Realm = 'installation'
 
 /** Within which a sender's `source` and `id` name an event. */
-export function realmOf(sender: EventSender): Realm {
+function realmOf(sender: EventSender): Realm {
   return sender.kind === 'organization' ? sender.organizationId : INSTALLATION
 }
 
