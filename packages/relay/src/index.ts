@@ -1,4 +1,4 @@
-export { endToEndHeaders } from './end-to-end-headers.ts'
+export { endToEndHeaders } from './http/end-to-end-headers.ts'
 export { RelayListenError, RelayMisuseError } from './errors.ts'
 export { createRelay } from './relay.ts'
 export type { RelayDeps } from './relay.ts'

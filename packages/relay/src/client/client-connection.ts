@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net'
-import { ChunkedBody, copySpans } from './chunked-body.ts'
+import { ChunkedBody, copySpans } from '../http/chunked-body.ts'
 import { ClientRequest } from './client-request.ts'
 import type { RequestCarrier } from './client-request.ts'
-import type { Timed } from './deadlines.ts'
-import { HEAD_BAD, HEAD_MORE } from './head-scan.ts'
-import type { Client, ClientEvents, Refuse } from './ports.ts'
-import { RequestHeadReader } from './request-head.ts'
-import type { Refusal } from './types.ts'
+import type { Timed } from '../deadlines.ts'
+import { HEAD_BAD, HEAD_MORE } from '../http/head-scan.ts'
+import type { Client, ClientEvents, Refuse } from '../ports.ts'
+import { RequestHeadReader } from '../http/request-head.ts'
+import type { Refusal } from '../types.ts'
 
 /** How long a connection that we close is still read from, so that the client gets to see our reply before a reset. */
 const LINGER_MS = 2_000

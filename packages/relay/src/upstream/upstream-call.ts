@@ -1,5 +1,5 @@
-import type { UpstreamCall, UpstreamEvents } from './ports.ts'
-import type { FailureKind } from './types.ts'
+import type { UpstreamCall, UpstreamEvents } from '../ports.ts'
+import type { FailureKind } from '../types.ts'
 
 /** Who carries a call at the moment. */
 export type CallCarrier = {

@@ -1,4 +1,4 @@
-import type { Deadlines } from './deadlines.ts'
+import type { Deadlines } from '../deadlines.ts'
 import type { Call } from './upstream-call.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 import type { ConnectionOwner, UpstreamAddress } from './upstream-connection.ts'

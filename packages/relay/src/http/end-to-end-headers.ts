@@ -1,4 +1,4 @@
-import type { RawHeaders } from './types.ts'
+import type { RawHeaders } from '../types.ts'
 
 /**
  * The fields of a message that may travel on: without the hop-by-hop set of RFC 9110 section 7.6.1 (`Connection`,

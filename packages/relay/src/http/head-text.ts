@@ -1,4 +1,4 @@
-import type { RawHeaders } from './types.ts'
+import type { RawHeaders } from '../types.ts'
 
 /** Anything but what a field may hold: a line break in a value would add a field, or a whole message, of somebody else's choosing. */
 const UNSAFE = /[^\t\x20-\x7e\x80-\xff]/

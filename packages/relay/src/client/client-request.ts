@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
-import type { ChunkedBody } from './chunked-body.ts'
-import { joined } from './head-text.ts'
-import type { Client, ClientEvents } from './ports.ts'
-import { replyHeadText } from './reply-head-text.ts'
-import type { RequestHeadReader } from './request-head.ts'
-import type { RawHeaders, Reply, RequestHead } from './types.ts'
+import type { ChunkedBody } from '../http/chunked-body.ts'
+import { joined } from '../http/head-text.ts'
+import type { Client, ClientEvents } from '../ports.ts'
+import { replyHeadText } from '../http/reply-head-text.ts'
+import type { RequestHeadReader } from '../http/request-head.ts'
+import type { RawHeaders, Reply, RequestHead } from '../types.ts'
 
 /** The connection that a request came on. */
 export type RequestCarrier = {

@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http'
 import { isNamed } from './end-to-end-headers.ts'
 import { byteAt, CR, FieldSpans, HEAD_BAD, HEAD_MORE, lengthOf, LF, scanFields, TARGET, TOKEN } from './head-scan.ts'
-import type { RawHeaders } from './types.ts'
+import type { RawHeaders } from '../types.ts'
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
 const VERSION = ' HTTP/1.'

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http'
 import { isNamed } from './end-to-end-headers.ts'
-import { RelayMisuseError } from './errors.ts'
+import { RelayMisuseError } from '../errors.ts'
 import { lengthOf } from './head-scan.ts'
 import { areFieldsClean } from './head-text.ts'
-import type { RawHeaders } from './types.ts'
+import type { RawHeaders } from '../types.ts'
 
 const statusLines = new Map<number, string>()
 

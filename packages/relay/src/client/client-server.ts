@@ -2,9 +2,9 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { ClientConnection } from './client-connection.ts'
 import type { ConnectionRules } from './client-connection.ts'
-import { Deadlines } from './deadlines.ts'
-import { RelayListenError } from './errors.ts'
-import type { ClientServer } from './ports.ts'
+import { Deadlines } from '../deadlines.ts'
+import { RelayListenError } from '../errors.ts'
+import type { ClientServer } from '../ports.ts'
 
 export type ClientServerOptions = Omit<ConnectionRules, 'onClosed' | 'closing'> & {
   readonly host: string

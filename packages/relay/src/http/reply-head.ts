@@ -1,6 +1,6 @@
 import { addListed, isHopByHop, isNamed } from './end-to-end-headers.ts'
 import { byteAt, CR, FIELD_VALUE, FieldSpans, HEAD_BAD, HEAD_MORE, lengthOf, LF, scanFields } from './head-scan.ts'
-import type { RawHeaders } from './types.ts'
+import type { RawHeaders } from '../types.ts'
 
 /** How the end of a reply's body is told (RFC 9112 section 6.3). `close`: by the end of the connection. */
 export type Framing = 'none' | 'length' | 'chunked' | 'close'

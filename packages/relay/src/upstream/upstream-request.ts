@@ -1,7 +1,7 @@
-import { isNamed } from './end-to-end-headers.ts'
-import { RelayMisuseError } from './errors.ts'
-import { areFieldsClean, joined } from './head-text.ts'
-import type { UpstreamRequest } from './ports.ts'
+import { isNamed } from '../http/end-to-end-headers.ts'
+import { RelayMisuseError } from '../errors.ts'
+import { areFieldsClean, joined } from '../http/head-text.ts'
+import type { UpstreamRequest } from '../ports.ts'
 
 /** Up to this size a body is written together with its head: one system call, and the copy is cheap. */
 const JOIN_BYTES_MAX = 65_536
