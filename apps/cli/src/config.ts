@@ -58,6 +58,8 @@ export type Config = {
   /** The broker between gateways and settlers of several machines; without a URL journals are read on this disk. */
   /** Of `ascribe directory sync`: the value of the Authorization header that an address wants. */
   readonly directory: { readonly authorization?: Secret | undefined }
+  /** A central manager that says prices and is told usage; see docs/guides/prices.md. */
+  readonly manager: { readonly url?: string | undefined; readonly token?: Secret | undefined }
   readonly nats: {
     /** `nats://host:4222` or `tls://host:4222`, several with commas; user and password may stand in it. */
     readonly url?: Secret | undefined
@@ -123,6 +125,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
     })
     .prefault({}),
   directory: z.strictObject({ authorization: secret().optional() }).prefault({}),
+  manager: z.strictObject({ url: name.optional(), token: secret().optional() }).prefault({}),
   nats: z
     .strictObject({
       url: secret().optional(),

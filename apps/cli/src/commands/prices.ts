@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
 import { listPriceVersions, readKnownOrganizations, readPriceVersion } from '@ascribe/ledger'
 import type { PriceVersion, Start } from '@ascribe/ledger'
-import { diffBooks } from '@ascribe/rating'
+import { diffBooks, parsePriceBook } from '@ascribe/rating'
 import type { BookDiff, KnownOrganizations } from '@ascribe/rating'
 import { formatInstant } from '@ascribe/units'
 import { applyPrices, startJson, startText } from '../apply-prices.ts'
@@ -12,6 +12,8 @@ import { instantArgument } from '../arguments.ts'
 import { versionInForce } from '../book-in-force.ts'
 import { contextOf } from '../command.ts'
 import type { Context } from '../context.ts'
+import { installPrices } from '../install-prices.ts'
+import { fetchPrices, managerOf } from '../manager.ts'
 import { openLedger, openSettledLedger } from '../open-ledger.ts'
 import { operatorOf } from '../operator.ts'
 import type { Output } from '../output.ts'
@@ -23,6 +25,7 @@ export function configurePrices(root: Command, surroundings: Surroundings): void
   addCheck(root, surroundings)
   addDiff(root, surroundings)
   addApply(root, surroundings)
+  addFetch(root, surroundings)
   addList(root, surroundings)
 }
 
@@ -116,6 +119,34 @@ Examples:  ascribe prices apply prices.yaml
         ...(supplement === true && { supplement: until === undefined ? {} : { until } }),
       })
       if (context.out.json) context.out.value({ ...applied, ...(applied.diff && { diff: diffJson(applied.diff) }) })
+      else printApplied(context.out, applied)
+    })
+}
+
+function addFetch(prices: Command, surroundings: Surroundings): void {
+  prices
+    .command('fetch')
+    .description('fetch the prices of a central manager, and put them in force from now')
+    .option('--output <file>', 'write them to a file, and their version to FILE.version, instead')
+    .option('--author <name>', 'who applies them (default: the user of the operating system)')
+    .addHelpText(
+      'after',
+      '\nThe manager is manager.url and manager.token of the configuration. Nothing changes unless the reply is a whole, sound price book.',
+    )
+    .action(async (options: { output?: string; author?: string }, command: Command) => {
+      const context = contextOf(command, surroundings)
+      const manager = managerOf(context)
+      const { text, version } = await fetchPrices(manager)
+      const file = `${manager.url}#${version}`
+      parsePriceBook(text, { file })
+      if (options.output !== undefined) {
+        const isNew = installPrices(options.output, { text, version })
+        if (context.out.json) return context.out.value({ outcome: isNew ? 'written' : 'unchanged', file: options.output, version })
+        return context.out.line(isNew ? `${options.output} holds version ${version}` : `${options.output} held version ${version} already`)
+      }
+      await using ledger = await openSettledLedger(context, 'prices')
+      const applied = await applyPrices(ledger.db, { text, file, appliedBy: options.author ?? operatorOf(surroundings) })
+      if (context.out.json) context.out.value({ ...applied, version, ...(applied.diff && { diff: diffJson(applied.diff) }) })
       else printApplied(context.out, applied)
     })
 }

@@ -8,27 +8,40 @@ import { contextOf } from '../command.ts'
 import { organizationNamed } from '../find-organization.ts'
 import { openSettledLedger } from '../open-ledger.ts'
 import type { Column, Output } from '../output.ts'
+import type { Finish } from '../finish.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { addPush } from './usage-push.ts'
 
 const DIMENSIONS: readonly UsageDimension[] = ['model', 'day', 'hour', 'key', 'user', 'meter', 'resource']
 
 type UsageOptions = { readonly org: string; readonly from: number; readonly to: number; readonly by: readonly UsageDimension[] }
+type GivenOptions = Partial<Omit<UsageOptions, 'by'>> & Pick<UsageOptions, 'by'>
 
-/** `ascribe usage`. */
-export function configureUsage(root: Command, surroundings: Surroundings): void {
+/** `ascribe usage`, `ascribe usage push`. */
+export function configureUsage(root: Command, surroundings: Surroundings, finish: Finish): void {
+  addPush(root, surroundings, finish)
   root
-    .requiredOption('--org <id>', 'the organization, by id or name')
-    .requiredOption('--from <instant>', 'RFC 3339, or a day in UTC', instantArgument)
-    .requiredOption('--to <instant>', 'not included', instantArgument)
+    .option('--org <id>', 'the organization, by id or name')
+    .option('--from <instant>', 'RFC 3339, or a day in UTC', instantArgument)
+    .option('--to <instant>', 'not included', instantArgument)
     .option('--by <dimensions>', `comma-separated: ${DIMENSIONS.join(', ')}`, dimensionsArgument, ['model', 'day'])
     .addHelpText('after', '\nExample:  ascribe usage --org Acme --from 2026-11-01 --to 2026-12-01 --by model,day')
-    .action(async (options: UsageOptions, command: Command) => {
+    .action(async (given: GivenOptions, command: Command) => {
+      const options = completed(command, given)
       const context = contextOf(command, surroundings)
       await using ledger = await openSettledLedger(context, 'usage')
       const organization = await organizationNamed(ledger.db, options.org)
       const report = await usageReport(ledger.db, { organizationId: organization.id, from: options.from, to: options.to, by: options.by })
       if (report !== undefined) printReport(context.out, report, options.by)
     })
+}
+
+/** Not required by name: commander would require them of `usage push` too. */
+function completed(command: Command, { org, from, to, by }: GivenOptions): UsageOptions {
+  const missing = Object.entries({ org, from, to }).find(([, value]) => value === undefined)
+  if (missing !== undefined || org === undefined || from === undefined || to === undefined)
+    return command.error(`error: required option '--${missing?.[0]}' not specified`)
+  return { org, from, to, by }
 }
 
 function printReport(out: Output, { currency, rows }: UsageReport, by: readonly UsageDimension[]): void {
