@@ -3,7 +3,6 @@ import { formatInstant } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { mappingAtSql } from './attribution-sql.ts'
-import { mapAuthId } from './mappings.ts'
 
 /**
  * Who sends events: a key of an organization, which can report usage of that organization and of nobody else; or the installation
@@ -34,8 +33,7 @@ export type Attributions = { readonly owners: readonly Attribution[]; readonly u
 /** Finds the auth id that each event's usage is attributed to. In the order of the claims. */
 export async function attributeEvents(db: Database, sender: EventSender, claims: readonly EventClaim[]): Promise<readonly Attribution[]> {
   const { owners, unmapped } = await findOwners(db, sender, claims)
-  // From the beginning: before, nothing can have been used under such an auth id.
-  for (const [authId, organizationId] of unmapped) await mapAuthId(db, { authId, organizationId })
+  for (const organizationId of unmapped.values()) await db.query('select map_organization_auth_id($1::uuid)', [organizationId])
   return owners
 }
 

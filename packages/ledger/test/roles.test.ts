@@ -11,6 +11,7 @@ import {
   createOrganization,
   findCredentialByPublicId,
   grantRoles,
+  ingestCloudEvents,
   ledgerMigrations,
   listQuarantine,
   mapAuthId,
@@ -138,4 +139,20 @@ test('grantRoles() makes nothing twice, and takes back what was granted by hand'
   await db.query('grant all on charge to ascribe_api')
   assert.deepEqual((await grantRoles(db)).created, [])
   await isDenied(as('ascribe_api').query('delete from charge'))
+})
+
+test('grantRoles() lets the API take events of an organization that no auth id stands for yet, and set conflicts aside', async () => {
+  const api = as('ascribe_api')
+  const { id } = await createOrganization(db, { name: 'Events' })
+  const rules = [{ type: 't', resourceId: 'r', model: 'small', subject: 'auth_id' as const, meters: { input_tokens: { path: '$.n' } } }]
+  const event = { specversion: '1.0', id: '1', source: 's', type: 't', subject: id, time: '2026-03-01T10:00:00Z' }
+  const values = [
+    { ...event, data: { n: 1 } },
+    { ...event, data: { n: 2 } },
+  ]
+  const result = await ingestCloudEvents(api, { sender: { kind: 'installation', name: 'api' }, values, rules, now: TEN })
+  assert.deepEqual(result.kind === 'stored' && result.outcomes.map(({ kind }) => kind), ['accepted', 'conflicting'])
+  assert.ok((await listQuarantine(db)).some(({ writer }) => writer === 'events:installation:api'))
+  await rateAll(db)
+  assert.equal((await readStatement(db, { organizationId: id, month: MONTH, scope: 'customer' }))?.held.unattributed, 0)
 })
