@@ -1,4 +1,5 @@
 import type { Logger } from '@ascribe/kit'
+import { BodyBuffer } from './body-buffer.ts'
 import type { BodyBudget } from './body-budget.ts'
 import { RelayMisuseError } from './errors.ts'
 import type { Listed, OpenSessions } from './open-sessions.ts'
@@ -47,7 +48,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
 
   #decide: ((body: Buffer) => Decision) | undefined
   #bodyBytesMax = 0
-  #chunks: Buffer[] = []
+  readonly #body = new BodyBuffer()
   #heldBytes = 0
 
   #exchange: Exchange | undefined
@@ -103,7 +104,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
       this.#refuse('body_too_large')
     } else if (this.#context.budget.take(chunk.length)) {
       this.#heldBytes += chunk.length
-      this.#chunks.push(chunk)
+      this.#body.add(chunk)
     } else {
       this.#refuse('overloaded')
     }
@@ -115,12 +116,9 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
       this.#refuse('overloaded')
       return
     }
-    const [first] = this.#chunks
-    const body = first === undefined ? NO_BODY : this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#heldBytes)
-    this.#chunks = NO_CHUNKS
     let decision: Decision
     try {
-      decision = this.#decide(body)
+      decision = this.#decide(this.#body.take())
     } catch (error) {
       this.#giveUp(error)
       return
@@ -328,7 +326,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     if (this.#heldBytes === 0) return
     this.#context.budget.give(this.#heldBytes)
     this.#heldBytes = 0
-    this.#chunks = NO_CHUNKS
+    this.#body.take()
   }
 
   #refuse(refusal: Refusal): void {
@@ -350,6 +348,3 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     this.#context.logger.error(message, { error })
   }
 }
-
-const NO_BODY = Buffer.alloc(0)
-const NO_CHUNKS: Buffer[] = []
