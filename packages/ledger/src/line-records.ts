@@ -21,23 +21,37 @@ export type LineQuery = {
   readonly limit?: number
 }
 
+const CHARGED = `organization_id = $1::uuid and hour >= greatest($2::timestamptz, date_trunc('hour', $4::timestamptz, 'UTC'))
+  and hour < $3::timestamptz and ($5::text is null or model = $5::text) and ($6::text is null or auth_id = $6::text)
+  and ($7::text is null or meter = $7::text)`
+
+// Only hours in which there is such a quantity. Indexes charge_organization, period_quantity_organization, adjustment_corrects.
+const HOURS = `
+select hour from charge where ${CHARGED}
+union select hour from period_quantity where ${CHARGED}
+union select hour from adjustment where month = utc_month($2::timestamptz) and ${CHARGED}
+order by hour`
+
 /**
- * Reads exactly the records behind a statement, or behind one of its lines: those that are charged, in order of (instant, event
- * id). What is held is not among them. @throws {LedgerInputError} for what is no month, or no record to go on after.
+ * Reads exactly the records behind a month's charges, or behind one line of them: those that are charged, by the hour or by the total of
+ * the month, in order of (instant, event id). What is held is not among them. Of a closed month, those that are charged now: what came
+ * late is among them, and in money it is an adjustment of a later statement. The digest of a charge tells which it covers.
+ * @throws {LedgerInputError} for what is no month, or no record to go on after.
  */
 export async function* streamLineRecords(db: Queryable, query: LineQuery): AsyncGenerator<LedgerRecord, void, undefined> {
   const { organizationId, month, model = null, authId = null, meter = null, limit = Infinity } = query
   const period = parseMonth(month)
   if (!isUuid(organizationId) || [model, authId, meter].some((text) => text?.includes('\0') === true)) return
   const start = query.afterEventId === undefined ? -Infinity : await instantOfRecord(db, query.afterEventId, organizationId)
-  // Only hours that have such a charge. Index charge_organization.
-  const { rows } = await db.query<{ hour: number }>(
-    `select distinct hour from charge
-     where organization_id = $1::uuid and hour >= greatest($2::timestamptz, date_trunc('hour', $4::timestamptz, 'UTC')) and hour < $3::timestamptz
-       and ($5::text is null or model = $5::text) and ($6::text is null or auth_id = $6::text) and ($7::text is null or meter = $7::text)
-     order by hour`,
-    [organizationId, sqlInstant(period.start), sqlInstant(period.end), sqlInstant(start), model, authId, meter],
-  )
+  const { rows } = await db.query<{ hour: number }>(HOURS, [
+    organizationId,
+    sqlInstant(period.start),
+    sqlInstant(period.end),
+    sqlInstant(start),
+    model,
+    authId,
+    meter,
+  ])
   const recount = await createRecount(db)
   let left = limit
   for (const { hour } of rows) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { applyPriceBook, createOrganization, dryRun, mapAuthId, readStatement } from '../src/index.ts'
+import { applyPriceBook, createOrganization, dryRun, mapAuthId, readStatement, streamLineRecords } from '../src/index.ts'
 import { APRIL, MARCH, MAY, assertSound, close, dumpFrozen, lines, statement } from './periods-support.ts'
 import { BOOK, HOUR, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
 
@@ -41,6 +41,23 @@ test('readStatement() prices tiers, packages and included quantities by the tota
   const { total, provisional, held } = await statement(db, id, '2026-03')
   assert.deepEqual([total, provisional, held.unpriced], ['4.251', true, 0])
   await assertSound(db)
+})
+
+test('streamLineRecords() leads from a line of the month to its records, late ones included', async () => {
+  await using db = await openLedger()
+  const { id: organizationId } = await createCustomer(db)
+  await applyPriceBook(db, priceBook({ text: TIERED }))
+  const records = [images(MARCH, 60), images(MARCH + 3 * HOUR, 1)]
+  const late = images(MARCH + 5 * HOUR, 2)
+  await deliver(db, [...records, usageRecord({ startedAt: MARCH, meters: { input_tokens: 1 } })])
+  await close(db, '2026-03')
+  await deliver(db, [late])
+  await rateAll(db)
+  const found = await Array.fromAsync(streamLineRecords(db, { organizationId, month: '2026-03', model: 'small', meter: 'images' }))
+  assert.deepEqual(
+    found.map(({ record }) => record.eventId),
+    [...records, late].map(({ eventId }) => eventId),
+  )
 })
 
 test('a meter that the total of the month prices is never an hourly charge, not even one of 0', async () => {
