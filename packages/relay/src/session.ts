@@ -326,7 +326,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     if (this.#heldBytes === 0) return
     this.#context.budget.give(this.#heldBytes)
     this.#heldBytes = 0
-    this.#body.take()
+    this.#body.clear()
   }
 
   #refuse(refusal: Refusal): void {
