@@ -16,6 +16,7 @@ const SECRETS = {
   EDGE_SECRET: 'e'.repeat(32),
   PROVIDER_KEY: 'p',
   INGEST_TOKEN: 'i'.repeat(16),
+  MANAGER_TOKEN: 'm',
 }
 
 type Settings = Readonly<Record<string, { readonly value: string; readonly source: string; readonly env: string }>>
