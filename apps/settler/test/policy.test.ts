@@ -135,7 +135,7 @@ test('publish() reads only the keys again that changed: a change of something el
   await createKey(bench.db)
   const publisher = createPolicyPublisher({ db: bench.db, policy: bench.policy, tryLock })
   const first = await publisher.publish()
-  await bench.db.transaction((tx) => bumpPolicy(tx, { keys: false }))
+  await bench.db.transaction((tx) => bumpPolicy(tx, { keys: 'none' }))
   assert.equal(await publisher.publish(), first + 1)
   const snapshot = readPolicyFile(bench.policy)
   assert.deepEqual([snapshot?.version, snapshot?.keysVersion, snapshot?.keys.length], [first + 1, first, 1])

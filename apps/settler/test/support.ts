@@ -37,7 +37,7 @@ delete from writer_position; delete from writer_range; delete from usage_archive
 delete from auth_mapping; delete from credential_secret; delete from credential_secret_end; delete from credential;
 delete from organization_version; delete from organization_parent; delete from user_version; delete from group_version;
 delete from resource_version; delete from organization_member; delete from group_member; delete from directory_source;
-delete from policy_due; delete from organization;
+delete from policy_due; delete from policy_key_change; delete from organization;
 alter table usage_record enable trigger user;
 alter table price_version enable trigger user;
 commit`

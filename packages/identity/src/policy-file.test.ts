@@ -10,6 +10,7 @@ import { createApiKey, isApiKey } from './api-key.ts'
 import { openKeyDirectory } from './key-directory.ts'
 import { readPolicyFile, writePolicyFile } from './policy-file.ts'
 import { formatPolicy, parsePolicy } from './policy-text.ts'
+import { patchKeys } from './policy.ts'
 import type { PolicyKey, PolicySnapshot } from './policy.ts'
 import { parseServerSecret, serverSecretId } from './server-secret.ts'
 
@@ -136,4 +137,46 @@ test('parseServerSecret() reads one secret or several, and says which one is wro
   assert.throws(() => parseServerSecret(' \n', 'x'), { code: 'SERVER_SECRET_INVALID' })
   assert.throws(() => parseServerSecret(`${a}\nshort`, 'x'), /number 2 of 2/)
   assert.throws(() => parseServerSecret(Array.from({ length: 5 }, () => a).join('\n'), 'x'), /at most 4/)
+})
+
+test('find() and readPolicyFile() know after any run of changes what the whole file says, also when they read its head alone', () => {
+  using at = place()
+  const authIds = ['a', 'b', 'c', 'd']
+  const made = new Map(authIds.flatMap((authId) => [1, 2].map((number) => [`${authId}${number}`, { authId, ...createApiKey(OLD) }])))
+  const step = fc.record({ changed: fc.subarray(authIds), present: fc.subarray([...made.keys()]), forgets: fc.boolean() })
+  let ledger = 0
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
+      ledger += 1
+      let keys: readonly PolicyKey[] = []
+      let log: { readonly version: number; readonly authIds: readonly string[] }[] = []
+      let known: PolicySnapshot | undefined
+      using directory = openKeyDirectory({ path: at.path, serverSecret: OLD, logger: silentLogger })
+      for (const [index, { changed, present, forgets }] of steps.entries()) {
+        const version = index + 1
+        if (forgets) log = []
+        const since = forgets ? version : (log[0]?.version ?? version) - 1
+        log.push({ version, authIds: changed })
+        const now = [...made]
+          .filter(([name, { authId }]) => changed.includes(authId) && present.includes(name))
+          .map(([, key]) => policyKey(key))
+        keys = patchKeys(keys, { authIds: changed, keys: now })
+        const recent = new Set(log.flatMap((each) => each.authIds))
+        const changes = { since, authIds: [...recent], keys: keys.filter(({ authId }) => recent.has(authId)) }
+        writePolicyFile(at.path, { ledger: `l${ledger}`, version, keysVersion: version, recent: changes, keys }, free)
+        // Sometimes it sleeps through some versions.
+        if (index % 3 !== 2) known = readPolicyFile(at.path, known)
+        if (index % 3 !== 2) assert.deepEqual(known?.keys, keys)
+        // An unknown key makes the directory look at the file.
+        directory.find(createApiKey(OLD).key)
+        assert.equal(directory.version, version)
+        for (const { key, publicId } of made.values())
+          assert.equal(
+            directory.find(key) !== undefined,
+            keys.some((each) => each.publicId === publicId),
+          )
+      }
+    }),
+    { numRuns: 15 },
+  )
 })

@@ -4,17 +4,23 @@ import { dirname } from 'node:path'
 import type { FileLock, TryLock } from '@ascribe/kit'
 import { errorCode } from '@ascribe/kit'
 import { PolicyFileError } from './errors.ts'
+import { patchKeys } from './policy.ts'
 import type { PolicySnapshot } from './policy.ts'
 import { KEYS_MARK, formatPolicy, parsePolicy } from './policy-text.ts'
 
 /**
  * Reads a snapshot; `undefined` when there is none yet. Keys make nearly all of a large one: those of `known`, an earlier reading, are
- * taken over without being read when the head of the file says that they are the same. @throws {PolicyFileError}
+ * taken over without being read when the head of the file says that they are the same, or which have changed since. @throws {PolicyFileError}
  */
 export function readPolicyFile(path: string, known?: PolicySnapshot): PolicySnapshot | undefined {
   if (known?.keysVersion !== undefined) {
     const head = readHead(path)
-    if (head?.ledger === known.ledger && head.keysVersion === known.keysVersion) return { ...head, keys: known.keys }
+    if (head?.ledger === known.ledger) {
+      if (head.keysVersion === known.keysVersion) return { ...head, keys: known.keys }
+      const { recent, keysVersion = 0 } = head
+      if (recent !== undefined && known.keysVersion >= recent.since && keysVersion > known.keysVersion)
+        return { ...head, keys: patchKeys(known.keys, recent) }
+    }
   }
   const text = readText(path)
   return text === undefined ? undefined : parsePolicy(text, path)

@@ -12,21 +12,26 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** Readers of the fields that a snapshot may have besides: each gives the value, or `undefined` when it is not of its shape. */
 const OPTIONAL_FIELDS: { readonly [Name in keyof PolicySnapshot]?: (value: unknown) => PolicySnapshot[Name] | undefined } = {
+  recent: (value) => (isRecent(value) ? { ...value, keys: value.keys.map(withKnownScopes) } : undefined),
   keysVersion: (value) => (Number.isSafeInteger(value) ? (value as number) : undefined),
 }
 
-// The text of an array of keys, for as long as somebody holds the array: 100,000 keys take 100 ms, and most versions change none.
-const keyTexts = new WeakMap<readonly PolicyKey[], string>()
+// The text of each key, for as long as somebody holds it: most versions change few of 100,000.
+const keyTexts = new WeakMap<PolicyKey, string>()
 
 /** JSON, with the keys last and one a line. */
 export function formatPolicy(snapshot: PolicySnapshot): string {
   const { keys, ledger, version, ...rest } = snapshot
-  let lines = keyTexts.get(keys)
-  if (lines === undefined) {
-    lines = keys.map((key) => JSON.stringify(key)).join(',\n')
-    keyTexts.set(keys, lines)
+  return `${JSON.stringify({ ledger, version, ...rest }).slice(0, -1)}${KEYS_MARK}${keys.map(keyText).join(',\n')}\n]}\n`
+}
+
+function keyText(key: PolicyKey): string {
+  let text = keyTexts.get(key)
+  if (text === undefined) {
+    text = JSON.stringify(key)
+    keyTexts.set(key, text)
   }
-  return `${JSON.stringify({ ledger, version, ...rest }).slice(0, -1)}${KEYS_MARK}${lines}\n]}\n`
+  return text
 }
 
 /** Reads any JSON of a snapshot. What this program does not know is left out: fields, and scopes, which then grant nothing. @throws {PolicyFileError} */
@@ -76,6 +81,12 @@ function isPolicyKey(value: unknown): value is PolicyKey {
     (expiresAt === undefined || Number.isSafeInteger(expiresAt)) &&
     hasOwner(value)
   )
+}
+
+function isRecent(value: unknown): value is NonNullable<PolicySnapshot['recent']> {
+  if (!isRecord(value)) return false
+  const { since, authIds, keys } = value
+  return Number.isSafeInteger(since) && Array.isArray(authIds) && authIds.every(isText) && Array.isArray(keys) && keys.every(isPolicyKey)
 }
 
 function hasOwner({ userId, groupId }: Fields): boolean {

@@ -185,7 +185,7 @@ create table credential_secret (
   created_at timestamptz not null default clock_timestamp(),
   created_by text
 );
-create index credential_secret_auth on credential_secret (hashtextextended(auth_id, 0));
+create index credential_secret_auth on credential_secret (auth_id);
 create trigger credential_secret_kept before update or delete on credential_secret for each row execute function refuse_row_change();
 
 -- When it stops being one: the earliest row counts, so that nothing said later can make a key live longer.
@@ -215,11 +215,20 @@ end $$;
 create trigger credential_begins after insert on credential for each row execute function begin_credential();
 
 -- A version says what holds as of an instant of its own; so all who read it read the same. keys_version is the version in which the keys
--- changed last: who has those need not read them again. See bumpPolicy().
+-- changed last: who has those need not read them again. keys_unlisted_version is the last one of which nobody noted whose keys they were:
+-- who has later ones reads only those of policy_key_change. See bumpPolicy().
 alter table policy_version
   add column as_of timestamptz not null default clock_timestamp(),
-  add column keys_version bigint not null default 0;
-update policy_version set keys_version = version;
+  add column keys_version bigint not null default 0,
+  add column keys_unlisted_version bigint not null default 0;
+update policy_version set keys_version = version, keys_unlisted_version = version;
+
+-- Whose keys changed in a version. Of the latest versions only; older rows are deleted.
+create table policy_key_change (
+  version bigint not null,
+  auth_id text not null,
+  primary key (version, auth_id)
+);
 
 -- Instants to come at which something planned begins or ends. When one has passed, somebody makes the next version.
 create table policy_due (

@@ -84,7 +84,7 @@ export async function createCredential(db: Database, input: NewCredential): Prom
       [authId, organizationId, userId, groupId, recordedBy],
     )
     if (expiresAt !== undefined) await endSecrets(tx, { publicIds: [publicId], at: expiresAt, cause: 'expiry', recordedBy })
-    await bumpPolicy(tx, { dueAt: expiresAt === undefined ? [] : [expiresAt] })
+    await bumpPolicy(tx, { keys: [authId], dueAt: expiresAt === undefined ? [] : [expiresAt] })
     return { kind: 'created', authId }
   })
 }
@@ -97,7 +97,7 @@ export async function revokeCredential(db: Database, authId: string): Promise<'r
       authId,
     ])
     if (revoked.rowCount === 1) {
-      await bumpPolicy(tx)
+      await bumpPolicy(tx, { keys: [authId] })
       return 'revoked'
     }
     const known = await tx.query('select from credential where auth_id = $1::text', [authId])

@@ -64,7 +64,7 @@ export async function mapAuthId(db: Database, input: NewMapping): Promise<MapOut
     if (plan.rows.length === 0) return { kind: 'unchanged', from: plan.from }
     if (plan.corrects && !correct) return { kind: 'conflict', from: plan.from, organizationId: plan.organizationBefore ?? '' }
     const { hours, dueAt } = await writeMappings(tx, [plan], { recordedBy })
-    await bumpPolicy(tx, { dueAt })
+    await bumpPolicy(tx, { keys: [authId], dueAt })
     return { kind: 'mapped', from: plan.from, hours }
   })
 }

@@ -181,7 +181,7 @@ export async function moveOrganization(
       const at = from ?? (await directoryNow(tx))
       const changes = await writeTimeline(tx, 'parent', { rows: [{ organization_id: id, parent_id: parentId }], at, recordedBy })
       if (changes.length === 0) return 'unchanged'
-      await bumpPolicy(tx, { keys: false, dueAt: [at] })
+      await bumpPolicy(tx, { keys: 'none', dueAt: [at] })
       return 'moved'
     })
   } catch (thrown) {

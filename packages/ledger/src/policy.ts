@@ -1,4 +1,4 @@
-import { SCOPES } from '@ascribe/identity'
+import { SCOPES, patchKeys, sortKeys } from '@ascribe/identity'
 import type { PolicyKey, PolicySnapshot, Scope } from '@ascribe/identity'
 import type { Database, Queryable } from '@ascribe/postgres'
 import type { Instant } from '@ascribe/units'
@@ -20,11 +20,18 @@ export type PolicyVersion = {
 }
 
 export type PolicyChange = {
-  /** Whether keys, or whose they are, have changed. Default true; false spares gateways and publishers reading all of them. */
-  readonly keys?: boolean
+  /**
+   * Whose keys have changed, or to whom they belong: these auth ids; `all`, the default, where that is not known; `none` spares gateways and
+   * publishers looking at keys at all.
+   */
+  readonly keys?: readonly string[] | 'all' | 'none'
   /** Instants to come at which what is planned begins or ends; past ones are fine. */
   readonly dueAt?: readonly Instant[]
 }
+
+/** Whose keys changed is noted for so many versions, and if they were no more than so many at once: reading all is quicker then. */
+const NOTED_VERSIONS = 5000n
+const NOTED_AT_ONCE_MAX = 1000
 
 // The clock and not now(), which is when the transaction began: what was waited for may have begun since. It never goes back, so that
 // a later version never knows less. A change of something else also makes what is due take effect, and so is one of the keys.
@@ -34,9 +41,14 @@ with passed as (delete from policy_due where at <= clock_timestamp() returning a
     update policy_version set
       version = version + 1,
       as_of = greatest(as_of, clock_timestamp(), (select max(at) from passed)),
-      keys_version = case when $1::boolean or exists (select from passed) then version + 1 else keys_version end
+      keys_version = case when $1::text <> 'none' or exists (select from passed) then version + 1 else keys_version end,
+      keys_unlisted_version = case when $1::text = 'all' or exists (select from passed) then version + 1 else keys_unlisted_version end
     returning version
-  )
+  ),
+  noted as (
+    insert into policy_key_change (version, auth_id) select distinct version, auth_id from bumped, unnest($2::text[]) as k (auth_id)
+  ),
+  forgotten as (delete from policy_key_change using bumped where policy_key_change.version <= bumped.version - ${NOTED_VERSIONS})
 select pg_notify('${POLICY_CHANNEL}', version::text) from bumped`
 
 /**
@@ -45,7 +57,8 @@ select pg_notify('${POLICY_CHANNEL}', version::text) from bumped`
  * The row's lock makes the order of versions the order of commits.
  */
 export async function bumpPolicy(tx: Queryable, change: PolicyChange = {}): Promise<void> {
-  const { keys = true, dueAt = [] } = change
+  const { dueAt = [] } = change
+  const keys = typeof change.keys === 'object' && change.keys.length > NOTED_AT_ONCE_MAX ? 'all' : (change.keys ?? 'all')
   // First of all: whoever holds a planned instant holds this row already, so that two never wait for each other.
   await tx.query('select from policy_version for update')
   if (dueAt.length > 0) {
@@ -53,7 +66,7 @@ export async function bumpPolicy(tx: Queryable, change: PolicyChange = {}): Prom
       dueAt.filter(Number.isFinite).map(sqlInstant),
     ])
   }
-  await tx.query(BUMP, [keys])
+  await tx.query(BUMP, typeof keys === 'string' ? [keys, []] : ['listed', [...keys]])
 }
 
 /** Says which version is in force. */
@@ -73,7 +86,7 @@ export async function advancePolicy(db: Database): Promise<boolean> {
     // Who waits here for another one who does the same finds nothing due any more.
     await tx.query('select from policy_version for update')
     if (!(await readPolicyVersion(tx)).isDue) return false
-    await bumpPolicy(tx, { keys: false })
+    await bumpPolicy(tx, { keys: 'none' })
     return true
   })
 }
@@ -89,39 +102,78 @@ type KeyRow = {
   readonly ends_at: number | null
 }
 
-// Secrets that have not ended, of credentials that are not revoked and somebody's. 100,000 keys: 0.5 s, once a version that changed keys.
+// Secrets that have not ended, of credentials that are not revoked and are somebody's who is there; of all auth ids, or of some.
 const KEYS = `
+with gone as materialized (
+  select organization_id from (
+    select distinct on (organization_id) organization_id, ended from organization_version
+    where valid_from <= $1::timestamptz and organization_id in (select organization_id from organization_version where ended)
+    order by organization_id, valid_from desc, revision desc
+  ) v where ended
+)
 select c.auth_id, s.public_id, s.hmac, m.organization_id, m.user_id, m.group_id, c.scopes, e.ends_at
 from credential c
 join credential_secret s on s.auth_id = c.auth_id
 left join (select public_id, min(ends_at) as ends_at from credential_secret_end group by public_id) e on e.public_id = s.public_id
 cross join lateral (${mappingAtSql('c.auth_id', '$1::timestamptz')}
 ) m
-join organization o on o.organization_id = m.organization_id
 where c.revoked_at is null and (e.ends_at is null or e.ends_at > $1::timestamptz)
-  and not exists (
-    select from (
-      select ended from organization_version v
-      where v.organization_id = m.organization_id and v.valid_from <= $1::timestamptz order by valid_from desc, revision desc limit 1
-    ) v where v.ended
-  )
-order by c.auth_id collate "C", s.public_id collate "C"`
+  and m.organization_id is not null and m.organization_id not in (select organization_id from gone)
+  and ($2::text[] is null or c.auth_id = any($2::text[]))`
 
 /**
- * All that gateways need to know: every key that lets somebody in, with whose it is as of the version's instant. The keys of `known`, an
- * earlier snapshot, are taken over when none has changed since.
+ * All that gateways need to know: every key that lets somebody in, with whose it is as of the version's instant. Of `known`, an
+ * earlier snapshot, the keys are taken over that have not changed since.
  */
 export async function readPolicySnapshot(db: Database, options: { readonly known?: PolicySnapshot } = {}): Promise<PolicySnapshot> {
-  const { known } = options
   // One snapshot for all of it: a key must never come with a version that is older than it.
   return db.transaction(
     async (tx) => {
       const { ledger, version, keysVersion } = await readPolicyVersion(tx)
-      const isKnown = known !== undefined && known.ledger === ledger && known.keysVersion === keysVersion
-      return { ledger, version, keysVersion, keys: isKnown ? known.keys : await readKeys(tx) }
+      const known = options.known?.ledger === ledger ? options.known : undefined
+      if (known?.keysVersion === keysVersion) return { ...known, version }
+      const changed = await changedSince(tx, known?.keysVersion)
+      const keys =
+        known === undefined || changed === undefined
+          ? await readKeys(tx)
+          : patchKeys(known.keys, { authIds: changed, keys: await readKeys(tx, changed) })
+      const recent = await recentChanges(tx, keys)
+      return { ledger, version, keysVersion, ...(recent !== undefined && { recent }), keys }
     },
     { isolation: 'repeatable read', readOnly: true },
   )
+}
+
+/** Whose keys changed after a version; `undefined`: that cannot be told. */
+async function changedSince(tx: Queryable, since: number | undefined): Promise<readonly string[] | undefined> {
+  if (since === undefined) return undefined
+  const { rows } = await tx.query<{ is_noted: boolean; auth_ids: readonly string[] }>(
+    `select $1::bigint >= greatest(keys_unlisted_version, version - ${NOTED_VERSIONS}) as is_noted,
+       array(select distinct auth_id from policy_key_change where version > $1::bigint limit ${NOTED_AT_ONCE_MAX + 1}) as auth_ids
+     from policy_version`,
+    [since],
+  )
+  const [row] = rows
+  return row !== undefined && row.is_noted && row.auth_ids.length <= NOTED_AT_ONCE_MAX ? row.auth_ids : undefined
+}
+
+/** So many of the latest changes stand at the head of a snapshot. */
+const RECENT_MAX = 500
+
+/** The latest changes, for gateways that have the keys of a little while ago; only where reading all of them would cost something. */
+async function recentChanges(tx: Queryable, keys: readonly PolicyKey[]): Promise<PolicySnapshot['recent']> {
+  if (keys.length <= RECENT_MAX) return undefined
+  const { rows } = await tx.query<{ version: bigint; auth_id: string; floor: bigint }>(
+    `select c.version, c.auth_id, greatest(p.keys_unlisted_version, p.version - ${NOTED_VERSIONS}) as floor
+     from policy_version p join policy_key_change c on c.version > greatest(p.keys_unlisted_version, p.version - ${NOTED_VERSIONS})
+     order by c.version desc limit ${RECENT_MAX}`,
+  )
+  const last = rows.at(-1)
+  if (last === undefined) return undefined
+  // Of the oldest version some changes may be cut off: it counts as unknown, unless there were no more.
+  const since = rows.length === RECENT_MAX ? last.version : last.floor
+  const authIds = new Set(rows.filter(({ version }) => version > since).map((row) => row.auth_id))
+  return { since: Number(since), authIds: [...authIds].toSorted(), keys: keys.filter(({ authId }) => authIds.has(authId)) }
 }
 
 /** The instant of the version that a transaction sees, in the text form of the database, exact to the microsecond. */
@@ -132,9 +184,9 @@ async function readAsOf(tx: Queryable): Promise<string> {
   return row.as_of
 }
 
-async function readKeys(tx: Queryable): Promise<readonly PolicyKey[]> {
-  const { rows } = await tx.query<KeyRow>(KEYS, [await readAsOf(tx)])
-  return rows.map(policyKey)
+async function readKeys(tx: Queryable, authIds?: readonly string[]): Promise<readonly PolicyKey[]> {
+  const { rows } = await tx.query<KeyRow>(KEYS, [await readAsOf(tx), authIds === undefined ? null : [...authIds]])
+  return sortKeys(rows.map(policyKey))
 }
 
 function policyKey(row: KeyRow): PolicyKey {

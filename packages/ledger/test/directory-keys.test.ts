@@ -4,6 +4,7 @@ import type { Database } from '@ascribe/postgres'
 import {
   advancePolicy,
   applyPriceBook,
+  bumpPolicy,
   createCredential,
   createOrganization,
   findCredentialByPublicId,
@@ -11,6 +12,7 @@ import {
   mapAuthId,
   readPolicySnapshot,
   readPolicyVersion,
+  revokeCredential,
   revokeSecret,
   rotateCredential,
   syncDirectory,
@@ -192,4 +194,36 @@ test('advancePolicy() makes one version when what was planned has begun, however
   assert.deepEqual(advanced.toSorted(), [false, false, true])
   const snapshot = await readPolicySnapshot(db)
   assert.deepEqual([snapshot.version, snapshot.keysVersion, snapshot.keys[0]?.organizationId], [version + 1, version + 1, later.id])
+})
+
+test('readPolicySnapshot() with an earlier one equals reading everything, after any run of changes', async () => {
+  await using db = await openLedger()
+  const { organizationId, authId } = await setUp(db)
+  const beta = await createOrganization(db, { name: 'Beta' })
+  const authIds = [authId]
+  let [known, serial] = [await readPolicySnapshot(db), 1]
+  const create = async (): Promise<void> => {
+    serial += 1
+    const made = await createCredential(db, { organizationId, publicId: `q${serial}`, hmac: 'h', scopes: ['inference'] })
+    assert(made.kind === 'created')
+    authIds.push(made.authId)
+  }
+  const any = (): string => authIds[(serial * 7) % authIds.length] ?? authId
+  const acts: readonly (() => Promise<unknown>)[] = [
+    create,
+    () => rotateCredential(db, rotation(any(), `r${(serial += 1)}`, { overlapMs: serial % 2 === 0 ? 0 : HOUR })),
+    () => mapAuthId(db, { authId: any(), organizationId: beta.id }),
+    () => revokeCredential(db, any()),
+    () => db.transaction((tx) => bumpPolicy(tx, { keys: 'none' })),
+    () => syncDirectory(db, { organizations: [{ id: beta.id, name: `Beta ${serial}` }] }, {}),
+    () => syncDirectory(db, { mappings: [{ auth_id: any(), organization: organizationId }] }, {}),
+  ]
+  for (let round = 0; round < 40; round += 1) {
+    await create()
+    await acts[(round * 5) % acts.length]?.()
+    if (round % 3 === 0) await acts[(round * 3 + 1) % acts.length]?.()
+    known = await readPolicySnapshot(db, { known })
+    assert.deepEqual(known, await readPolicySnapshot(db))
+  }
+  assert.ok(known.keys.length > 10)
 })

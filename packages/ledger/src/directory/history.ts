@@ -77,7 +77,7 @@ async function mappings(db: Queryable, authId: string): Promise<readonly History
 async function secrets(db: Queryable, authId: string): Promise<readonly HistoryEntry[]> {
   const { rows } = await db.query<TimelineEntry & { readonly kind: string }>(
     `with mine as (
-       select * from credential_secret s where hashtextextended(s.auth_id, 0) = hashtextextended($1::text, 0) and s.auth_id = $1::text
+       select * from credential_secret where auth_id = $1::text
      )
      select 'key_made' as kind, created_at as valid_from, 0 as revision, created_at as recorded_at, created_by as recorded_by, public_id,
        null as cause from mine

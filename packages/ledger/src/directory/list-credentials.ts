@@ -80,7 +80,7 @@ cross join lateral (
     'server_secret_id', s.server_secret_id) order by s.created_at desc, s.public_id) as secrets
   from credential_secret s
   left join lateral (select ends_at, cause from credential_secret_end e where e.public_id = s.public_id order by ends_at limit 1) e on true
-  where hashtextextended(s.auth_id, 0) = hashtextextended(c.auth_id, 0) and s.auth_id = c.auth_id
+  where s.auth_id = c.auth_id
 ) s
 left join lateral (
   select last_instant from usage_hour u

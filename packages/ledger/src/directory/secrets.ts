@@ -30,7 +30,7 @@ left join lateral (
   select (extract(epoch from min(ends_at) - s.created_at) * 1000)::bigint as lifetime_ms
   from credential_secret_end x where x.public_id = s.public_id and x.cause = 'expiry'
 ) x on true
-where hashtextextended(s.auth_id, 0) = hashtextextended($1::text, 0) and s.auth_id = $1::text
+where s.auth_id = $1::text
 order by s.created_at desc, s.public_id`
 
 /**
@@ -66,7 +66,7 @@ export async function rotateCredential(db: Database, rotation: Rotation): Promis
     })
     const expiresAt = endOfNew(rotation, now, before.rows[0]?.lifetime_ms ?? null)
     if (expiresAt !== undefined) await endSecrets(tx, { publicIds: [publicId], at: expiresAt, cause: 'expiry', recordedBy })
-    await bumpPolicy(tx, { dueAt: [oldEndsAt, ...(expiresAt === undefined ? [] : [expiresAt])] })
+    await bumpPolicy(tx, { keys: [authId], dueAt: [oldEndsAt, ...(expiresAt === undefined ? [] : [expiresAt])] })
     const lastEnd = living.reduce((last, { ends_at: endsAt }) => Math.max(last, Math.min(endsAt ?? oldEndsAt, oldEndsAt)), -Infinity)
     return {
       kind: 'rotated',
@@ -100,7 +100,7 @@ export async function revokeSecret(
     if (known.rowCount === 0 || row === undefined) return 'unknown'
     if (row.ended) return 'already_ended'
     await endSecrets(tx, { publicIds: [publicId], at: await directoryNow(tx), cause: 'revocation', recordedBy })
-    await bumpPolicy(tx)
+    await bumpPolicy(tx, { keys: [authId] })
     return 'revoked'
   })
 }

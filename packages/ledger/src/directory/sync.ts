@@ -99,6 +99,8 @@ async function sync(tx: Queryable, document: DirectoryDocument, options: SyncOpt
     dueAt = [...dueAt, ...ended.dueAt]
   }
   if (source !== undefined) await noteDelivered(tx, document, source)
-  if (changes.some(({ kind }) => kind === 'mapping' || kind === 'key' || kind === 'organization')) await bumpPolicy(tx, { dueAt })
+  const mappedIds = changes.filter(({ kind }) => kind === 'mapping' || kind === 'key').map(({ id }) => id[0] ?? '')
+  const isWide = changes.some(({ kind }) => kind === 'organization')
+  if (isWide || mappedIds.length > 0) await bumpPolicy(tx, { keys: isWide ? 'all' : mappedIds, dueAt })
   return { kind: 'synced', changes, hours }
 }
