@@ -60,7 +60,7 @@ export async function validate(
 }
 
 /** Reads a JUnit report: every case, and which of them hold a failure or an error. */
-export function readReport(xml: string): Verdict {
+function readReport(xml: string): Verdict {
   const cases = [...xml.matchAll(/<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)]
   if (cases.length === 0) throw new Error(`focus-validator reported nothing: ${xml.slice(0, 500)}`)
   const failed = cases.filter(([, , body = '']) => /<(failure|error)\b/.test(body))

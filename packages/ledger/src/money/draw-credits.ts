@@ -1,15 +1,9 @@
-import { AscribeError } from '@ascribe/kit'
 import type { Queryable } from '@ascribe/postgres'
 import type { Instant, Nano, Period } from '@ascribe/units'
 import { sqlInstant } from '../instants.ts'
 import { planDraws } from './draw-plan.ts'
 import type { Draw, DrawableBlock, HourlySpend } from './draw-plan.ts'
-
-/** Credits were spent by somebody else in the moment in which they were to be drawn. */
-export class CreditConflictError extends AscribeError {
-  override readonly code = 'CREDIT_CONFLICT'
-  override readonly retryable = true
-}
+import { CreditConflictError } from './errors.ts'
 
 /** A draw, with what people should know of its block. */
 export type PlannedDraw = Draw & { readonly kind: string; readonly note: string; readonly expiresAt: Instant | undefined }

@@ -9,3 +9,9 @@ export class DocumentDamagedError extends AscribeError {
 export class SeriesKindError extends AscribeError {
   override readonly code = 'SERIES_KIND'
 }
+
+/** Credits were spent by somebody else in the moment in which they were to be drawn. */
+export class CreditConflictError extends AscribeError {
+  override readonly code = 'CREDIT_CONFLICT'
+  override readonly retryable = true
+}

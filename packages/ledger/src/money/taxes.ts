@@ -21,9 +21,6 @@ export type TaxRule = {
 
 export type NewTaxRule = Omit<TaxRule, 'id' | 'effectiveUntil'> & { readonly by: string }
 
-/** A tax on an invoice. `amount` is whole minor units. */
-export type TaxLine = { readonly name: string; readonly ratePercent: string; readonly amount: Nano; readonly note: string }
-
 type RuleRow = {
   readonly tax_rule_id: bigint
   readonly name: string
