@@ -8,19 +8,25 @@ import type { RawHeaders } from '../types.ts'
  */
 export function endToEndHeaders(headers: RawHeaders): RawHeaders {
   let named: Set<string> | undefined
-  let dropped = 0
+  let kept: string[] | undefined
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
-    if (!isHopByHop(name)) continue
-    dropped += 1
-    if (isNamed(name, 'connection')) named = addListed(named, headers[i + 1] ?? '')
+    if (isHopByHop(name)) {
+      kept ??= headers.slice(0, i)
+      if (isNamed(name, 'connection')) named = addListed(named, headers[i + 1] ?? '')
+    } else kept?.push(name, headers[i + 1] ?? '')
   }
-  if (dropped === 0) return headers
+  if (kept === undefined) return headers
+  // It may name what stood before it.
+  return named === undefined ? kept : withoutNamed(kept, named)
+}
+
+/** Without the fields of these names, which are given in lower case. */
+export function withoutNamed(headers: RawHeaders, named: ReadonlySet<string>): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
-    if (isHopByHop(name) || named?.has(name.toLowerCase())) continue
-    kept.push(name, headers[i + 1] ?? '')
+    if (!named.has(name.toLowerCase())) kept.push(name, headers[i + 1] ?? '')
   }
   return kept
 }

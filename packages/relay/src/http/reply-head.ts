@@ -1,4 +1,4 @@
-import { addListed, isHopByHop, isNamed } from './end-to-end-headers.ts'
+import { addListed, isHopByHop, isNamed, withoutNamed } from './end-to-end-headers.ts'
 import { byteAt, CR, FIELD_VALUE, FieldSpans, HEAD_BAD, HEAD_MORE, lengthOf, LF, scanFields } from './head-scan.ts'
 import type { RawHeaders } from '../types.ts'
 
@@ -157,13 +157,4 @@ export class ReplyHeadReader {
     else this.framing = this.length === 0 ? 'none' : 'length'
     return true
   }
-}
-
-function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] ?? ''
-    if (!named.has(name.toLowerCase())) kept.push(name, headers[i + 1] ?? '')
-  }
-  return kept
 }

@@ -6,6 +6,7 @@ import type { RawHeaders } from '../types.ts'
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
 const VERSION = ' HTTP/1.'
 const SPACE = 32
+const SLASH = 47
 const ZERO = 48
 const ONE = 49
 
@@ -166,7 +167,8 @@ export class RequestHeadReader {
     if (this.#hosts > 1 || (this.#hosts === 0 && !this.isOld)) return false
     if (method !== 'POST' && method !== 'GET' && !KNOWN_METHODS.has(method)) return false
     if (method === 'CONNECT') this.isUnsupported = true
-    else if (!/^(?:\/|\*$|[a-z][a-z0-9+.-]*:\/\/)/i.test(target)) return false
+    // Nearly every target is a path; the others are `*` and whole addresses (RFC 9112 section 3.2).
+    else if (target.charCodeAt(0) !== SLASH && !/^(?:\*$|[a-z][a-z0-9+.-]*:\/\/)/i.test(target)) return false
     if (this.#codings > 0) this.bodyBytes = -1
     return true
   }

@@ -26,7 +26,7 @@ export function encodeRequest(request: UpstreamRequest, host: string): Buffer[] 
     text += `${name}: ${headers[i + 1] ?? ''}\r\n`
   }
   text += bytes > 0 || expectsBody(method) ? `content-length: ${bytes}\r\n\r\n` : '\r\n'
-  if (!METHOD.test(method) || !TARGET.test(target) || !areFieldsClean(headers, knownHeaders))
+  if ((method !== 'POST' && !METHOD.test(method)) || !TARGET.test(target) || !areFieldsClean(headers, knownHeaders))
     throw new RelayMisuseError(`Cannot ask an upstream for ${JSON.stringify(`${method} ${target}`)}: its head would not be one`)
   const [only] = body
   if (bytes <= JOIN_BYTES_MAX) {
