@@ -1,5 +1,5 @@
 import { DatabaseError, formatInstant } from '@ascribe/postgres'
-import type { Database, Queryable } from '@ascribe/postgres'
+import type { Database, Queryable, Transaction } from '@ascribe/postgres'
 import { hourOf } from '@ascribe/units'
 import type { EventId } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
@@ -10,7 +10,8 @@ import { storePosition } from './positions.ts'
 import type { WriterPosition } from './positions.ts'
 import { quarantine } from './quarantine-store.ts'
 import type { Refusal } from './quarantine-store.ts'
-import { checkRecord } from './record-check.ts'
+import { checkRecord, isPlain } from './record-check.ts'
+import { COPY_RECORDS, copyLine, copyTail } from './record-copy.ts'
 import { RECORD_COLUMNS, canonicalText, recordOfRow, rowLiteral } from './record-row.ts'
 import type { RecordRow } from './record-row.ts'
 
@@ -88,17 +89,20 @@ export async function ingestBatch(db: Database, batch: Batch): Promise<IngestSum
  * Gives their summaries in order. @throws {DatabaseError} as {@link ingestBatch}
  */
 export async function ingestBatches(db: Database, batches: readonly Batch[]): Promise<readonly IngestSummary[]> {
-  const checked = batches.map((batch) => ({ batch, sorted: sortOut(batch.records) }))
-  const records = checked.flatMap(({ sorted }) => sorted.candidates.map(({ record }) => record))
   try {
-    const accepts = await ensurePartitionsOnce(db, records)
-    return await db.transaction((tx) => ingestAll(tx, checked, { accepts, insert: insertAll }))
+    const accepts = await ensurePartitionsOnce(
+      db,
+      batches.flatMap(({ records }) => records),
+    )
+    return await db.transaction((tx) => ingestFresh(tx, batches, accepts))
   } catch (thrown) {
     if (!isAboutValues(thrown)) throw thrown
-    // What the check lets through the database takes, as far as we know. Should it not, find the rows that it refuses. Or a partition is
-    // gone since we looked.
+    // Some of it is there already (a batch that is delivered again), or a partition is gone since we looked. What the check lets through the
+    // database takes, as far as we know; should it not, the rows that it refuses are found.
+    const checked = batches.map((batch) => ({ batch, sorted: sortOut(batch.records) }))
+    const records = checked.flatMap(({ sorted }) => sorted.candidates.map(({ record }) => record))
     const accepts = await ensurePartitionsOnce(db, records, { afresh: true })
-    return db.transaction((tx) => ingestAll(tx, checked, { accepts, insert: insertBisecting }))
+    return db.transaction((tx) => ingestKnown(tx, checked, accepts))
   }
 }
 
@@ -127,38 +131,97 @@ function sortOut(deliveries: readonly Delivery[]): Sorted {
   return { candidates, refusals, duplicates }
 }
 
-type Insert = (
-  tx: Queryable,
-  candidates: readonly Candidate[],
-  writer: string,
-) => Promise<{ inserted: number; refusals: readonly Refusal[] }>
-
+type Inserted = { readonly inserted: number; readonly refusals: readonly Refusal[] }
 type Checked = { readonly batch: Batch; readonly sorted: Sorted }
-type How = { readonly accepts: Accepts; readonly insert: Insert }
 
-async function ingestAll(tx: Queryable, checked: readonly Checked[], how: How): Promise<readonly IngestSummary[]> {
+/**
+ * Most batches come once, and then COPY into the table itself is exact: the primary key refuses what is there. Records are checked and
+ * written while the server reads those before. Measured, per record, on PostgreSQL 18, one connection, batches of 5,000: 9.6 µs of the
+ * server's time, against 14.8 by `insert … on conflict` of composites; COPY into the same columns with a primary key alone takes 6.2.
+ */
+async function ingestFresh(tx: Transaction, batches: readonly Batch[], accepts: Accepts): Promise<readonly IngestSummary[]> {
   await lockIngest(tx)
-  const summaries = new Map<Checked, IngestSummary>()
-  // In the order of writers, as records in that of ids: two that share some never wait for each other in a circle.
-  const inOrder = checked.toSorted((a, b) => (a.batch.writer < b.batch.writer ? -1 : 1))
-  for (const each of inOrder) summaries.set(each, await ingest(tx, each, how))
-  const inserted = inOrder.filter((each) => (summaries.get(each)?.inserted ?? 0) > 0)
-  if (inserted.length > 0) {
-    await markHours(
-      tx,
-      inserted.flatMap(({ sorted }) => sorted.candidates),
-    )
+  const { rows } = await tx.query<{ id: bigint }>('select pg_current_xact_id()::text::bigint as id')
+  const transaction = rows[0]?.id ?? 0n
+  const summaries = new Map<Batch, IngestSummary>()
+  const hours = new Set<number>()
+  for (const batch of inOrder(batches, (each) => each.writer)) {
+    const refusals: Refusal[] = []
+    const lines = linesOf(batch, { tail: copyTail(batch.writer, transaction), accepts, refusals, hours })
+    const inserted = await tx.copyIn(COPY_RECORDS, lines)
+    if (refusals.length > 0) await quarantine(tx, batch, refusals)
+    summaries.set(batch, { inserted, duplicates: 0, conflicting: 0, quarantined: refusals.length })
+  }
+  await finish(tx, batches, hours)
+  return batches.flatMap((batch) => summaries.get(batch) ?? [])
+}
+
+/** Records between two looks at the socket: some 200 KiB. */
+const LINES = 500
+
+type Sorting = {
+  readonly tail: string
+  readonly accepts: Accepts
+  readonly refusals: Refusal[]
+  readonly hours: Set<number>
+}
+
+/** The lines of a batch in the order of ids, in pieces; what is refused and which hours are touched is noted on the way. */
+function* linesOf(batch: Batch, { tail, accepts, refusals, hours }: Sorting): Generator<string, void, undefined> {
+  let lines: string[] = []
+  for (const delivery of inOrder(batch.records, ({ eventId }) => eventId)) {
+    const checked = checkRecord(delivery.payload, delivery.eventId)
+    if (checked.kind === 'fault') refusals.push({ ...delivery, reason: checked.reason, conflicting: false })
+    else if (!accepts(checked.record)) refusals.push(late(delivery))
+    else {
+      hours.add(hourOf(checked.record.startedAt).start)
+      lines.push(copyLine(checked.record, { isPlain: isPlain(delivery.payload), tail }))
+    }
+    if (lines.length < LINES) continue
+    yield lines.join('')
+    lines = []
+  }
+  yield lines.join('')
+}
+
+/** In the order of writers and of ids: two that share some then never wait for each other in a circle, and the index is written in order. */
+function inOrder<Item>(items: readonly Item[], keyOf: (item: Item) => string): readonly Item[] {
+  return items.toSorted((a, b) => {
+    const [first, second] = [keyOf(a), keyOf(b)]
+    return first < second ? -1 : first > second ? 1 : 0
+  })
+}
+
+/** Marks hours and moves positions: positions last, because deliveries of one writer wait for each other there until the commit. */
+async function finish(tx: Queryable, batches: readonly Batch[], hours: ReadonlySet<number>): Promise<void> {
+  if (hours.size > 0) {
+    await tx.query('insert into dirty_hour (hour) select unnest($1::timestamptz[])', [[...hours].map(formatInstant)])
     await tx.query(`select pg_notify('${USAGE_CHANNEL}', '')`)
   }
-  // Last, because deliveries of one writer wait for each other here until the commit.
-  for (const { batch } of inOrder) await storePosition(tx, batch.writer, batch)
+  for (const batch of inOrder(batches, ({ writer }) => writer)) await storePosition(tx, batch.writer, batch)
+}
+
+async function ingestKnown(tx: Queryable, checked: readonly Checked[], accepts: Accepts): Promise<readonly IngestSummary[]> {
+  await lockIngest(tx)
+  const summaries = new Map<Checked, IngestSummary>()
+  const hours = new Set<number>()
+  for (const each of inOrder(checked, ({ batch }) => batch.writer)) {
+    const summary = await ingest(tx, each, accepts)
+    summaries.set(each, summary)
+    if (summary.inserted > 0) for (const { record } of each.sorted.candidates) hours.add(hourOf(record.startedAt).start)
+  }
+  await finish(
+    tx,
+    checked.map(({ batch }) => batch),
+    hours,
+  )
   return checked.flatMap((each) => summaries.get(each) ?? [])
 }
 
-async function ingest(tx: Queryable, { batch, sorted }: Checked, { accepts, insert }: How): Promise<IngestSummary> {
+async function ingest(tx: Queryable, { batch, sorted }: Checked, accepts: Accepts): Promise<IngestSummary> {
   const candidates = sorted.candidates.filter(({ record }) => accepts(record))
   const archived = sorted.candidates.filter(({ record }) => !accepts(record)).map(({ delivery }) => late(delivery))
-  const { inserted, refusals: refused } = await insert(tx, candidates, batch.writer)
+  const { inserted, refusals: refused } = await insertBisecting(tx, candidates, batch.writer)
   const refusals = [...sorted.refusals, ...archived, ...refused]
   let duplicates = sorted.duplicates
   if (inserted + refused.length < candidates.length) {
@@ -171,7 +234,7 @@ async function ingest(tx: Queryable, { batch, sorted }: Checked, { accepts, inse
   return { inserted, duplicates, conflicting, quarantined: refusals.length - conflicting }
 }
 
-const insertAll: Insert = async (tx, candidates, writer) => {
+async function insertAll(tx: Queryable, candidates: readonly Candidate[], writer: string): Promise<Inserted> {
   if (candidates.length === 0) return { inserted: 0, refusals: [] }
   const literal = `{${candidates.map(({ record }) => rowLiteral(record)).join(',')}}`
   const { rowCount } = await tx.query(INSERT_RECORDS, [literal, writer])
@@ -179,7 +242,7 @@ const insertAll: Insert = async (tx, candidates, writer) => {
 }
 
 /** Halves the batch until each refused row stands alone: log2(n) statements for each bad row. */
-const insertBisecting: Insert = async (tx, candidates, writer) => {
+async function insertBisecting(tx: Queryable, candidates: readonly Candidate[], writer: string): Promise<Inserted> {
   if (candidates.length === 0) return { inserted: 0, refusals: [] }
   await tx.query('savepoint attempt')
   try {
@@ -221,9 +284,4 @@ function late(delivery: Delivery): Refusal {
 
 function isSame(a: UsageRecord, b: UsageRecord): boolean {
   return canonicalText(a) === canonicalText(b)
-}
-
-async function markHours(tx: Queryable, candidates: readonly Candidate[]): Promise<void> {
-  const hours = new Set(candidates.map(({ record }) => hourOf(record.startedAt).start))
-  await tx.query('insert into dirty_hour (hour) select unnest($1::timestamptz[])', [[...hours].map(formatInstant)])
 }

@@ -8,6 +8,9 @@ import type { EventId, Instant } from '@ascribe/units'
  */
 export const ID_TOLERANCE_MS = 3_600_000
 
+/** As in record-check.ts. */
+const INSTANT_MAX = Date.UTC(2200, 0, 1)
+
 /** What partitions must take in. */
 type Dated = { readonly eventId: EventId; readonly startedAt: Instant }
 
@@ -20,13 +23,15 @@ export function idBoundsSql(start: string, end: string): string {
 }
 
 /** Months of the ids, as the first day, `2026-11-01`. */
-export function monthsOf(records: Iterable<Dated>): ReadonlySet<string> {
+export function monthsOf(records: Iterable<Pick<Dated, 'eventId'>>): ReadonlySet<string> {
   const months = new Set<string>()
   let [start, end] = [0, 0]
   for (const { eventId } of records) {
     const at = instantOfId(eventId)
     // Almost always all of one month.
     if (at >= start && at < end) continue
+    // No id, or one of a time that no record can have: refused when it is checked.
+    if (!(at < INSTANT_MAX)) continue
     const date = new Date(at)
     start = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
     end = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
@@ -79,7 +84,7 @@ const KNOWN_MS = 60_000
 /** As {@link ensurePartitions}, before a transaction begins; remembers what it found. */
 export async function ensurePartitionsOnce(
   db: Database,
-  records: Iterable<Dated>,
+  records: Iterable<Pick<Dated, 'eventId'>>,
   { afresh = false }: { readonly afresh?: boolean } = {},
 ): Promise<Accepts> {
   const months = monthsOf(records)

@@ -1,6 +1,7 @@
 import { instantOfId, isUuid } from '@ascribe/units'
 import type { Meters, Outcome, Provenance, UsageRecord } from '@ascribe/usage'
 import { ID_TOLERANCE_MS } from './partitions.ts'
+import { COMMON_METERS } from './record-row.ts'
 
 /** A payload as a record, or why it cannot be one. */
 export type CheckedRecord = { readonly kind: 'record'; readonly record: UsageRecord } | { readonly kind: 'fault'; readonly reason: string }
@@ -21,6 +22,8 @@ const PROVENANCES: ReadonlySet<string> = new Set<Provenance>(['reported', 'conti
 const INSTANT_MAX = Date.UTC(2200, 0, 1)
 /** As in price books. Anything else is no meter of ours; it is set aside, not charged under a name that was mended. */
 const METER = /^[a-z][a-z0-9_]{0,62}$/
+/** Of which almost all records are. */
+const COMMON: ReadonlySet<string> = new Set(COMMON_METERS)
 /** An HTTP status has three digits. */
 const STATUS_MAX = 999
 
@@ -33,12 +36,22 @@ class Fault extends Error {}
  */
 export function checkRecord(payload: string, eventId: string): CheckedRecord {
   try {
-    return { kind: 'record', record: recordOf(fieldsOf(payload), eventId) }
+    return { kind: 'record', record: recordOf(fieldsOf(payload), eventId, isPlain(payload) ? plainText : text) }
   } catch (thrown) {
     if (thrown instanceof Fault) return { kind: 'fault', reason: thrown.message }
     throw thrown
   }
 }
+
+/**
+ * Whether JSON holds nothing that JSON, COPY or the database would escape or refuse in its texts: without a backslash it can have no control
+ * character, and a well-formed whole has well-formed parts. Almost all payloads are so, and then no text has to be looked at by itself.
+ */
+export function isPlain(payload: string): boolean {
+  return !payload.includes('\\') && payload.isWellFormed()
+}
+
+type ReadText = (fields: Fields, name: string) => string | undefined
 
 function fieldsOf(payload: string): Fields {
   let value: unknown
@@ -50,7 +63,7 @@ function fieldsOf(payload: string): Fields {
   return objectOf(value, 'payload')
 }
 
-function recordOf(fields: Fields, eventId: string): UsageRecord {
+function recordOf(fields: Fields, eventId: string, text: ReadText): UsageRecord {
   const id = fields['eventId']
   if (typeof id !== 'string' || !isUuid(id)) throw new Fault('eventId is missing or no UUID')
   if (id !== eventId) throw new Fault('eventId is not the one of its frame')
@@ -60,18 +73,18 @@ function recordOf(fields: Fields, eventId: string): UsageRecord {
   const record: Fields = {
     eventId: id,
     startedAt,
-    requestId: required(fields, 'requestId'),
-    authId: required(fields, 'authId'),
-    resourceId: required(fields, 'resourceId'),
+    requestId: required(text(fields, 'requestId'), 'requestId'),
+    authId: required(text(fields, 'authId'), 'authId'),
+    resourceId: required(text(fields, 'resourceId'), 'resourceId'),
     resourceType: text(fields, 'resourceType'),
     userId: text(fields, 'userId'),
     groupId: text(fields, 'groupId'),
     baseModel: text(fields, 'baseModel'),
     claimedOrganizationId: text(fields, 'claimedOrganizationId'),
     headers: headersOf(fields['headers']),
-    identifiedBy: required(fields, 'identifiedBy'),
-    route: required(fields, 'route'),
-    api: required(fields, 'api'),
+    identifiedBy: required(text(fields, 'identifiedBy'), 'identifiedBy'),
+    route: required(text(fields, 'route'), 'route'),
+    api: required(text(fields, 'api'), 'api'),
     modelAsked: text(fields, 'modelAsked'),
     streamed: bool(fields, 'streamed'),
     endedAt: instant(fields, 'endedAt'),
@@ -98,15 +111,19 @@ function objectOf(value: unknown, name: string): Fields {
   return value as Fields
 }
 
-function text(fields: Fields, name: string): string | undefined {
+function plainText(fields: Fields, name: string): string | undefined {
   const value = fields[name]
   if (value === undefined || value === null || value === '') return undefined
   if (typeof value !== 'string') throw new Fault(`${name} is not text`)
-  return storableText(value)
+  return value
 }
 
-function required(fields: Fields, name: string): string {
-  const value = text(fields, name)
+function text(fields: Fields, name: string): string | undefined {
+  const value = plainText(fields, name)
+  return value === undefined ? undefined : storableText(value)
+}
+
+function required(value: string | undefined, name: string): string {
   if (value === undefined) throw new Fault(`${name} is missing`)
   return value
 }
@@ -157,7 +174,7 @@ function metersOf(value: unknown): Meters {
   const meters = objectOf(value ?? {}, 'meters')
   // Not by entries: this runs for every record.
   for (const name in meters) {
-    if (!METER.test(name)) throw new Fault('a meter has a name that no price book can have')
+    if (!COMMON.has(name) && !METER.test(name)) throw new Fault('a meter has a name that no price book can have')
     if (!isCount(meters[name])) throw new Fault('a meter is not an integer from 0 to 2^53 - 1')
   }
   return meters as Meters

@@ -175,7 +175,14 @@ function text(value: string | undefined): string {
   return `\\"${value.replace(QUOTED, (found) => (found === '"' ? '\\"\\"' : '\\\\\\\\'))}\\"`
 }
 
-function otherMeters(meters: Readonly<Record<string, number>>): string | undefined {
-  const others = Object.entries(meters).filter(([name]) => !(COMMON_METERS as readonly string[]).includes(name))
-  return others.length === 0 ? undefined : JSON.stringify(Object.fromEntries(others))
+/** Meters without a column of their own, as JSON; `undefined`: there are none. */
+export function otherMeters(meters: Readonly<Record<string, number>>): string | undefined {
+  // Most records have none: looked for before anything is made.
+  for (const name in meters) {
+    if (COMMON.has(name)) continue
+    return JSON.stringify(Object.fromEntries(Object.entries(meters).filter(([other]) => !COMMON.has(other))))
+  }
+  return undefined
 }
+
+const COMMON: ReadonlySet<string> = new Set(COMMON_METERS)
