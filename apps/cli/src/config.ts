@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import type { Route } from '@ascribe/gateway'
-import { parseUpstreamUrl } from '@ascribe/gateway'
+// Not from its index: commands that start no gateway, and those that start one later, need not load it.
+import type { Route } from '@ascribe/gateway/routes'
+import { parseUpstreamUrl } from '@ascribe/gateway/routes'
 import { InputError, errorChain } from '@ascribe/kit'
 import { byteSize, cidrList, durationMs, loadConfig, secret } from '@ascribe/service'
 import type { ConfigOverride, HostPort, LoadedConfig as Loaded, Secret } from '@ascribe/service'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { EventsConfig } from '@ascribe/api'
-import { isDataPath } from '@ascribe/ledger'
+import { isDataPath } from '@ascribe/ledger/event-rules'
 import type { EventRule, MeterRule } from '@ascribe/ledger'
 import { byteSize, secret } from '@ascribe/service'
 import type { Secret } from '@ascribe/service'

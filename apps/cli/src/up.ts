@@ -1,5 +1,5 @@
-import { catchAllRoute } from '@ascribe/gateway'
-import type { Route } from '@ascribe/gateway'
+import { catchAllRoute } from '@ascribe/gateway/routes'
+import type { Route } from '@ascribe/gateway/routes'
 import { startEmbedded } from '@ascribe/postgres'
 import type { EmbeddedPostgres } from '@ascribe/postgres'
 import { createMeters, measureProcess, startOps, tryLock } from '@ascribe/service'
@@ -10,7 +10,6 @@ import type { Context } from './context.ts'
 import { prepareDataDir } from './data-dir.ts'
 import type { Demo } from './demo.ts'
 import { DataDirInUseError } from './errors.ts'
-import { readPriceFile } from './price-file.ts'
 import { createReadiness } from './readiness.ts'
 import type { Style } from './output.ts'
 
@@ -37,7 +36,7 @@ export type Everything = AsyncDisposable & {
 export async function startEverything(context: Context, scope: ProcessScope, options: UpOptions): Promise<Everything> {
   const { config, dir } = context
   // Before anything is made: what is wrong with the call must cost nothing.
-  const price = options.prices === undefined ? undefined : readPriceFile(options.prices)
+  const price = options.prices === undefined ? undefined : (await import('./price-file.ts')).readPriceFile(options.prices)
   const configured = configuredRoutes(config, options.upstream)
   prepareDataDir(dir)
   await using stack = new AsyncDisposableStack()
