@@ -5,6 +5,7 @@ import type { Currency, Instant, Period } from '@ascribe/units'
 import { sqlInstant } from './instants.ts'
 import { adjustDirtyMonths } from './adjust-months.ts'
 import { causesOf } from './causes.ts'
+import { sumChargeDays } from './charge-days.ts'
 import { lockHour, lockRatingShared } from './locks.ts'
 import { readDatedBooks, shelfOf, slicesOf, versionsAt } from './price-versions.ts'
 import type { BookShelf, DatedBook } from './price-versions.ts'
@@ -69,6 +70,7 @@ export async function rateDirtyHours(db: Database, options: RateOptions = {}): P
     await rate(hour, true)
   }
   if (signal?.aborted !== true) await adjustDirtyMonths(db, { books, withRetries })
+  await sumChargeDays(db, { signal })
   const dirty = await db.query('select from (select from dirty_hour union all select from dirty_period) d limit 1')
   return { hours, charges, more: dirty.rowCount > 0 }
 }

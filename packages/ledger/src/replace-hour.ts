@@ -2,6 +2,7 @@ import type { Queryable } from '@ascribe/postgres'
 import { formatRate } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
 import { adjustHour } from './adjust-hour.ts'
+import { forgetChargeDay } from './charge-days.ts'
 import { sqlInstant } from './instants.ts'
 import { isMonthClosed, monthOfInstant } from './periods.ts'
 import type { ChargeRow, PeriodQuantityRow, RatedUsage, UsageRow } from './rate-groups.ts'
@@ -54,6 +55,7 @@ export async function replaceHour(
     if ((await adjustHour(tx, hour, { charges: rated.charges, cause })) > 0) await markMonth(tx, month, cause)
     return
   }
+  await forgetChargeDay(tx, hour)
   await tx.query('delete from charge where hour = $1::timestamptz', [at])
   await insertRows(tx, { sql: INSERT_CHARGES, hour: at, rows: rated.charges.map(chargeJson) })
 }

@@ -4,6 +4,7 @@ import type { Queryable } from '@ascribe/postgres'
 import { formatNano, formatRate } from '@ascribe/units'
 import type { Nano, Period, Quantity, Rate } from '@ascribe/units'
 import { describeCauses } from './causes.ts'
+import { CHARGES_BY_DAY } from './charge-days.ts'
 import { sqlInstant } from './instants.ts'
 import type { LineKind } from './month-lines.ts'
 import type { BookShelf } from './price-versions.ts'
@@ -16,11 +17,11 @@ export type ExactLine = { readonly line: StatementLine; readonly nano: Nano }
 type Sums = { readonly rate: Rate; readonly quantity: Quantity; readonly amount: Nano }
 type Row = { readonly model: string; readonly meter: string; readonly rate: string; readonly quantity: string; readonly amount: string }
 
-// Rows of one rate become one line, also when the price book changed in between and left that rate alone. Index charge_organization.
+// Rows of one rate become one line, also when the price book changed in between and left that rate alone. A month of 25,920 hourly charges
+// took 54 ms on a busy machine; by day it is one of 1,080.
 const USAGE = `
 select model, auth_id, meter, rate, sum(quantity) as quantity, sum(amount_nano) as amount
-from charge
-where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz
+from ${CHARGES_BY_DAY}
 group by model, auth_id, meter, rate
 order by model collate "C", auth_id collate "C", meter collate "C", rate`
 

@@ -377,6 +377,8 @@ test('verifyRating() names what is missing, altered, doubled or without records'
       [4, 'charge', 'missing'],
       [9, 'charge', 'unexpected'],
       [9, 'charge', 'unexpected'],
+      // The day, which is not the sum of its charges any more.
+      [-10, 'charge_day', 'unexpected'],
     ],
   )
   assert.deepEqual({ pendingHours, records, hours }, { pendingHours: 1, records: 5, hours: 5 })
