@@ -148,6 +148,24 @@ test('createRelay() closes after a verdict whose body has not come', async (t) =
   assert.equal(heads.length, 1)
 })
 
+test('createRelay() takes empty lines between requests for nothing', async (t) => {
+  const { port, heads } = await startRelay(t, {
+    headTimeoutMs: 50,
+    keepAliveTimeoutMs: 60_000,
+    verdict: () => ({ kind: 'reply', reply: textReply(200, 'x') }),
+  })
+  const client = await dial(t, port)
+  client.send('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n\r\n\r\n')
+  await until('the first is answered', () => heads.length === 1)
+  client.send('\r\n')
+  // Proves that the time-outs have been looked at.
+  await isRefused(await dial(t, port), 408)
+  await isRefused(await dial(t, port), 408)
+  client.send('\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+  await until('the second is answered', () => heads.length === 2)
+  assert.doesNotMatch(client.text, / 408 /)
+})
+
 test('createRelay() closes a connection that has had no request for keepAliveTimeoutMs', async (t) => {
   const { port } = await startRelay(t, { keepAliveTimeoutMs: 20, verdict: () => ({ kind: 'reply', reply: textReply(200, 'x') }) })
   const client = await dial(t, port)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
-import { cannedUpstream, dial, OK, post, rawUpstream, startRelay, until } from './support.ts'
+import { cannedUpstream, dial, OK, portOf, post, rawUpstream, startRelay, until } from './support.ts'
 import type { Wire } from './support.ts'
 
 /** Sends one request after the other, each when the one before it has been answered. */
@@ -101,6 +102,30 @@ for (const [what, reply] of Object.entries(LAST_REPLIES)) {
     await until('the connections are closed', () => upstream.wires.every((wire) => wire.ended || wire.closed))
   })
 }
+
+test('createRelay() finds an upstream by name, and at an address of IPv6', async (t) => {
+  for (const [address, name] of [
+    ['127.0.0.1', 'localhost'],
+    ['::1', '[::1]'],
+  ] as const) {
+    const server = createServer((socket) => void socket.on('data', () => socket.write(OK)))
+    server.listen(0, address)
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const isHad = await new Promise<boolean>((resolve) => {
+      server.once('listening', () => resolve(true))
+      server.once('error', () => resolve(false))
+    })
+    // Not every machine has IPv6.
+    if (!isHad) continue
+    t.after(() => server.close())
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    const { port, relay } = await startRelay(t, { upstream: { origin: `http://${name}:${portOf(server)}` } })
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await askTimes(await dial(t, port), 2)
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await relay.close({ graceMs: 0 })
+  }
+})
 
 test('createRelay() keeps a connection to HTTP/1.0 that says keep-alive', async (t) => {
   const upstream = await cannedUpstream(t, 'HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok')

@@ -158,6 +158,8 @@ export class ClientConnection implements Timed, RequestCarrier {
     if (next === HEAD_BAD) return this.#refuse('bad_request')
     if ((next === HEAD_MORE ? end : next) - at > this.#rules.headerBytesMax) return this.#refuse('headers_too_large')
     if (next === HEAD_MORE) {
+      // Empty lines alone begin nothing: the connection goes on being as idle as it was.
+      if (headReader.startsAt === end) return -1
       this.#stash = at === 0 ? bytes : bytes.subarray(at)
       if (this.#state === 'idle') this.deadlineMs = performance.now() + this.#rules.headTimeoutMs
       this.#state = 'head'

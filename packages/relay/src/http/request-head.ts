@@ -25,6 +25,8 @@ export class RequestHeadReader {
   waitsForContinue = false
   /** It is HTTP, but asks for something that is not done here. */
   isUnsupported = false
+  /** Where the request line began, behind the empty lines before it. */
+  startsAt = 0
 
   readonly #spans = new FieldSpans()
   #methodEnd = 0
@@ -42,6 +44,7 @@ export class RequestHeadReader {
     let { at } = range
     // RFC 9112 section 2.2: some clients send an empty line after a body.
     while (at + 1 < end && byteAt(bytes, at) === CR && byteAt(bytes, at + 1) === LF) at += 2
+    this.startsAt = at
     if (at + 1 === end && byteAt(bytes, at) === CR) return HEAD_MORE
     const fieldsAt = this.#readRequestLine(bytes, at, end)
     if (fieldsAt <= 0) return fieldsAt
