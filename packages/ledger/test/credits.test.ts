@@ -90,10 +90,23 @@ test('new-api-6609: balance check and deduction cannot interleave, for the datab
     ]),
     /check/,
   )
+})
+
+test('autumn-cache-eviction: what is left of a block is its entries: no deduction can be lost with a balance that is kept elsewhere', async () => {
+  const organizationId = await organization()
+  const [blockId, invoiceId] = [await grant(organizationId), await draft(organizationId)]
   await assert.rejects(
     db.query(`update credit_block set remaining_nano = 0 where credit_block_id = $1::uuid`, [blockId]),
     /SQLSTATE 23514/,
     'a balance without its entry',
+  )
+  await assert.rejects(
+    db.query(
+      `insert into credit_entry (credit_block_id, kind, amount_nano, at, invoice_id, created_by) values ($1::uuid, 'draw', -1, now(), $2::uuid, 'me')`,
+      [blockId, invoiceId],
+    ),
+    /SQLSTATE 23514/,
+    'an entry without its balance',
   )
 })
 

@@ -6,6 +6,7 @@ import { createOrganization, readStatement } from '../src/index.ts'
 import type { Organization } from '../src/index.ts'
 import { createCreditNote, listCreditNotes, readCreditNote } from '../src/money/credit-notes.ts'
 import { grantCredit, listCreditEntries, listCredits } from '../src/money/credits.ts'
+import { expireCredits } from '../src/money/draw-credits.ts'
 import { draftInvoice, invoiceMonth, issueInvoice } from '../src/money/issue-invoice.ts'
 import type { InvoiceOutcome, IssueRequest } from '../src/money/issue-invoice.ts'
 import { setBillingParty } from '../src/money/parties.ts'
@@ -35,6 +36,7 @@ const NAMES = [
   'national',
   'abandoned',
   'renamed',
+  'late',
 ]
 
 before(async () => {
@@ -178,6 +180,18 @@ test('issueInvoice() draws a trial only for the days in which it ran, then books
       ['expire', nano('-37.654322'), TEN + 5 * DAY, undefined],
     ],
   )
+})
+
+test('expireCredits() leaves a block alone while the invoice of its last month may draw from it, and ends it where nothing was used', async () => {
+  const { id: organizationId } = customer('late')
+  const idle = await createOrganization(db, { name: 'No usage' })
+  const credit = { amount: nano('1'), kind: 'trial', effectiveFrom: TEN, expiresAt: TEN + DAY, by: 'test' } as const
+  for (const id of [organizationId, idle.id]) await grantCredit(db, { ...credit, organizationId: id })
+  await expireCredits(db, { at: ISSUED, by: 'clock' })
+  const left = async (id: string): Promise<bigint | undefined> => (await listCredits(db, { organizationId: id, at: ISSUED }))[0]?.remaining
+  assert.deepEqual([await left(organizationId), await left(idle.id)], [nano('1'), 0n])
+  assert.equal((await contentOf((await issue('late')).id)).credits_total, '-1')
+  assert.equal(await expireCredits(db, { at: ISSUED, by: 'clock' }), 0)
 })
 
 test('llmgateway-3705: usage beyond the credits never drives them below zero, and the rest is owed', async () => {
