@@ -76,8 +76,8 @@ export class WriterTally {
   }
 }
 
-const INTENT = { kind: 'intent' }
-const SETTLEMENT = { kind: 'settlement' }
+const INTENT = Object.freeze({ kind: 'intent' })
+const SETTLEMENT = Object.freeze({ kind: 'settlement' })
 
 function instrumentsOf(meters: Meters) {
   return {
