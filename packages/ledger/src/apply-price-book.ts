@@ -29,7 +29,7 @@ export type NewPriceBook = {
 
 /**
  * - `applied`: in force from `effectiveFrom` until the next full version of its currency, or until `effectiveUntil`; the `hours` that were
- *   held for want of a price will be rated again. `diff`: to the version that was in force at `effectiveFrom`.
+ *   held for want of a price will be rated again. `diff`: to the full version in force at `effectiveFrom`; of a supplement, what it adds.
  * - `unchanged`: the same bytes are in force there already.
  * - `overlap`: charges cover instants that it would govern, so nothing was changed: `records` charged, the earliest at
  *   `firstInstant`. What has been charged is never repriced.
@@ -108,7 +108,9 @@ async function applySupplement(tx: Queryable, input: NewPriceBook & { readonly u
   )
   const sequence = await insertVersion(tx, { input, trial, from, until })
   const hours = await markUnpriced(tx, { currency, from, next: until })
-  const diff = await diffTo(tx, trial, inForce)
+  // What else differs has no effect: a supplement takes no price away, changes none, and agrees to nothing.
+  const { rates } = await diffTo(tx, trial, inForce)
+  const diff = { rates: rates.filter(({ change }) => change === 'added'), agreements: [] }
   return { kind: 'applied', sequence, currency, effectiveFrom: startOf(from), effectiveUntil: until, hours, diff }
 }
 

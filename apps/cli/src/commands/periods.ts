@@ -110,7 +110,7 @@ function reasonOf(outcome: Refused): readonly [why: string, mend: string] {
       return [`the journals of ${outcome.writers.join(', ')} hold what the ledger has not`, 'let the settler ship them: `ascribe settler`']
     case 'held': {
       const { unpriced, unattributed, unknown } = outcome
-      const held = `${unpriced} records are unpriced, ${unattributed} are nobody's, of ${unknown} the quantities are unknown`
+      const held = `usage is held (records unpriced: ${unpriced}, of nobody: ${unattributed}, of unknown quantity: ${unknown})`
       return [held, '`ascribe prices apply --supplement` or `ascribe keys map` mend the first two; --force closes it as it is']
     }
   }
