@@ -17,7 +17,7 @@ const MODEL = /^\/v1\/models\/(.+)$/
 
 /** Finds the rule for a request target. Paths are compared as they are: no decoding, no dot segments, no trailing slash. */
 export function endpointOf(method: string, target: string): Endpoint {
-  return originForm(method, target.replace(/^https?:\/\/[^/?#]+/i, ''))
+  return originForm(method, target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]+/i, ''))
 }
 
 /** The absolute form (RFC 9112 section 3.2.2) has been taken down to this one: whose name is in it makes no difference here. */

@@ -2,7 +2,7 @@ import type { Clock, Logger } from '@ascribe/kit'
 import { errorChain } from '@ascribe/kit'
 import type { Drain, Exchange, Failure, FailureKind, RawHeaders, Reply, Sink } from '@ascribe/relay'
 import { createReplyReader, settle } from '@ascribe/usage'
-import type { Intent, MultipleChoices, Outcome, ReplyReader, RequestFacts } from '@ascribe/usage'
+import type { Ending, Intent, MultipleChoices, Outcome, ReplyReader, RequestFacts } from '@ascribe/usage'
 import type { RequestHold } from './admission-control.ts'
 import { createDecodedCopy, isEncoded } from './decoded-copy.ts'
 import type { DecodedCopy } from './decoded-copy.ts'
@@ -188,14 +188,15 @@ export class MeteredExchange implements Exchange {
 
   #settle(outcome: Outcome): Promise<void> {
     const { intent, record, multipleChoices, clock, meters } = this.#options
-    const settlement = settle(this.#reader?.observation, {
+    const ending: { -readonly [Name in keyof Ending]: Ending[Name] } = {
       outcome,
       // A clock that is set back must not make a request end before it began.
       endedAt: Math.max(intent.startedAt, clock()),
       multipleChoices,
-      ...(this.#status !== undefined && { status: this.#status }),
-      ...(this.#firstByteMs !== undefined && { firstByteMs: this.#firstByteMs }),
-    })
+    }
+    if (this.#status !== undefined) ending.status = this.#status
+    if (this.#firstByteMs !== undefined) ending.firstByteMs = this.#firstByteMs
+    const settlement = settle(this.#reader?.observation, ending)
     meters.records.add(1, recordLabels(settlement.outcome, settlement.provenance))
     this.#options.hold?.settle(intent, settlement)
     this.#settled = record.settle(settlement)
