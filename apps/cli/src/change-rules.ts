@@ -1,9 +1,20 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseSnapshot } from '@ascribe/admission'
 import { silentMeters, systemClock } from '@ascribe/kit'
+import { countRuleChanges } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { tryLock } from '@ascribe/service'
 import { createSettler } from '@ascribe/settler'
 import type { Context } from './context.ts'
 import { openLedger } from './open-ledger.ts'
+
+/** Gateways look at what they are told this often: when a command returns, they know of its change. */
+const LOOK_MS = 150
+/** A settler that is busy, or somewhere else, is not waited for any longer: it tells gateways when it comes to it. */
+const TOLD_MS = 3000
+const TURN_MS = 25
 
 /**
  * Opens the ledger for a command that changes budgets or limits. A settler that runs tells gateways by itself; when none does, what
@@ -14,7 +25,10 @@ export async function changeRules<Result>(context: Context, name: string, change
   await using ledger = await openLedger(context, { name, logger, max: 4 })
   const result = await change(ledger.db)
   using lock = tryLock(dir.settlerLock)
-  if (lock === undefined) return result
+  if (lock === undefined) {
+    await untilTold(context, await countRuleChanges(ledger.db))
+    return result
+  }
   const settler = createSettler({
     db: ledger.db,
     journal: dir.journal,
@@ -26,4 +40,20 @@ export async function changeRules<Result>(context: Context, name: string, change
   })
   await context.out.progress('shipping and counting what is new', settler.pass())
   return result
+}
+
+/** Waits until the snapshot of this machine's gateways holds all changes of rules up to `count`. */
+async function untilTold({ dir }: Context, count: number): Promise<void> {
+  const end = performance.now() + TOLD_MS
+  while (rulesIn(join(dirname(dir.policy), 'admission.json')) < count && performance.now() < end) await delay(TURN_MS)
+  await delay(LOOK_MS)
+}
+
+function rulesIn(path: string): number {
+  try {
+    return parseSnapshot(readFileSync(path, 'utf8'))?.rules ?? 0
+  } catch {
+    // Not there yet.
+    return 0
+  }
 }

@@ -52,6 +52,8 @@ export class AdmissionControl {
   #subjects: AdmissionSnapshot['subjects'] = {}
   #state: 'idle' | 'active' | 'unreadable' = 'idle'
   #followed = false
+  /** Requests that were told to come back within the second that began at `from`. */
+  readonly #crowd = { from: 0, count: 0 }
 
   constructor(writer: string) {
     this.#leases = new LeaseBook(writer)
@@ -137,8 +139,17 @@ export class AdmissionControl {
       case 'exhausted':
         return refused('budget_exhausted', exhaustedReply(outcome.budget))
       case 'reserved':
-        return refused('budget_reserved', reservedReply(outcome.budget))
+        return refused('budget_reserved', reservedReply(outcome.budget, this.#countCrowd(performance.now())))
     }
+  }
+
+  #countCrowd(now: number): number {
+    if (now - this.#crowd.from > 1000) {
+      this.#crowd.from = now
+      this.#crowd.count = 0
+    }
+    this.#crowd.count += 1
+    return this.#crowd.count
   }
 
   #holdOf({ limits, budgets, tokens, organizationId }: Held): RequestHold {

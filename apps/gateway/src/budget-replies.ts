@@ -3,8 +3,8 @@ import type { Reply } from '@ascribe/relay'
 import { formatDuration, limitHeaders, retryHeaders } from './limit-headers.ts'
 import { invalidRequest, openAiError, serverError } from './replies.ts'
 
-/** Leases are renewed about this often: then it is worth asking again. */
-const RENEWED_MS = 1000
+/** Leases are renewed about this often, and most requests in flight have ended by then: it is worth asking again. */
+const RENEWED_MS = 500
 
 /** More than is left, whatever becomes of the requests in flight: asking again does not help before the window ends or it is topped up. */
 export function exhaustedReply(budget: Budget): Reply {
@@ -14,10 +14,18 @@ export function exhaustedReply(budget: Budget): Reply {
   return openAiError(402, { message, type: 'insufficient_quota', code: 'insufficient_quota' })
 }
 
-/** Enough is left, but reserved by requests in flight or not leased to this gateway yet. */
-export function reservedReply(budget: Budget): Reply {
-  const message = `What is left of ${described(budget)} is reserved by other requests for the moment. Please try again in 1s.`
-  return openAiError(429, { message, type: 'budget_reserved', code: 'budget_reserved' }, retryHeaders(RENEWED_MS))
+/** Each request that was refused lately puts the next one off by so much, so that a crowd does not come back all at once. */
+const CROWD_MS = 5
+const CROWD_MS_MAX = 4500
+
+/** Enough is left, but reserved by requests in flight or not leased to this gateway yet. `crowd`: as many were told so within a second. */
+export function reservedReply(budget: Budget, crowd: number): Reply {
+  const message = `What is left of ${described(budget)} is reserved by other requests for the moment. Please try again in a second.`
+  return openAiError(
+    429,
+    { message, type: 'budget_reserved', code: 'budget_reserved' },
+    retryHeaders(RENEWED_MS + Math.min(crowd * CROWD_MS, CROWD_MS_MAX)),
+  )
 }
 
 export function limitedReply({ what, scope, limit, retryMs, states }: Extract<Limited, { kind: 'limited' }>): Reply {

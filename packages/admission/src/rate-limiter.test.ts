@@ -122,6 +122,16 @@ test('pass() gives every key the limit that each has, unless it has one of its o
   }
 })
 
+test('pass() tells a crowd to come back one after the other, not all at once', () => {
+  const limits = limiter([rule({ requestsPerMinute: 60 })])
+  for (let request = 0; request < 60; request += 1) passed(limits.pass(WHO, 0, 0))
+  const retries = [0, 0, 0, 500].map((now) => {
+    const outcome = limits.pass(WHO, 0, now)
+    return outcome?.kind === 'limited' ? now + outcome.retryMs : assert.fail()
+  })
+  assert.deepEqual(retries, [1000, 2000, 3000, 4000])
+})
+
 test('states() tells limit, what is left and when it is full again, of the tightest of each kind', () => {
   const limits = limiter([
     rule({ requestsPerMinute: 60, tokensPerMinute: 600 }),

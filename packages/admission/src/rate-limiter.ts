@@ -72,8 +72,9 @@ export class RateLimiter {
       if (retryMs > (slowest?.retryMs ?? 0)) slowest = { found, retryMs }
     }
     if (slowest !== undefined) {
-      const { what, scope, limit } = slowest.found
-      return { kind: 'limited', what, scope, limit, retryMs: slowest.retryMs, states: statesOf(buckets, now) }
+      const { what, scope, limit, bucket } = slowest.found
+      const retryMs = bucket.promiseMs(what === 'requests' ? 1 : tokens, now)
+      return { kind: 'limited', what, scope, limit, retryMs, states: statesOf(buckets, now) }
     }
     for (const { what, bucket } of buckets) bucket.take(what === 'requests' ? 1 : tokens, now)
     return { kind: 'passed', hold: holdOf(buckets, tokens) }

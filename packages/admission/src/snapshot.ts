@@ -47,6 +47,8 @@ export type AdmissionSnapshot = {
   readonly ledger: string
   /** A higher one of the same ledger is newer. */
   readonly version: number
+  /** How often rules have been changed: all changes up to this one are in it. */
+  readonly rules?: number
   /** Live gateways, at least 1: each has this part of every rate limit. */
   readonly gateways: number
   readonly budgets: readonly Budget[]

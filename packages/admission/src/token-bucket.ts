@@ -6,6 +6,8 @@ export class TokenBucket {
   #perMinute: number
   #level: number
   #at: number
+  /** Until when those that were told to come back have been promised what flows in. */
+  #promised = 0
 
   constructor(perMinute: number, now: number) {
     this.#perMinute = perMinute
@@ -24,6 +26,7 @@ export class TokenBucket {
     const fullness = this.level(now) / this.capacity
     this.#perMinute = perMinute
     this.#level = Math.min(1, fullness) * this.capacity
+    this.#promised = 0
   }
 
   /** What is in it; below 0 when corrections took more than there was. */
@@ -37,6 +40,17 @@ export class TokenBucket {
   /** Milliseconds until it holds `amount` (at most all it can hold); 0: now. */
   waitMs(amount: number, now: number): number {
     return this.#untilMs(Math.min(amount, this.capacity), now)
+  }
+
+  /**
+   * Milliseconds after which to come back for `amount`: behind those that were told so before, so that a crowd does not come back all at
+   * once to one free place. A promise binds nobody: who comes earlier and finds enough is let through.
+   */
+  promiseMs(amount: number, now: number): number {
+    const wanted = Math.min(amount, this.capacity)
+    const start = Math.max(now + this.waitMs(wanted, now), Math.min(this.#promised, now + MINUTE_MS))
+    this.#promised = start + (wanted * MINUTE_MS) / this.#perMinute
+    return start - now
   }
 
   /** Milliseconds until it is full. */

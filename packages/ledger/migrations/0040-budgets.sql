@@ -85,6 +85,8 @@ create table budget_state (
   counted_below bigint not null default 0,
   -- What prices, acts and late mappings were known when everything was counted last.
   marker text not null default '',
+  -- Rises with every change of a budget or a limit, so that whoever made one can see when gateways have been told.
+  rules bigint not null default 0,
   -- Of the snapshot that gateways read, and the digest of what it said.
   version bigint not null default 0,
   digest text not null default ''

@@ -103,7 +103,7 @@ export type { UsageDimension, UsageQuery, UsageReport, UsageReportRow } from './
 
 export { createBudgetRounds } from './budgets/round.ts'
 export type { BudgetNews, BudgetRound, BudgetRounds } from './budgets/round.ts'
-export { endBudget, setBudget, topUpBudget } from './budgets/set-budget.ts'
+export { countRuleChanges, endBudget, setBudget, topUpBudget } from './budgets/set-budget.ts'
 export type { BudgetKey, NewBudget, SetBudgetOutcome, TopUpOutcome } from './budgets/set-budget.ts'
 export { listBudgets } from './budgets/list-budgets.ts'
 export type { BudgetStanding, BudgetState } from './budgets/list-budgets.ts'

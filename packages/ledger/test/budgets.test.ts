@@ -74,7 +74,7 @@ begin;
 alter table budget_limit disable trigger user;
 delete from budget_alert; delete from budget_lease; delete from budget_account; delete from budget_limit; delete from budget;
 delete from gateway_writer; delete from rate_limit;
-update budget_state set counted_below = 0, marker = '', version = 0, digest = '';
+update budget_state set rules = 0, counted_below = 0, marker = '', version = 0, digest = '';
 alter table budget_limit enable trigger user;
 commit`
 

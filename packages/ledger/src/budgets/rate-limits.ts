@@ -4,6 +4,7 @@ import type { Database, Queryable } from '@ascribe/postgres'
 import { isUuid } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
 import { LedgerInputError } from '../errors.ts'
+import { lockBudgets } from './set-budget.ts'
 
 export type NewRateLimit = {
   readonly scope: LimitScope
@@ -40,7 +41,7 @@ export async function setRateLimit(db: Database, input: NewRateLimit): Promise<S
   const { scope, subject, requestsPerMinute = null, tokensPerMinute = null, by } = input
   check(input)
   return db.transaction(async (tx) => {
-    await tx.query('select from budget_state for update')
+    await lockBudgets(tx)
     if (input.allowUnknown !== true && !(await isKnown(tx, scope, subject))) return { kind: 'unknown_subject' }
     const values = [scope, subject, requestsPerMinute, tokensPerMinute, by]
     const same = await tx.query(
@@ -61,10 +62,13 @@ export async function setRateLimit(db: Database, input: NewRateLimit): Promise<S
 
 /** Takes a rate limit away. */
 export async function endRateLimit(
-  db: Queryable,
+  db: Database,
   input: { readonly scope: LimitScope; readonly subject: string; readonly by: string },
 ): Promise<'ended' | 'unknown_limit'> {
-  return (await end(db, input)) ? 'ended' : 'unknown_limit'
+  return db.transaction(async (tx) => {
+    await lockBudgets(tx)
+    return (await end(tx, input)) ? 'ended' : 'unknown_limit'
+  })
 }
 
 type Row = {

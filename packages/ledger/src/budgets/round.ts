@@ -56,6 +56,7 @@ type Memory = { readonly books: BookShelf; readonly subjects: ReturnType<typeof 
 type State = {
   readonly counted_below: bigint
   readonly marker: string
+  readonly rules: bigint
   readonly version: bigint
   readonly digest: string
   readonly ledger_id: string
@@ -68,7 +69,7 @@ type State = {
 async function runRound(tx: Queryable, news: BudgetNews, memory: Memory): Promise<BudgetRound> {
   const { now } = news
   const { rows } = await tx.query<State>(
-    'select s.counted_below, s.marker, s.version, s.digest, p.ledger_id from budget_state s, policy_version p for update of s',
+    'select s.counted_below, s.marker, s.rules, s.version, s.digest, p.ledger_id from budget_state s, policy_version p for update of s',
   )
   const [state] = rows
   if (state === undefined) throw new Error('budget_state has no row')
@@ -93,6 +94,7 @@ async function runRound(tx: Queryable, news: BudgetNews, memory: Memory): Promis
   )
   const content = {
     ledger: state.ledger_id,
+    rules: Number(state.rules),
     gateways: Math.max(1, live.length),
     budgets: rules.map(budgetOf),
     accounts: shown.map(({ rule, account }) => accountOf(rule, account, writers, now)),

@@ -163,9 +163,15 @@ async function addLimit(tx: Queryable, { budgetId, from, amount, topUp, by, note
   )
 }
 
-/** Whoever changes rules, counts or grants has this for himself until his transaction ends. */
-async function lockBudgets(tx: Queryable): Promise<void> {
-  await tx.query('select from budget_state for update')
+/** Whoever changes rules, counts or grants has this for himself until his transaction ends. Notes that rules have changed. */
+export async function lockBudgets(tx: Queryable): Promise<void> {
+  await tx.query('update budget_state set rules = rules + 1')
+}
+
+/** How often rules have been changed. Gateways know of all changes so far once their snapshot has this number, or a higher one. */
+export async function countRuleChanges(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ rules: bigint }>('select rules from budget_state')
+  return Number(rows[0]?.rules ?? 0n)
 }
 
 function isSame(rule: BudgetKey, key: BudgetKey): boolean {
