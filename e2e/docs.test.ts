@@ -17,6 +17,7 @@ const SECRETS = {
   PROVIDER_KEY: 'p',
   INGEST_TOKEN: 'i'.repeat(16),
   MANAGER_TOKEN: 'm',
+  DIRECTORY_AUTHORIZATION: 'Bearer d',
 }
 
 type Settings = Readonly<Record<string, { readonly value: string; readonly source: string; readonly env: string }>>
