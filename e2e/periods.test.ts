@@ -67,3 +67,19 @@ test('a closed month stays as it was; what turns out otherwise is adjusted in th
   const verified = await call<{ ok: boolean; records: number }>('rate', 'verify')
   assert.deepEqual([verified.ok, verified.records], [true, 3])
 })
+
+test('prices list tells versions apart, and prices check looks up the organizations of the ledger', async () => {
+  const versions = await call<readonly { state: string; currency: string; applied_by: string }[]>('prices', 'list')
+  assert.deepEqual(
+    versions.map(({ state, currency }) => [state, currency]),
+    [
+      ['in force', 'USD'],
+      ['supplement', 'USD'],
+    ],
+  )
+  assert.equal(versions[0]?.applied_by, 'ann')
+  const unknown = file('unknown.yaml', `${book('small')}overrides:\n  018f4d5e-7b6a-7c3d-8e9f-0a1b2c3d4e5f: { discount: "0.9" }\n`)
+  const checked = await run(['prices', 'check', unknown, '--data', dir.path])
+  assert.equal(checked.code, 2)
+  assert.match(checked.stderr, /unknown\.yaml:8:3: there is no organization 018f4d5e/)
+})

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { createApiClient } from '@ascribe/contract'
 import type { Statement } from '@ascribe/contract'
-import { readStatement } from '@ascribe/ledger'
+import { closeMonth, readStatement, voidRecords } from '@ascribe/ledger'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { HOUR, MONTH, TEN, codeOf, createCustomer, openApi, openLedger, settle, unknownRecord, usageRecord } from './support.ts'
 import type { Customer, TestApi } from './support.ts'
@@ -69,7 +69,15 @@ test("GET statement of one organization never holds another one's usage", async 
 test('GET statement of a month without usage is empty, and the id may be written in capitals', async () => {
   const reply = await api.get(`/v1/organizations/${acme.id.toUpperCase()}/statement?month=2020-01`, acme.billing.key)
   const held = { unpriced: 0, unattributed: 0, unknown: 0 }
-  assert.deepEqual(reply.body, { organization_id: acme.id, month: '2020-01', currency: 'USD', provisional: true, total: '0', lines: [], held })
+  assert.deepEqual(reply.body, {
+    organization_id: acme.id,
+    month: '2020-01',
+    currency: 'USD',
+    provisional: true,
+    total: '0',
+    lines: [],
+    held,
+  })
 })
 
 test('GET statement refuses what is no month, and a query that it does not know', async () => {
@@ -97,4 +105,26 @@ test('createApiClient() of the contract reads statement and records of this serv
   assert.equal((await client.statement(acme.id, { month: MONTH })).total, '0.001008')
   assert.equal((await client.usageRecords(acme.id, { month: MONTH })).records.length, 5)
   await assert.rejects(client.statement(other.id, { month: MONTH }), { status: 404, apiCode: 'organization_not_found' })
+})
+
+// The last of the file: it closes the month.
+test('GET statement of a closed month is not provisional; what turns out otherwise is an adjustment of the open one', async () => {
+  const path = `/v1/organizations/${other.id}/statement`
+  const first = await db.query<{ event_id: string }>(
+    'select event_id from usage_record where auth_id = $1::text order by instant limit 1',
+    [other.billing.authId],
+  )
+  assert.equal((await closeMonth(db, { month: MONTH, closedBy: 'test', force: true })).kind, 'closed')
+  await voidRecords(db, { eventIds: [first.rows[0]?.event_id ?? ''], actor: 'test', reason: 'of the test' })
+  await settle(db, [usageRecord({ authId: other.billing.authId, startedAt: TEN + HOUR, model: 'large' })])
+  const closed = (await api.get(`${path}?month=${MONTH}`, other.billing.key)).body as Statement
+  assert.deepEqual([closed.provisional, closed.lines.map(({ kind }) => kind)], [false, ['usage', 'usage', 'usage']])
+  // The client checks each reply against the contract: negative quantities and what is corrected.
+  const next = (await api.get(`${path}?month=2026-04`, other.billing.key)).body as Statement
+  assert.deepEqual(
+    next.lines.map(({ kind, corrects, model, meter, quantity }) => [kind, corrects, model, meter, quantity].join(' ')),
+    ['large cached_input_tokens 40', 'large input_tokens 60', 'large output_tokens 10']
+      .concat(['small cached_input_tokens -40', 'small input_tokens -60', 'small output_tokens -10'])
+      .map((line) => `adjustment ${MONTH} ${line}`),
+  )
 })
