@@ -136,3 +136,77 @@ test('cloudevents ingests in binary and in structured mode; two events without a
   assert.ok(again !== undefined)
   assert.equal((await product.events()).length, before + 2)
 })
+
+type Change = {
+  readonly organization_id: string | null
+  readonly meter: string
+  readonly amount_before: string
+  readonly amount_after: string
+}
+type Effect = { readonly hours: number; readonly changes: readonly Change[] }
+type Act = { readonly kind: string; readonly reason: string; readonly actor: string; readonly brought: number; readonly superseded: number }
+
+test('ascribe events backfill, amend and void move the statement by what their dry run said, and are written down', async () => {
+  const { id } = await product.cli<{ id: string }>('orgs', 'create', '--name', 'Imported')
+  await product.cli('keys', 'map', '--auth-id', 'old-1', '--org', id)
+  const line = (requestId: string, output: number): string =>
+    JSON.stringify({
+      request_id: requestId,
+      auth_id: 'old-1',
+      resource_id: 'd',
+      model: 'gpt-large',
+      prompt_tokens: 0,
+      cached_tokens: 0,
+      completion_tokens: output,
+      timestamp_unix_ms: Date.now() - 1000,
+    })
+  const file = join(dir.path, 'old.ndjson')
+  writeFileSync(file, `${line('old-a', 1000)}\n${line('old-b', 500)}\n`)
+  const act = <Answer>(...args: readonly string[]): Promise<Answer> =>
+    product.cli<Answer>('events', ...args, '--reason', 'migration', '--actor', 'ada')
+  const total = async (): Promise<string> => (await product.statement(id)).total
+  const after = ({ changes }: Effect): number => changes.reduce((sum, { amount_after: amount }) => sum + Number(amount), 0)
+
+  const tried = await act<Effect & { readonly accepted: number }>('backfill', file, '--id', 'old', '--dry-run')
+  assert.deepEqual([tried.accepted, await total()], [2, '0'])
+  await act('backfill', file, '--id', 'old')
+  assert.equal(await total(), '0.003')
+
+  const [a, b] = (await product.events())
+    .filter(({ auth_id: authId }) => authId === 'old-1')
+    .toSorted((x, y) => (x.request_id < y.request_id ? -1 : 1))
+  const amend = ['amend', a?.event_id ?? '', '--set', 'meters.output_tokens=2000']
+  const amending = await act<Effect>(...amend, '--dry-run')
+  assert.ok(amending.changes.every(({ meter }) => meter === 'output_tokens') && after(amending) > 0)
+  const { replaced_by: replacement } = await act<{ readonly replaced_by: string }>(...amend)
+  assert.equal(await total(), '0.005')
+  await act('void', b?.event_id ?? '')
+  assert.equal(await total(), '0.004')
+  await act('backfill', '--id', 'old', '--undo')
+  assert.equal(await total(), '0')
+
+  const acts = await product.cli<readonly Act[]>('events', 'acts')
+  assert.deepEqual(
+    acts.map(({ kind, actor, reason, brought, superseded }) => [kind, actor, reason, brought, superseded]),
+    [
+      ['undo', 'ada', 'migration', 0, 1],
+      ['void', 'ada', 'migration', 0, 1],
+      ['amend', 'ada', 'migration', 1, 1],
+      ['backfill', 'ada', 'migration', 2, 0],
+    ],
+  )
+  const { stdout } = await run(['events', 'list', '--all', '--auth-id', 'old-1', '--json', '--data', dir.path])
+  const all = stdout
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as { readonly superseded?: string; readonly event_id: string; readonly replaced_by?: string })
+  assert.deepEqual(all.map(({ superseded }) => superseded).toSorted(), ['amend', 'undo', 'void'])
+  assert.equal(all.find(({ superseded }) => superseded === 'amend')?.replaced_by, replacement)
+  // Without a reason nothing is done.
+  const { code, stderr } = await run(['events', 'void', a?.event_id ?? '', '--data', dir.path])
+  assert.deepEqual([code, /--reason/.test(stderr)], [2, true])
+  const bad = join(dir.path, 'bad.ndjson')
+  writeFileSync(bad, `${line('old-c', 1)}\nnonsense\n`)
+  const refused = await run(['events', 'backfill', bad, '--id', 'bad', '--reason', 'x', '--data', dir.path])
+  assert.deepEqual([refused.code, refused.stderr.includes(`${bad}:2: is not JSON`)], [2, true])
+})

@@ -105,7 +105,7 @@ type StreamPeriod = { readonly after: Cursor; readonly end: string }
 
 /**
  * The periods to be read, in order. Without a filter by identity it is one. With one, the hours in which the rater has seen such
- * records, and those that it has not rated yet: else one quiet organization's page would read through everybody's records.
+ * records, those that it has not rated yet, and those of records that it leaves out, if they are wanted: else one quiet organization's page would read through everybody's records.
  */
 async function* periodsOf(db: Queryable, filter: EventFilter): AsyncGenerator<StreamPeriod> {
   const start = await startOfStream(db, filter)
@@ -121,8 +121,11 @@ async function* periodsOf(db: Queryable, filter: EventFilter): AsyncGenerator<St
        and ($4::text is null or (hashtextextended(auth_id, 0) = hashtextextended($4::text, 0) and auth_id = $4::text))
      union
      select hour from dirty_hour where hour >= date_trunc('hour', $1::timestamptz, 'UTC') and hour < $2::timestamptz
+     union
+     select date_trunc('hour', instant, 'UTC') from superseded_record
+     where $5::boolean and instant >= date_trunc('hour', $1::timestamptz, 'UTC') and instant < $2::timestamptz
      order by hour`,
-    [sqlInstant(start.instant), end, filter.organizationId ?? null, filter.authId ?? null],
+    [sqlInstant(start.instant), end, filter.organizationId ?? null, filter.authId ?? null, filter.superseded === true],
   )
   for (const { hour } of rows) {
     // The first hour may begin in its middle.

@@ -50,6 +50,9 @@ test('voidRecords() takes a record out of statement, report and stream, and leav
   const [, shown] = (await eventsOf(db, { superseded: true })).map(toEventJson)
   assert.deepEqual([shown?.event_id, shown?.superseded, shown?.superseded_by], [gone.eventId, 'void', outcome.actId])
   assert.deepEqual((await verifyRating(db)).differences, [])
+  // Also by whose they were, although the rater knows nothing of them any more.
+  assert.equal((await eventsOf(db, { superseded: true, organizationId: id, from: TEN + HOUR })).length, 1)
+  assert.equal((await eventsOf(db, { superseded: true, authId: 'auth-1' })).length, 2)
 })
 
 test('voidRecords() does nothing twice, and nothing at all when a record is not there', async () => {
