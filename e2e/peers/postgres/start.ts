@@ -17,7 +17,7 @@ export type PostgresPeer = AsyncDisposable & {
   urlOf(database: string, role?: string): string
   /** Stops it at once, as a crash does; what is committed stays. */
   kill(): Promise<void>
-  start(): Promise<void>
+  start(options?: StartOptions): Promise<void>
   log(): string
 }
 
@@ -27,8 +27,19 @@ const PEER = 'postgresql'
 
 type Owner = { readonly uid: number; readonly gid: number } | undefined
 
+export type PostgresOptions = {
+  /** Settings of the server, as `fsync: 'off'`. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** How a server is started. */
+export type StartOptions = {
+  /** No file of it may be larger: a disk that is full, for whoever writes to a large table. */
+  readonly fileBytesMax?: number
+}
+
 /** Makes a cluster in `dir` and starts it. @throws {PeerUnavailable} */
-export async function startPostgres(dir: string): Promise<PostgresPeer> {
+export async function startPostgres(dir: string, { settings = {} }: PostgresOptions = {}): Promise<PostgresPeer> {
   const bin = binariesOf()
   const owner = ownerOf()
   const data = join(dir, 'cluster')
@@ -36,7 +47,7 @@ export async function startPostgres(dir: string): Promise<PostgresPeer> {
   if (owner !== undefined) for (const path of [dir, data]) chownSync(path, owner.uid, owner.gid)
   const made = spawnSync(
     join(bin, 'initdb'),
-    ['-D', data, '-U', 'peer', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'],
+    ['-D', data, '-U', 'peer', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync', '--wal-segsize=1'],
     owner === undefined ? {} : { uid: owner.uid, gid: owner.gid },
   )
   if (made.status !== 0) throw new PeerUnavailable(PEER, `initdb failed: ${String(made.stderr).trim().split('\n').at(-1) ?? ''}`)
@@ -44,11 +55,13 @@ export async function startPostgres(dir: string): Promise<PostgresPeer> {
   const lines: string[] = []
   let child: TiedProcess | undefined
 
-  async function start(): Promise<void> {
+  async function start({ fileBytesMax }: StartOptions = {}): Promise<void> {
     const command = [join(bin, 'postgres'), '-D', data, '-p', String(port), '-k', dir, '-c', 'listen_addresses=127.0.0.1']
+    for (const [name, value] of Object.entries(settings)) command.push('-c', `${name}=${value}`)
     // As root it refuses to run; setpriv becomes the other user and then the program, so that the process stays the one we know.
     const as = owner === undefined ? [] : ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups']
-    const [program = '', ...args] = [...as, ...command]
+    const limit = fileBytesMax === undefined ? [] : ['prlimit', `--fsize=${fileBytesMax}`]
+    const [program = '', ...args] = [...limit, ...as, ...command]
     const started = spawnTied(program, args)
     child = started
     const ready = Promise.withResolvers<boolean>()
