@@ -57,7 +57,7 @@ left join lateral (
 const PAGE = 1000
 
 /** Why a text cannot be the name of an organization; `undefined`: it can. */
-export function organizationNameFault(name: string): string | undefined {
+function organizationNameFault(name: string): string | undefined {
   return name.trim() === '' || name.includes('\0') ? 'its name is empty or holds NUL' : undefined
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Database } from '@ascribe/postgres'
+import { testDatabase } from '@ascribe/postgres/testing'
 import {
   advancePolicy,
   applyPriceBook,
@@ -8,8 +9,11 @@ import {
   createCredential,
   createOrganization,
   findCredentialByPublicId,
+  ledgerMigrations,
   listCredentials,
   mapAuthId,
+  migrateLedger,
+  readHistory,
   readPolicySnapshot,
   readPolicyVersion,
   revokeCredential,
@@ -226,4 +230,27 @@ test('readPolicySnapshot() with an earlier one equals reading everything, after 
     assert.deepEqual(known, await readPolicySnapshot(db))
   }
   assert.ok(known.keys.length > 10)
+})
+
+test('a database of the version before keeps its keys, mappings and names, and what was planned takes effect', async () => {
+  const all = await ledgerMigrations()
+  await using db = await testDatabase({ migrations: all.filter(({ id }) => id <= 3) })
+  const { rows } = await db.query<{ organization_id: string }>("insert into organization (name) values ('Acme') returning organization_id")
+  const organizationId = rows[0]?.organization_id ?? ''
+  await db.query("insert into credential (auth_id, public_id, hmac, scopes) values ('key-1', 'p1', 'h1', '{inference}')")
+  await db.query("insert into auth_mapping (auth_id, valid_from, organization_id) values ('key-1', '-infinity', $1)", [organizationId])
+  await db.query("insert into auth_mapping (auth_id, valid_from, organization_id, user_id) values ('key-1', '2100-01-01', $1, 'ann')", [
+    organizationId,
+  ])
+  await migrateLedger(db)
+  assert.deepEqual((await readPolicySnapshot(db)).keys, [
+    { authId: 'key-1', publicId: 'p1', hmac: 'h1', organizationId, scopes: ['inference'] },
+  ])
+  assert.equal((await rotateCredential(db, rotation('key-1', 'p2'))).kind, 'rotated')
+  assert.deepEqual((await listCredentials(db))[0]?.secrets.length, 2)
+  assert.deepEqual(
+    (await readHistory(db, 'organization', organizationId)).map(({ says }) => says['name']),
+    ['Acme'],
+  )
+  assert.equal((await db.query("select from policy_due where at = '2100-01-01'")).rowCount, 1)
 })

@@ -1,7 +1,7 @@
 import { LedgerInputError } from '../errors.ts'
 
 /** The longest id of a platform that the directory holds, in bytes of UTF-8: an index entry holds no more than about 2700, and some have two. */
-export const ID_BYTES_MAX = 1024
+const ID_BYTES_MAX = 1024
 
 /** Why a text cannot be an id of the directory; `undefined`: it can. */
 export function idFault(id: string): string | undefined {

@@ -20,7 +20,7 @@ export type TimelineChange = { readonly change: 'create' | 'update' | 'end'; rea
 
 export type TimelineName = 'organization' | 'parent' | 'user' | 'group' | 'resource' | 'organization_member' | 'group_member'
 
-export const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
+const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
   organization: { table: 'organization_version', keys: { organization_id: 'uuid' }, values: { name: 'text' }, hasEnd: true },
   parent: { table: 'organization_parent', keys: { organization_id: 'uuid' }, values: { parent_id: 'uuid' }, hasEnd: false },
   user: { table: 'user_version', keys: { user_id: 'text' }, values: { name: 'text', email: 'text' }, hasEnd: true },
