@@ -26,6 +26,12 @@ type HourlyRow = {
   readonly number: string | null
 }
 
+// The hour up to which there is about a page: whatever plan is chosen below, it has no more to look at than that and one hour.
+const BOUND_SQL = `
+select hour from charge
+where hour >= $1::timestamptz and hour < $2::timestamptz and ($3::uuid is null or organization_id = $3::uuid)
+order by hour offset $4::integer limit 1`
+
 // Keyset paging. The index gives hours and organizations in order, so that only the charges of one organization in one hour are
 // sorted by their key (an incremental sort), and every page costs the same. The key is a hash, since the texts have no bound.
 const PAGE_SQL = `
@@ -37,7 +43,7 @@ select * from (
   from charge c
   join organization o using (organization_id)
   left join invoice i on i.organization_id = c.organization_id and i.month = utc_month(c.hour) and i.state in ('issued', 'paid')
-  where c.hour >= $1::timestamptz and c.hour < $2::timestamptz and ($3::uuid is null or c.organization_id = $3::uuid)
+  where c.hour >= $1::timestamptz and c.hour <= $2::timestamptz and ($3::uuid is null or c.organization_id = $3::uuid)
     and (c.hour, c.organization_id) >= ($1::timestamptz, $4::uuid)
     and ($6::text = 'all' or ($6::text = 'open') = (i.number is null))
 ) page
@@ -48,13 +54,16 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** The hourly charges of a period, by hour and organization. An hour is whole or absent: it is there when its start is in the period. */
 export async function* streamHourlyRows(db: Queryable, query: SourceQuery): AsyncGenerator<ExportRow, void, undefined> {
-  const { organizationId, select, pageSize } = query
-  const end = sqlInstant(query.to)
+  const { organizationId, select, pageSize, to } = query
   let after = { hour: sqlInstant(query.from), organization: FIRST_ID, key: FIRST_ID }
   for (;;) {
+    const bound = await db.query<{ hour: number }>(BOUND_SQL, [after.hour, sqlInstant(to), organizationId, pageSize])
+    const isLast = bound.rows[0] === undefined
+    // The last hour that begins before the end: an instant is a whole number of milliseconds.
+    const upTo = bound.rows[0]?.hour ?? to - 1
     const { rows }: { readonly rows: readonly HourlyRow[] } = await db.query<HourlyRow>(PAGE_SQL, [
       after.hour,
-      end,
+      sqlInstant(upTo),
       organizationId,
       after.organization,
       after.key,
@@ -63,8 +72,10 @@ export async function* streamHourlyRows(db: Queryable, query: SourceQuery): Asyn
     ])
     for (const row of rows) yield hourlyRowOf(row)
     const last = rows.at(-1)
-    if (last === undefined || rows.length < pageSize) return
-    after = { hour: sqlInstant(last.hour), organization: last.organization_id, key: last.key }
+    if (last !== undefined && rows.length === pageSize)
+      after = { hour: sqlInstant(last.hour), organization: last.organization_id, key: last.key }
+    else if (isLast) return
+    else after = { hour: sqlInstant(upTo + 1), organization: FIRST_ID, key: FIRST_ID }
   }
 }
 
