@@ -34,7 +34,7 @@ const gatewayOf = (index: number): string => fleet.urls[index % fleet.urls.lengt
 
 test(
   'litellm-34238, litellm-26672, litellm-23714, discussion-50438: 1,000 parallel requests over three gateways never pass one budget, not by a cent',
-  { timeout: 90_000 },
+  { timeout: 180_000 },
   async () => {
     const limit = '0.006'
     const { budget_id: budget } = await fleet.cli<{ budget_id: string }>(
