@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { listenOn } from '@ascribe/service'
 import { until } from './peers/support/until.ts'
 import { chat } from './support/client.ts'
 import { ask, run, start } from './support/process.ts'
@@ -142,4 +144,35 @@ test('directory sync: plans, makes, finds it made, and names file, line and mend
   assert.ok(refused.stderr.includes(`${file}:3: unknown key "grups" in users; did you mean "groups"?`), refused.stderr)
   const unknown = await cli('keys', 'create', '--org', 'Acne')
   assert.match(unknown.stderr, /Did you mean "Acme"\?/)
+})
+
+test('directory sync reads an address with the Authorization that it wants, and follows it nowhere else', async () => {
+  using dir = temporaryDir()
+  const seen: (string | undefined)[] = []
+  const server = createServer((request, reply) => {
+    seen.push(request.headers['authorization'])
+    if (request.url === '/moved') reply.writeHead(302, { location: '/people' }).end()
+    else if (request.headers['authorization'] !== 'token t0p') reply.writeHead(401).end()
+    else reply.writeHead(200, { 'content-type': 'application/x-ndjson' }).end('{"kind":"user","id":"ann"}\n{"kind":"user","id":"bob"}\n')
+  })
+  const { port } = await listenOn(server, { host: '127.0.0.1', port: 0 })
+  try {
+    const sync = (path: string, authorization: string): ReturnType<typeof run> =>
+      run(['directory', 'sync', `http://127.0.0.1:${port}${path}`, '--json', '--data', dir.path], {
+        env: { ASCRIBE_DIRECTORY_AUTHORIZATION: authorization },
+      })
+    const done = await sync('/people?page=all', 'token t0p')
+    assert.equal(done.code, 0, done.stderr)
+    assert.deepEqual((JSON.parse(done.stdout) as { readonly summary: unknown }).summary, { user: { create: 2 } })
+    const refused = await sync('/people', 'token wr0ng')
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, /answers 401[^]*directory\.authorization/)
+    assert.doesNotMatch(refused.stderr, /wr0ng/)
+    const moved = await sync('/moved', 'token t0p')
+    assert.equal(moved.code, 1)
+    assert.match(moved.stderr, /a redirect, which is not followed/)
+    assert.equal(seen.length, 3)
+  } finally {
+    await new Promise((resolve) => server.close(resolve))
+  }
 })
