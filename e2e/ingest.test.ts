@@ -200,7 +200,10 @@ test('ascribe events backfill, amend and void move the statement by what their d
     .trim()
     .split('\n')
     .map((text) => JSON.parse(text) as { readonly superseded?: string; readonly event_id: string; readonly replaced_by?: string })
-  assert.deepEqual(all.map(({ superseded }) => superseded).toSorted(), ['amend', 'undo', 'void'])
+  assert.deepEqual(
+    all.map(({ superseded }) => superseded).toSorted((x, y) => ((x ?? '') < (y ?? '') ? -1 : 1)),
+    ['amend', 'undo', 'void'],
+  )
   assert.equal(all.find(({ superseded }) => superseded === 'amend')?.replaced_by, replacement)
   // Without a reason nothing is done.
   const { code, stderr } = await run(['events', 'void', a?.event_id ?? '', '--data', dir.path])
