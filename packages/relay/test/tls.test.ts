@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import type { TLSSocket } from 'node:tls'
 import { dial, portOf, post, startRelay, until } from './support.ts'
 
 /** An https server with a certificate that only its own file vouches for. */
@@ -25,6 +26,8 @@ async function tlsUpstream(t: TestContext): Promise<{ readonly port: number; rea
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       response.setHeader('x-connections', String(connections))
+      response.setHeader('x-resumed', String((request.socket as TLSSocket).isSessionReused()))
+      if (request.url === '/last') response.setHeader('connection', 'close')
       response.end(request.url === '/echo' ? Buffer.concat(chunks) : `secure ${request.headers.host}`)
     })
   })
@@ -72,6 +75,23 @@ test('createRelay() carries long bodies over https both ways, to a client that r
     assert.ok(client.bytes.subarray(-body.length).equals(body))
   }
   assert.equal(client.text.match(/x-connections: 1\r\n/g)?.length, 2)
+})
+
+test('createRelay() resumes the TLS session of an earlier connection', async (t) => {
+  const { port: upstreamPort, ca } = await tlsUpstream(t)
+  const { port } = await startRelay(t, { upstream: { origin: `https://localhost:${upstreamPort}`, ca } })
+  const client = await dial(t, port)
+  for (let i = 1; i <= 2; i += 1) {
+    client.send('GET /last HTTP/1.1\r\nHost: a\r\n\r\n')
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await until(`reply ${i} arrives`, () => client.text.split('secure ').length === i + 1)
+  }
+  assert.deepEqual(client.text.match(/x-(connections|resumed): \S+/g), [
+    'x-connections: 1',
+    'x-resumed: false',
+    'x-connections: 2',
+    'x-resumed: true',
+  ])
 })
 
 test("createRelay() fails with 'connect' when nobody vouches for an https upstream", async (t) => {

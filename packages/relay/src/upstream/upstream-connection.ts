@@ -22,6 +22,8 @@ export type UpstreamAddress = {
 
 export type ConnectionOwner = {
   readonly address: UpstreamAddress
+  /** What the last TLS connection was given to begin the next one with less work (RFC 8446 section 2.2). */
+  tlsSession: Buffer | undefined
   /** Its reply is whole; it may be used again for `idleMs` (-1: the upstream does not say). */
   released(connection: UpstreamConnection, idleMs: number): void
   /** It is closed, or will be used no more. */
@@ -67,7 +69,7 @@ export class UpstreamConnection implements Timed, CallCarrier {
     this.#owner = owner
     const { address } = owner
     this.deadlineMs = performance.now() + address.connectTimeoutMs
-    this.#socket = open(address, (length) => this.#read(length))
+    this.#socket = open(owner, (length) => this.#read(length))
     this.#socket.on(address.tls ? 'secureConnect' : 'connect', () => this.#connected())
     this.#socket.on('drain', () => this.#write())
     this.#socket.on('end', () => this.#ended())
@@ -272,8 +274,9 @@ export class UpstreamConnection implements Timed, CallCarrier {
   }
 }
 
-function open(address: UpstreamAddress, read: (length: number) => void): Socket {
-  const { host, port } = address
+function open(owner: ConnectionOwner, read: (length: number) => void): Socket {
+  const { address, tlsSession } = owner
+  const { host, port, ca } = address
   const options = {
     host,
     port,
@@ -293,5 +296,16 @@ function open(address: UpstreamAddress, read: (length: number) => void): Socket 
   if (!address.tls) return connect(options)
   // RFC 6066 section 3: an address is no server name.
   const servername = isIP(host) === 0 ? host : ''
-  return connectTls({ ...options, servername, ALPNProtocols: ['http/1.1'], ...(address.ca !== undefined && { ca: address.ca }) })
+  const socket = connectTls({
+    ...options,
+    servername,
+    ALPNProtocols: ['http/1.1'],
+    ...(ca !== undefined && { ca }),
+    ...(tlsSession !== undefined && { session: tlsSession }),
+  })
+  socket.on('session', (session: Buffer) => {
+    // Only of one whom we have believed to be who it is.
+    if (socket.authorized) owner.tlsSession = session
+  })
+  return socket
 }

@@ -25,6 +25,7 @@ export type PoolOptions = {
  */
 export class UpstreamPool implements ConnectionOwner {
   readonly address: UpstreamAddress
+  tlsSession: Buffer | undefined
   readonly #connectionsMax: number
   readonly #deadlines: Deadlines<UpstreamConnection>
   readonly #idle: UpstreamConnection[] = []
