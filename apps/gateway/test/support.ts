@@ -18,7 +18,7 @@ import { createMeters, tryLock } from '@ascribe/service'
 import type { MeterRegistry } from '@ascribe/service'
 import type { Intent, UsageRecord } from '@ascribe/usage'
 import { catchAllRoute, startGateway } from '../src/index.ts'
-import type { Gateway, GatewayConfig, GatewayDeps, Route } from '../src/index.ts'
+import type { Gateway, GatewayConfig, GatewayDeps, GatewayPlaces, Route } from '../src/index.ts'
 
 const SERVER_SECRET = Buffer.alloc(32, 7)
 const WAIT_MS = 5_000
@@ -62,6 +62,7 @@ export type GatewayOptions = Partial<Omit<GatewayConfig, 'routes'>> & {
   readonly routes?: readonly Route[]
   readonly journalFs?: GatewayDeps['journalFs']
   readonly clock?: GatewayDeps['clock']
+  readonly admission?: GatewayPlaces['admission']
 }
 
 export function routeTo(url: string, options: Partial<Route> = {}): Route {
@@ -70,10 +71,10 @@ export function routeTo(url: string, options: Partial<Route> = {}): Route {
 
 /** A gateway on a free port, with a journal and a policy file of its own; closed after the test. */
 export async function startTestGateway(t: TestContext, options: GatewayOptions): Promise<TestGateway> {
-  const { upstream, route, routes, journalFs, clock, ...config } = options
+  const { upstream, route, routes, journalFs, clock, admission, ...config } = options
   // In memory where there is a file system for that: the subject is never the disk.
   const data = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ascribe-gateway-'))
-  const places = { journal: join(data, 'journal'), policy: join(data, 'policy.json') }
+  const places = { journal: join(data, 'journal'), policy: join(data, 'policy.json'), ...(admission !== undefined && { admission }) }
   const log: LogLine[] = []
   const meters = createMeters()
   const gateway = await startGateway(
