@@ -14,6 +14,7 @@ const SECRETS = {
   LEDGER_URL: 'postgresql://ledger@127.0.0.1/ledger',
   LEDGER_SERVER_SECRET: '0'.repeat(64),
   EDGE_SECRET: 'e'.repeat(32),
+  BROKER_URL: 'tls://ascribe:secret@broker.internal:4222',
   PROVIDER_KEY: 'p',
   INGEST_TOKEN: 'i'.repeat(16),
   MANAGER_TOKEN: 'm',

@@ -73,19 +73,13 @@ function deliveries(count: number): readonly Delivery[] {
   return Array.from({ length: count }, () => {
     const eventId = nextId()
     const startedAt = Date.now()
-    const record = {
-      ...{
-        eventId,
-        startedAt,
-        endedAt: startedAt + 5,
-        requestId: eventId,
-        authId: 'auth-1',
-        resourceId: 'default',
-        identifiedBy: 'headers',
-      },
-      ...{ route: 'default', api: 'chat', streamed: false, outcome: 'completed', provenance: 'reported', status: 200, model: 'small' },
-      ...{ promptTokens: 10, cachedTokens: 0, completionTokens: 1, meters: { input_tokens: 10, output_tokens: 1 } },
-    }
+    const [identity, request] = [
+      { authId: 'auth-1', resourceId: 'default', identifiedBy: 'headers' },
+      { route: 'default', api: 'chat' },
+    ]
+    const outcome = { streamed: false, outcome: 'completed', provenance: 'reported', status: 200, model: 'small' }
+    const quantities = { promptTokens: 10, cachedTokens: 0, completionTokens: 1, meters: { input_tokens: 10, output_tokens: 1 } }
+    const record = { eventId, startedAt, endedAt: startedAt + 5, requestId: eventId, ...identity, ...request, ...outcome, ...quantities }
     return { eventId, payload: JSON.stringify(record) }
   })
 }
