@@ -18,6 +18,9 @@ import { writeList } from '../list-output.ts'
 import { addMap } from './keys-map.ts'
 import { credentialShape } from './keys-shape.ts'
 
+/** Gateways look at the snapshot this often, and reading a large one takes them as long again. */
+const SEEN_MS = 2 * KEY_POLL_MS
+
 /** `ascribe keys create|rotate|revoke|map|list`. */
 export function configureKeys(root: Command, surroundings: Surroundings): void {
   const keys = root
@@ -118,8 +121,8 @@ Examples:  ascribe keys rotate AUTH_ID                   both work for 24 hours
           ...(expiresAt !== undefined && { expiresAt }),
         }),
       )
-      // Gateways look at their policy this often: when this returns, what ended works nowhere.
-      if (options.overlap === 0) await delay(KEY_POLL_MS)
+      // When this returns, what ended works nowhere.
+      if (options.overlap === 0) await delay(SEEN_MS)
       const old = rotated.oldEndsAt === undefined ? undefined : formatInstant(rotated.oldEndsAt)
       const end = rotated.expiresAt === undefined ? undefined : formatInstant(rotated.expiresAt)
       if (context.out.json) return context.out.value({ auth_id: authId, key: rotated.key, old_key_ends_at: old, expires_at: end })
@@ -145,8 +148,8 @@ function addRevoke(keys: Command, surroundings: Surroundings): void {
           ? revokeCredential(db, authId)
           : revokeSecret(db, { authId, publicId, recordedBy: operatorOf(surroundings) }),
       )
-      // Gateways look at their policy this often: when this returns, the key works nowhere.
-      await delay(KEY_POLL_MS)
+      // When this returns, the key works nowhere.
+      await delay(SEEN_MS)
       if (outcome === 'unknown') {
         const what = publicId === undefined ? 'it is no key of ours' : `${publicId} is none of its keys`
         throw new InputError(`Cannot revoke ${authId}: ${what}`, { hint: '`ascribe keys list` shows all of them.' })
