@@ -17,6 +17,8 @@ export type MonthQuery = {
   /** Default: all organizations. */
   readonly organizationId?: string
   readonly books: BookShelf
+  /** Said by whoever knows that the month is open, which saves asking. */
+  readonly isOpen?: boolean
   /** By these versions instead of those that are stored, for those who try prices. */
   readonly versions?: readonly DatedBook[]
   /** What was counted elsewhere instead of what is stored, for those who check it or try prices. */
@@ -82,10 +84,10 @@ type AgreedBook = { readonly currency: Currency; readonly sequence: number; read
 /** The books whose minimums and commitments hold in a month: those in force when it ends, if they have any. */
 async function readAgreedBooks(
   db: Queryable,
-  { month, books, versions: tried }: MonthQuery,
+  { month, books, isOpen = false, versions: tried }: MonthQuery,
   versions: readonly DatedBook[],
 ): Promise<readonly AgreedBook[]> {
-  const until = tried === undefined ? await sequenceAtClose(db, month) : Infinity
+  const until = tried === undefined && !isOpen ? await sequenceAtClose(db, month) : Infinity
   const known = versions.filter(({ sequence, until: end }) => end === undefined && sequence <= until)
   const found: AgreedBook[] = []
   for (const currency of new Set(known.map((version) => version.currency))) {

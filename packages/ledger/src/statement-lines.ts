@@ -38,7 +38,7 @@ type LinesOfMonth = { readonly organizationId: string; readonly month: string; r
 export async function readLinesOfMonth(tx: Queryable, query: LinesOfMonth): Promise<readonly ExactLine[]> {
   const { organizationId, month, provisional, books } = query
   if (provisional) {
-    const lines = await readMonthLines(tx, { organizationId, month, books })
+    const lines = await readMonthLines(tx, { organizationId, month, books, isOpen: true })
     return lines.map(({ kind, model, meter, description, ...sums }) => exactLine({ kind, model, auth_id: '', meter, description }, sums))
   }
   const { rows } = await tx.query<Row & { kind: LineKind; description: string }>(

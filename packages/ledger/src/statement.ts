@@ -5,7 +5,6 @@ import type { Period } from '@ascribe/units'
 import { claimAgreesSql } from './attribution-sql.ts'
 import { sqlInstant } from './instants.ts'
 import { parseMonth } from './parse-month.ts'
-import { isMonthClosed } from './periods.ts'
 import { shelfOf } from './price-versions.ts'
 import { readAdjustmentLines, readLinesOfMonth, readUsageLines } from './statement-lines.ts'
 
@@ -28,12 +27,14 @@ export async function readStatement(db: Database, query: StatementQuery): Promis
   // One snapshot: an hour that is replaced meanwhile must not be charged and held at once.
   return db.transaction(
     async (tx) => {
-      const { rows } = await tx.query<{ currency: string }>('select currency from organization where organization_id = $1::uuid', [
-        organizationId,
-      ])
+      const { rows } = await tx.query<{ currency: string; closed: boolean }>(
+        `select currency, coalesce($2::date <= (select max(month) from billing_period), false) as closed
+         from organization where organization_id = $1::uuid`,
+        [organizationId, `${month}-01`],
+      )
       const [organization] = rows
       if (organization === undefined) return undefined
-      const provisional = !(await isMonthClosed(tx, month))
+      const provisional = !organization.closed
       const lines = [
         ...(await readUsageLines(tx, organizationId, period)),
         ...(await readLinesOfMonth(tx, { organizationId, month, provisional, books: shelfOf(db) })),

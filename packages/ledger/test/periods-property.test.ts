@@ -144,6 +144,6 @@ test('months may close whenever they like: all statements together are those of 
       await using open = await openLedger()
       assert.deepEqual(await play(closing, plan, { closes: true }), await play(open, plan, { closes: false }))
     }),
-    { numRuns: 8 },
+    { numRuns: 6 },
   )
 })

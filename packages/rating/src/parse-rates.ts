@@ -57,7 +57,7 @@ export function readSomeRates(
 }
 
 /** Prices reasoning as output where it has no price of its own. */
-export function withReasoning(rates: Rates): Rates {
+function withReasoning(rates: Rates): Rates {
   const output = rates.get('output_tokens')
   return output === undefined || rates.has('reasoning_tokens') ? rates : new Map([...rates, ['reasoning_tokens', output]])
 }
