@@ -73,7 +73,16 @@ test(
   async () => {
     const { key, auth_id: id } = await fleet.cli<{ key: string; auth_id: string }>('keys', 'create', '--org', 'Acme')
     const { budget_id: budget } = await fleet.cli<{ budget_id: string }>(
-      ...['budgets', 'set', '--key', id, '--unit', 'tokens', '--limit', '100', '--per', 'prepaid'],
+      'budgets',
+      'set',
+      '--key',
+      id,
+      '--unit',
+      'tokens',
+      '--limit',
+      '100',
+      '--per',
+      'prepaid',
     )
     await untilStatus(402, key)
     await fleet.cli('budgets', 'top-up', budget, '--amount', '2000')

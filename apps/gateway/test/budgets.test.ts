@@ -20,9 +20,9 @@ type Controlled = {
   readonly gateway: TestGateway
   readonly engine: SandboxEngine
   /** Puts rules in force, with so much granted to this gateway of each budget. */
-  rule(fields: Partial<AdmissionSnapshot>, granted?: number, spent?: number): Promise<void>
+  readonly rule: (fields: Partial<AdmissionSnapshot>, granted?: number, spent?: number) => Promise<void>
   /** What the gateway tells of its last account. */
-  told(): Promise<LeaseReport['accounts'][number] | undefined>
+  readonly told: () => Promise<LeaseReport['accounts'][number] | undefined>
 }
 
 async function controlled(t: TestContext, { faults = {}, route }: { faults?: Faults; route?: Partial<Route> } = {}): Promise<Controlled> {
@@ -176,7 +176,7 @@ test('a limited key gets x-ratelimit headers on success, on failure and on 429, 
   const fine = await ask(gateway.url, { headers: { ...IDENTITY, 'X-Saturn-Auth-Id': 'key-a' } })
   assert.equal(fine.headers['x-ratelimit-limit-requests'], '4')
   assert.equal(fine.headers['x-ratelimit-remaining-requests'], '3')
-  assert.equal(fine.headers['x-ratelimit-reset-requests'], '15s')
+  assert.match(String(fine.headers['x-ratelimit-reset-requests']), /^1[0-5](\.\d+)?s$/)
   assert.equal(fine.headers['x-ratelimit-limit-tokens'], '100000')
   engine.setFaults({ resetAt: 'before-head' })
   const headers = { ...IDENTITY, 'X-Saturn-Auth-Id': 'key-a' }
