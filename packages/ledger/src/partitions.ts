@@ -23,7 +23,7 @@ export function idBoundsSql(start: string, end: string): string {
 }
 
 /** Months of the ids, as the first day, `2026-11-01`. */
-export function monthsOf(records: Iterable<Pick<Dated, 'eventId'>>): ReadonlySet<string> {
+function monthsOf(records: Iterable<Pick<Dated, 'eventId'>>): ReadonlySet<string> {
   const months = new Set<string>()
   let [start, end] = [0, 0]
   for (const { eventId } of records) {

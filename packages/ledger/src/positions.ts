@@ -26,7 +26,7 @@ function positionOf(row: PositionRow): WriterPosition {
   return { segment: Number(row.segment), offset: Number(row.byte_offset) }
 }
 
-export function comparePositions(a: WriterPosition, b: WriterPosition): number {
+function comparePositions(a: WriterPosition, b: WriterPosition): number {
   return a.segment - b.segment || a.offset - b.offset
 }
 
