@@ -31,13 +31,7 @@ export function configureBudgets(root: Command, surroundings: Surroundings): voi
     'after',
     `
 A budget is a hard cap: a request takes the most that it can use before it is sent, and is refused with 402 when that is not left.
-Gateways follow a change within about a second, while a settler runs.
-
-Examples:
-  ascribe budgets set --org Acme --limit 500 --per month --alert 50,80,100 --webhook https://hooks.example/ascribe
-  ascribe budgets set --key tok-123 --unit tokens --limit 1000000 --per day
-  ascribe budgets set --each user --limit 20 --per month
-  ascribe budgets list`,
+Gateways follow a change before the command returns, while a settler runs.`,
   )
   addSet(root, surroundings)
   addList(root, surroundings)
@@ -82,6 +76,14 @@ function addSet(budgets: Command, surroundings: Surroundings): void {
     .option('--from <instant>', 'when the limit is in force from (default: this window; a change, or prepaid: now)', instantArgument)
     .option('--note <text>', 'why; kept with the limit')
     .option('--allow-unknown', 'take an id that the directory does not know yet')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  ascribe budgets set --org Acme --limit 500 --per month --alert 50,80,100 --webhook https://hooks.example/ascribe
+  ascribe budgets set --key tok-123 --unit tokens --limit 1000000 --per day
+  ascribe budgets set --each user --limit 20`,
+    )
     .action(async (options: SetOptions, command: Command) => {
       const context = contextOf(command, surroundings)
       const outcome = await changeRules(context, 'budgets', (db) => setFrom(db, options, operatorOf(surroundings)))
@@ -235,6 +237,7 @@ function addTopUp(budgets: Command, surroundings: Surroundings): void {
     .requiredOption('--amount <amount>', 'what to add: a decimal of the currency, or a number of tokens')
     .option('--note <text>', 'why; kept with the limit')
     .description('add to a prepaid budget, from now on')
+    .addHelpText('after', '\nExample:  ascribe budgets top-up 64d6755c-ca79-49d1-89ed-2baa8a923e5e --amount 10')
     .action(async (budgetId: string, options: { amount: string; note?: string }, command: Command) => {
       const context = contextOf(command, surroundings)
       const { limit, unit } = await changeRules(context, 'budgets', async (db) => {

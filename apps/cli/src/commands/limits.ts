@@ -23,18 +23,14 @@ export function configureLimits(root: Command, surroundings: Surroundings): void
     'after',
     `
 Over a limit a request is refused with 429 and Retry-After. Replies carry x-ratelimit-* headers, as OpenAI's clients read them. Each live
-gateway has an equal share of a limit. Gateways follow a change within about a second, while a settler runs.
-
-Examples:
-  ascribe limits set --org Acme --rpm 600 --tpm 200000
-  ascribe limits set --each credential --rpm 60
-  ascribe limits remove --org Acme`,
+gateway has an equal share of a limit. Gateways follow a change before the command returns, while a settler runs.`,
   )
   const set = whose(root.command('set').description('set the rate limit of a key or an organization; replaces the one that is there'))
   set
     .option('--rpm <n>', 'requests a minute', countArgument)
     .option('--tpm <n>', 'tokens a minute, in and out', countArgument)
     .option('--allow-unknown', 'take an auth id that the directory does not know yet')
+    .addHelpText('after', '\nExample:  ascribe limits set --org Acme --rpm 600 --tpm 200000')
     .action(async (options: SetOptions, command: Command) => {
       const context = contextOf(command, surroundings)
       const { scope, subject, outcome } = await changeRules(context, 'limits', async (db) => {
