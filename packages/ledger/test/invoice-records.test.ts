@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { TestDatabase } from '@ascribe/postgres/testing'
-import { applyPriceBook, closeMonth, createOrganization, mapAuthId, readStatement } from '../src/index.ts'
+import { applyPriceBook, closeMonth, createOrganization, mapAuthId, readStatement, voidRecords } from '../src/index.ts'
 import type { LedgerRecord } from '../src/index.ts'
 import { createLineReader, findInvoice, issueInvoice, readInvoiceContent } from '../src/money.ts'
 import type { InvoiceContent, InvoiceLine, LineProof } from '../src/money.ts'
@@ -42,10 +42,11 @@ before(async () => {
   await mapAuthId(db, { authId: 'auth-2', organizationId: id })
   const other = await createOrganization(db, { name: 'Other' })
   const at = (minutes: number): number => TEN + minutes * 60_000
+  const voided = usageRecord({ startedAt: at(31), meters: { input_tokens: 40 } })
   await deliver(db, [
     usageRecord({ startedAt: at(1), meters: { input_tokens: 10, output_tokens: 1 } }),
     usageRecord({ startedAt: at(2), meters: { input_tokens: 20 } }),
-    usageRecord({ startedAt: at(31), meters: { input_tokens: 40 } }),
+    voided,
     usageRecord({ startedAt: at(32), authId: 'auth-2', meters: { input_tokens: 80 } }),
     usageRecord({ startedAt: at(33), model: 'large', meters: { output_tokens: 60, reasoning_tokens: 50 } }),
     usageRecord({ startedAt: at(95), model: 'large', authId: 'auth-2', meters: { output_tokens: 70, images: 7 } }),
@@ -55,9 +56,10 @@ before(async () => {
   await rateAll(db)
   assert.equal((await closeMonth(db, { month: '2026-03', closedBy: 'test', force: true })).kind, 'closed')
   march = await invoiceOf(id, '2026-03')
-  // After the invoice: a late record, and one that turns out to be another organization's.
+  // After the invoice: a late record, one that turns out to be another organization's, and one that is void.
   await deliver(db, [usageRecord({ startedAt: at(3), meters: { input_tokens: 1000 } })])
   await mapAuthId(db, { authId: 'auth-2', organizationId: other.id, from: TEN + HOUR })
+  await voidRecords(db, { eventIds: [voided.eventId], actor: 'ann', reason: 'sent twice' })
   await rateAll(db)
   assert.equal((await closeMonth(db, { month: '2026-04', closedBy: 'test' })).kind, 'closed')
   april = await invoiceOf(id, '2026-04')
@@ -93,6 +95,13 @@ test('createLineReader() tells two rates of one model, key and meter apart, also
   assert.deepEqual(await quantities(cheap), [10, 20, 1000])
   assert.deepEqual((await follow(march, dear.line)).proof, { kind: 'exact', records: 1, charged: 1n })
   assert.deepEqual((await follow(march, cheap.line)).proof, { kind: 'corrected', records: 3, charged: 2n })
+})
+
+test('createLineReader() finds a record that was voided after it was billed, and says what became of it', async () => {
+  const dear = lineOf(march, { model: 'small', auth_id: 'auth-1', meter: 'input_tokens', rate: '0.00001' })
+  const { records, proof } = await follow(march, dear.line)
+  assert.deepEqual([records.map(({ superseded }) => superseded?.kind), proof?.kind], [['void'], 'exact'])
+  assert.ok(april.lines.some(({ kind, amount }) => kind === 'adjustment' && amount === '-0.0004'))
 })
 
 test('createLineReader() leads lines of tiers and packages to the records of all keys that count for them', async () => {

@@ -15,7 +15,8 @@ import type { InvoiceContent, InvoiceLine } from './invoice-content.ts'
 /**
  * What the records that were found prove.
  * - `exact`: they are the very records that were charged, by their number and digest.
- * - `corrected`: they are not, for some of them were corrected, voided or mapped otherwise since: adjustments say so.
+ * - `corrected`: they are not, for others came later, or some were mapped otherwise since: adjustments say so. Records that were voided or
+ *   amended after the month was closed are among those that were charged, and say what became of them.
  * - `context`: the line has no charges of its own; these are the records of the hours that it corrects, or of the month that it fills up.
  */
 export type LineProof = { readonly kind: 'exact' | 'corrected' | 'context'; readonly records: number; readonly charged: bigint | undefined }
@@ -102,11 +103,18 @@ async function* chargedRecords(
   const charged = sources.reduce((sum, row) => sum + row.records, 0n)
   for (const row of sources) digest ^= digestOfBits(row.digest)
   const keys = Map.groupBy(sources, ({ hour }) => hour)
-  const filter = { from: period.start, to: period.end, organizationId, ...(line.auth_id !== '' && { authId: line.auth_id }) }
+  const acts = line.auth_id === '' ? NO_ACTS : await readActsAfterClose(db, content.month, period)
+  const filter = {
+    from: period.start,
+    to: period.end,
+    organizationId,
+    superseded: acts.superseded.size > 0,
+    ...(line.auth_id !== '' && { authId: line.auth_id }),
+  }
   if (sources.length === 0) return { kind: 'exact', records, charged }
   for await (const found of streamEvents(db, filter)) {
     const rows = keys.get(hourOf(found.record.startedAt).start)
-    if (rows === undefined) continue
+    if (rows === undefined || !countedAtClose(found, acts)) continue
     const meters = coveredMeters(found, { fate: recount.fateOf(found.record), organizationId, line, rows })
     if (meters.length === 0) continue
     yield found
@@ -117,6 +125,29 @@ async function* chargedRecords(
   // What was charged and what was found cancel each other out exactly when they are the same records.
   const isSame = digest === 0n && charged === covered && !(line.auth_id === '' && (await wasCorrected(db, content, line)))
   return { kind: isSame ? 'exact' : 'corrected', records, charged }
+}
+
+/** What acts upon records have changed after a month was closed: its charges are those of before. */
+type ActsAfterClose = { readonly superseded: ReadonlySet<string>; readonly replacements: ReadonlySet<string> }
+
+const NO_ACTS: ActsAfterClose = { superseded: new Set(), replacements: new Set() }
+
+async function readActsAfterClose(db: Queryable, month: string, { start, end }: Period): Promise<ActsAfterClose> {
+  const { rows } = await db.query<{ event_id: string; replacement_event_id: string | null }>(
+    `select s.event_id, s.replacement_event_id from superseded_record s join record_act a using (act_id)
+     where s.instant >= $1::timestamptz and s.instant < $2::timestamptz
+       and a.at > (select min(closed_at) from billing_period where month >= $3::date)`,
+    [sqlInstant(start), sqlInstant(end), `${month}-01`],
+  )
+  return {
+    superseded: new Set(rows.map((row) => row.event_id)),
+    replacements: new Set(rows.flatMap((row) => row.replacement_event_id ?? [])),
+  }
+}
+
+/** Whether a record counted when its month was closed: one that was voided or amended since did, and what replaces it did not. */
+function countedAtClose({ record, superseded }: LedgerRecord, acts: ActsAfterClose): boolean {
+  return (superseded === undefined || acts.superseded.has(record.eventId)) && !acts.replacements.has(record.eventId)
 }
 
 /** Quantities of a month follow the facts after it was closed, too: what they made then differs if something corrects it. */
