@@ -34,10 +34,9 @@ test(
     assert.equal(code, 0)
     assert.deepEqual(JSON.parse(output), { one: 204, again: 204, batch: 204, unknown: 400, conflict: 409 })
     const events = await product.eventsUntil(3)
+    const inOrder = events.toSorted((a, b) => (a.request_id < b.request_id ? -1 : 1))
     assert.deepEqual(
-      events
-        .map(({ request_id: requestId, user_id: userId, meters }) => [requestId, userId, meters])
-        .toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)),
+      inOrder.map(({ request_id: requestId, user_id: userId, meters }) => [requestId, userId, meters]),
       ['py-1', 'py-2', 'py-3'].map((name) => [name, 'ada', { input_tokens: 1000, output_tokens: 10 }]),
     )
   },

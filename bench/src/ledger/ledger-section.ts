@@ -25,8 +25,8 @@ export async function measureLedger(setting: LedgerSetting): Promise<Section> {
   const { quick, progress, scratch } = setting
   progress('starting a ledger')
   await using world = await openLedgerWorld(scratch)
-  const round = quick ? ROUND_QUICK : ROUND
   const rounds = quick ? 2 : ROUNDS
+  const round = Math.min(quick ? ROUND_QUICK : ROUND, Math.ceil(setting.records / (2 * rounds)))
   const total = Math.max(setting.records, 2 * rounds * round)
   const hours = Math.min(MONTH_HOURS, Math.ceil(total / RECORDS_PER_HOUR))
   const source = recordSource({ count: total, hours })
@@ -102,7 +102,10 @@ async function measureRating(
   await db.query('analyze usage_record')
   progress(`rating ${number(total)} records, cold`)
   const cold = await runRating(db)
-  const part = await rerate(db, rerated)
+  // The middle one of a few: a checkpoint in one of them is not what is asked about.
+  const parts = []
+  for (let time = 0; time < 3; time += 1) parts.push(await rerate(db, rerated))
+  const [, part = cold] = parts.toSorted((a, b) => a.seconds - b.seconds)
   await db.query('analyze charge, usage_hour')
   progress('statements')
   await runQueries(db, organizations, 1)
@@ -116,6 +119,9 @@ function median(values: readonly number[]): number {
 }
 
 const perSecond = (runs: readonly IngestRun[]): number => median(runs.map((run) => run.perSecond))
+
+/** What two steps come to that each record takes one after the other. */
+const inTurn = (first: number, second: number): number => 1 / (1 / first + 1 / second)
 
 type Measured = {
   readonly ingest: Ingest
@@ -163,9 +169,9 @@ function sectionOf({ ingest, rated, backlog, backlogWrong, total, serverVersion 
         unit: '',
       },
       {
-        what: 'backlog shipped and rated, of exact ingest',
-        value: backlog.perSecond / perSecond(ingest.one),
-        limit: 0.5,
+        what: 'backlog shipped and rated, of fresh records ingested and rated',
+        value: backlog.perSecond / inTurn(perSecond(ingest.one), ratedPerSecond),
+        limit: 0.7,
         kind: 'least',
         unit: ' x',
       },
