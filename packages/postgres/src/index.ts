@@ -5,6 +5,7 @@ export type { Notice, NoticeHandler, Subscription } from './listen.ts'
 export { formatInstant } from './value-types.ts'
 export { migrate, pendingMigrations, readMigrations } from './migrate.ts'
 export type { Migration } from './migrate.ts'
+export { buildPartitionIndexes } from './partition-indexes.ts'
 export {
   DataVersionError,
   DatabaseError,
