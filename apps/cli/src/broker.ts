@@ -2,7 +2,7 @@ import { systemClock } from '@ascribe/kit'
 import type { Logger, Meters } from '@ascribe/kit'
 import { tryLock } from '@ascribe/service'
 import type { ProcessScope } from '@ascribe/service'
-import { createShipper, followPolicyFile } from '@ascribe/settler'
+import { createShipper, followAdmissionFile, followPolicyFile } from '@ascribe/settler'
 import type { Shipper } from '@ascribe/settler'
 import { openNats } from '@ascribe/transport'
 import type { Nats } from '@ascribe/transport'
@@ -45,6 +45,9 @@ export function shipInBackground(
   const following = followPolicyFile(nats, { path: dir.policy, tryLock, logger, signal: stop.signal }).catch((error: unknown) =>
     scope.stop(error),
   )
+  const asking = followAdmissionFile(nats, { policy: dir.policy, journal: dir.journal, logger, signal: stop.signal }).catch(
+    (error: unknown) => scope.stop(error),
+  )
   const shipper = createShipper({ nats, journal: dir.journal, tryLock, clock: systemClock, logger, meters })
   const sending = settleInBackground(shipper, { lockPath: dir.settlerLock, scope })
   return {
@@ -53,6 +56,7 @@ export function shipInBackground(
       await sending[Symbol.asyncDispose]()
       stop.abort()
       await following
+      await asking
     },
   }
 }

@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AdmissionSnapshot } from '@ascribe/admission'
 import { AssertionError, toAscribeError } from '@ascribe/kit'
 import type { Clock, Logger } from '@ascribe/kit'
 import { createBudgetRounds } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
+import type { RemoteGateways } from './admission-over-broker.ts'
 import { readReports, removeReport } from './lease-reports.ts'
 import { pause } from './pause.ts'
+import { putWhole } from './put-whole.ts'
 
 /** How often reports are looked at: a gateway that is short of a lease waits about so long, and its own 300 ms. */
 const LOOK_MS = 100
@@ -28,8 +28,8 @@ export type LeaseDeps = {
   readonly logger: Logger
   /** Writers that are dead, and of whom everything is in the ledger. */
   readonly ended: () => readonly string[]
-  /** Gateways of other machines send too: a journal that is not here may be there. */
-  readonly isFleet: boolean
+  /** Gateways of other machines: a journal that is not here may be there. */
+  readonly remote?: RemoteGateways | undefined
 }
 
 export type LeaseKeeper = {
@@ -41,7 +41,7 @@ export type LeaseKeeper = {
 
 /** Counts what was spent, grants leases to gateways, and tells them in the admission snapshot. */
 export function createLeaseKeeper(deps: LeaseDeps): LeaseKeeper {
-  const { db, journal, policy, clock, logger, ended, isFleet } = deps
+  const { db, journal, policy, clock, logger, ended, remote } = deps
   const rounds = createBudgetRounds(db)
   const snapshotPath = join(dirname(policy), 'admission.json')
   const reportFolder = join(dirname(policy), 'leases')
@@ -49,25 +49,28 @@ export function createLeaseKeeper(deps: LeaseDeps): LeaseKeeper {
   let written: AdmissionSnapshot | undefined
 
   async function work(told: Awaited<ReturnType<typeof readReports>>): Promise<void> {
-    const live = new Set(told.reports.map(({ writer }) => writer))
-    const done = new Set(ended())
+    const there = remote?.read(Date.now()) ?? { reports: [], closed: [], gone: [] }
+    const reports = [...told.reports, ...there.reports]
+    const live = new Set(reports.map(({ writer }) => writer))
+    const done = new Set([...ended(), ...there.gone])
     const isGone = (writer: string): boolean => !live.has(writer) && (done.has(writer) || !mayLive(writer, told.writers))
-    const gone = [...new Set([...open, ...told.writers])].filter(isGone)
-    const { snapshot, openWriters } = await rounds.next({ reports: told.reports, closed: told.closed, gone, now: clock() })
+    const gone = [...new Set([...open, ...told.writers, ...there.gone])].filter(isGone)
+    const { snapshot, openWriters } = await rounds.next({ reports, closed: [...told.closed, ...there.closed], gone, now: clock() })
     open = openWriters
     for (const writer of told.writers) if (isGone(writer) && !open.includes(writer)) await removeReport(reportFolder, writer)
     if (
       snapshot !== undefined &&
       (snapshot.version !== written?.version || snapshot.ledger !== written.ledger || !existsSync(snapshotPath))
     ) {
-      await put(snapshotPath, JSON.stringify(snapshot))
+      await putWhole(snapshotPath, JSON.stringify(snapshot))
+      remote?.tell(snapshot)
       written = snapshot
     }
   }
 
   /** Whether a writer has, or may have somewhere, a journal that is not in the ledger. One that told of itself here has it here. */
   function mayLive(writer: string, toldHere: readonly string[]): boolean {
-    return existsSync(join(journal, writer)) || (isFleet && !toldHere.includes(writer))
+    return existsSync(join(journal, writer)) || (remote !== undefined && !toldHere.includes(writer))
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
@@ -95,17 +98,4 @@ export function createLeaseKeeper(deps: LeaseDeps): LeaseKeeper {
   }
 
   return { round: async () => work(await readReports(reportFolder, Date.now())), follow }
-}
-
-/** Whole or not at all, and on disk: a gateway that starts after a power cut must not find half of its rules. */
-async function put(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
-  try {
-    await using file = await open(temporary, 'wx', 0o600)
-    await file.writeFile(text)
-    await file.sync()
-    await rename(temporary, path)
-  } finally {
-    await rm(temporary, { force: true })
-  }
 }

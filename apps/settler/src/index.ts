@@ -1,3 +1,4 @@
+export { followAdmissionFile } from './admission-over-broker.ts'
 export { publishPolicy } from './publish-policy.ts'
 export { createSettler } from './settler.ts'
 export type { Settler, SettlerDeps } from './settler.ts'

@@ -3,6 +3,7 @@ import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { preparePartitions } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import type { Nats } from '@ascribe/transport'
+import { createRemoteGateways } from './admission-over-broker.ts'
 import { deliverAlerts } from './alerts.ts'
 import { JournalDrain } from './drain-journals.ts'
 import { createLeaseKeeper } from './grant-leases.ts'
@@ -59,7 +60,8 @@ export function createSettler(deps: SettlerDeps): Settler {
   const publisher = createPolicyPublisher(deps)
   const rater = new Rater(db, meters)
   const receiving = deps.nats === undefined ? undefined : createReceiving({ ...deps, nats: deps.nats, meters })
-  const leases = createLeaseKeeper({ ...deps, ended: () => drain.ended, isFleet: deps.nats !== undefined })
+  const remote = deps.nats === undefined ? undefined : createRemoteGateways(deps.nats, logger)
+  const leases = createLeaseKeeper({ ...deps, ended: () => drain.ended, remote })
   let trouble: string | undefined
   let preparedAt = -Infinity
 
@@ -112,6 +114,7 @@ export function createSettler(deps: SettlerDeps): Settler {
     const { webhookSecrets } = deps
     if (webhookSecrets !== undefined) parts.push(deliverAlerts({ ...deps, webhookSecrets, meters }, either))
     if (receiving !== undefined) parts.push(receiving.run(either))
+    if (remote !== undefined) parts.push(remote.run(either))
     if (deps.nats !== undefined) parts.push(publishPolicyFile(deps.nats, { path: deps.policy, logger, signal: either }))
     for (const part of parts) part.catch(() => broken.abort())
     for (const ended of await Promise.allSettled(parts)) if (ended.status === 'rejected') throw ended.reason
