@@ -53,8 +53,9 @@ try {
   const work = async (end: number): Promise<void> => {
     while (performance.now() < end) {
       const id = newId()
-      await writer.intend(id, intentText)
-      await writer.settle(id, settlementText)
+      const intent = writer.admit(id, intentText)
+      await intent.written
+      await intent.settle(settlementText)
       settled += 1
     }
   }
