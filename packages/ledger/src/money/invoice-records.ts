@@ -7,6 +7,7 @@ import { streamEvents } from '../events.ts'
 import { sqlInstant } from '../instants.ts'
 import { streamLineRecords } from '../line-records.ts'
 import { createBookShelf, readDatedBooks } from '../price-versions.ts'
+import type { BookShelf, DatedBook } from '../price-versions.ts'
 import { createRecount } from '../recount.ts'
 import type { Fate, Recount } from '../recount.ts'
 import { digestOfBits, digestOfRecord } from '../records-digest.ts'
@@ -63,6 +64,8 @@ export type LineReader = (query: InvoiceLineQuery) => AsyncGenerator<LedgerRecor
  */
 export async function createLineReader(db: Queryable): Promise<LineReader> {
   const recount = await createRecount(db)
+  const versions = new Map((await readDatedBooks(db)).map((version) => [version.sequence, version]))
+  const known: Known = { recount, shelf: createBookShelf(), versions, acts: new Map() }
   return async function* readLine({ content, line: number }) {
     const line = content.lines[number - 1]
     const period = monthOf(content.month)
@@ -77,7 +80,7 @@ export async function createLineReader(db: Queryable): Promise<LineReader> {
       case 'tier':
       case 'package':
       case 'included':
-        return yield* chargedRecords(db, { content, line, period, recount })
+        return yield* chargedRecords(db, { content, line, period, known })
     }
   }
 }
@@ -93,17 +96,17 @@ async function* asContext(records: AsyncGenerator<LedgerRecord>): AsyncGenerator
 
 async function* chargedRecords(
   db: Queryable,
-  of: { readonly content: InvoiceContent; readonly line: InvoiceLine; readonly period: Period; readonly recount: Recount },
+  of: { readonly content: InvoiceContent; readonly line: InvoiceLine; readonly period: Period; readonly known: Known },
 ): AsyncGenerator<LedgerRecord, LineProof, undefined> {
-  const { content, line, period, recount } = of
+  const { content, line, period, known } = of
   const organizationId = content.organization_id
-  const sources = await sourcesOf(db, { organizationId, line, period })
+  const sources = await sourcesOf(db, { organizationId, line, period, known })
   // Of a pool of meters one record may be covered by several rows: each counts for itself.
   let [records, covered, digest] = [0, 0n, 0n]
   const charged = sources.reduce((sum, row) => sum + row.records, 0n)
   for (const row of sources) digest ^= digestOfBits(row.digest)
   const keys = Map.groupBy(sources, ({ hour }) => hour)
-  const acts = line.auth_id === '' ? NO_ACTS : await readActsAfterClose(db, content.month, period)
+  const acts = line.auth_id === '' ? NO_ACTS : await actsAfterClose(db, { month: content.month, period, known })
   const filter = {
     from: period.start,
     to: period.end,
@@ -115,7 +118,7 @@ async function* chargedRecords(
   for await (const found of streamEvents(db, filter)) {
     const rows = keys.get(hourOf(found.record.startedAt).start)
     if (rows === undefined || !countedAtClose(found, acts)) continue
-    const meters = coveredMeters(found, { fate: recount.fateOf(found.record), organizationId, line, rows })
+    const meters = coveredMeters(found, { fate: known.recount.fateOf(found.record), organizationId, line, rows })
     if (meters.length === 0) continue
     yield found
     records += 1
@@ -131,6 +134,15 @@ async function* chargedRecords(
 type ActsAfterClose = { readonly superseded: ReadonlySet<string>; readonly replacements: ReadonlySet<string> }
 
 const NO_ACTS: ActsAfterClose = { superseded: new Set(), replacements: new Set() }
+
+async function actsAfterClose(
+  db: Queryable,
+  { month, period, known }: { readonly month: string; readonly period: Period; readonly known: Known },
+): Promise<ActsAfterClose> {
+  const acts = known.acts.get(month) ?? (await readActsAfterClose(db, month, period))
+  known.acts.set(month, acts)
+  return acts
+}
 
 async function readActsAfterClose(db: Queryable, month: string, { start, end }: Period): Promise<ActsAfterClose> {
   const { rows } = await db.query<{ event_id: string; replacement_event_id: string | null }>(
@@ -160,20 +172,27 @@ async function wasCorrected(db: Queryable, content: InvoiceContent, line: Invoic
   return rowCount > 0
 }
 
-type LineOf = { readonly organizationId: string; readonly line: InvoiceLine; readonly period: Period }
+/** What one reader reads once for all of its lines. */
+type Known = {
+  readonly recount: Recount
+  readonly shelf: BookShelf
+  readonly versions: ReadonlyMap<number, DatedBook>
+  /** By month. */
+  readonly acts: Map<string, ActsAfterClose>
+}
 
-async function sourcesOf(db: Queryable, { organizationId, line, period }: LineOf): Promise<readonly SourceRow[]> {
+type LineOf = { readonly organizationId: string; readonly line: InvoiceLine; readonly period: Period; readonly known: Known }
+
+async function sourcesOf(db: Queryable, { organizationId, line, period, known }: LineOf): Promise<readonly SourceRow[]> {
   const where = [organizationId, sqlInstant(period.start), sqlInstant(period.end), line.model]
   if (line.auth_id !== '') return (await db.query<SourceRow>(CHARGED, [...where, line.meter, line.auth_id, line.rate])).rows
   const { rows } = await db.query<SourceRow>(BY_THE_MONTH, where)
-  const shelf = createBookShelf()
-  const versions = new Map((await readDatedBooks(db)).map((version) => [version.sequence, version]))
   const own: SourceRow[] = []
   for (const row of rows) {
-    const version = versions.get(row.price_sequence)
+    const version = known.versions.get(row.price_sequence)
     if (version === undefined) continue
     const key = { organizationId, model: line.model, baseModel: row.base_model ?? undefined }
-    const price = resolvePrice(await shelf.bookOf(db, version), key)?.rates.get(row.meter)
+    const price = resolvePrice(await known.shelf.bookOf(db, version), key)?.rates.get(row.meter)
     // Meters that are priced together stand on the line of one of them.
     if (typeof price === 'object' && price.pool === line.meter) own.push(row)
   }
