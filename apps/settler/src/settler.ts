@@ -13,6 +13,7 @@ import { createPolicyPublisher } from './publish-policy.ts'
 import { Rater } from './rater.ts'
 import { createReceiving } from './receive.ts'
 import { createSettlerMeters } from './settler-meters.ts'
+import type { SettlerMeters } from './settler-meters.ts'
 
 /** Between two looks at journals that were found drained: a settled record is billed well within a second. */
 const IDLE_MS = 100
@@ -111,8 +112,7 @@ export function createSettler(deps: SettlerDeps): Settler {
     const either = AbortSignal.any([signal, broken.signal])
     // Apart, so that a key that was revoked does not work on while a backlog is shipped.
     const parts = [settle(either), publisher.follow(either, logger), leases.follow(either)]
-    const { webhookSecrets } = deps
-    if (webhookSecrets !== undefined) parts.push(deliverAlerts({ ...deps, webhookSecrets, meters }, either))
+    parts.push(sendAlerts(deps, meters, either))
     if (receiving !== undefined) parts.push(receiving.run(either))
     if (remote !== undefined) parts.push(remote.run(either))
     if (deps.nats !== undefined) parts.push(publishPolicyFile(deps.nats, { path: deps.policy, logger, signal: either }))
@@ -132,4 +132,10 @@ export function createSettler(deps: SettlerDeps): Settler {
       return trouble ?? receiving?.trouble
     },
   }
+}
+
+/** Alerts stay in the ledger while nobody says what they are signed with. */
+async function sendAlerts(deps: SettlerDeps, meters: SettlerMeters, signal: AbortSignal): Promise<void> {
+  const { webhookSecrets } = deps
+  if (webhookSecrets !== undefined) await deliverAlerts({ ...deps, webhookSecrets, meters }, signal)
 }
