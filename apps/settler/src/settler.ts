@@ -111,8 +111,7 @@ export function createSettler(deps: SettlerDeps): Settler {
     const broken = new AbortController()
     const either = AbortSignal.any([signal, broken.signal])
     // Apart, so that a key that was revoked does not work on while a backlog is shipped.
-    const parts = [settle(either), publisher.follow(either, logger), leases.follow(either)]
-    parts.push(sendAlerts(deps, meters, either))
+    const parts = [settle(either), publisher.follow(either, logger), leases.follow(either), sendAlerts(deps, meters, either)]
     if (receiving !== undefined) parts.push(receiving.run(either))
     if (remote !== undefined) parts.push(remote.run(either))
     if (deps.nats !== undefined) parts.push(publishPolicyFile(deps.nats, { path: deps.policy, logger, signal: either }))
