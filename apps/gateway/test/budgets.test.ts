@@ -73,7 +73,7 @@ async function controlled(t: TestContext, { faults = {}, route }: { faults?: Fau
 const errorOf = (answer: Answer): { code: string; type: string; message: string; param: string | null } =>
   (JSON.parse(answer.text) as { error: { code: string; type: string; message: string; param: string | null } }).error
 
-test('codegraff-269, apisix-13755: an exhausted budget answers 402, a reserved one 429 with Retry-After, before any upstream work', async (t) => {
+test('codegraff-269, apisix-13755, ai-gateway-2394: an exhausted budget answers 402, a reserved one 429 with Retry-After, before any upstream work', async (t) => {
   const { gateway, engine, rule } = await controlled(t, { faults: { hangAt: 'before-head' } })
   await rule({ budgets: [BUDGET] }, RESERVED + 10)
   const open = await watch(t, gateway.port)

@@ -35,7 +35,7 @@ function held(outcome: ReturnType<LeaseBook['reserve']>): Extract<typeof outcome
   return outcome.kind === 'held' ? outcome.hold : assert.fail()
 }
 
-test('litellm-34732: reserve() checks and holds in one step, so that nothing is promised twice', () => {
+test('litellm-34732, new-api-6609, one-api-2440: reserve() checks and holds in one step, so that nothing is promised twice', () => {
   const book = new LeaseBook('w')
   book.apply({ budgets: [DAILY], accounts: [account(DAILY, { granted: 100 })] })
   const outcomes = Array.from({ length: 10 }, () => take(book, 30).kind)
@@ -189,6 +189,16 @@ test('budgetsOf() puts a budget of its own in the place of the one that each has
     book.budgetsOf({ ...WHO, userId: 'ben' }, NOW).map(({ budget }) => budget.id),
     ['u', 'money'],
   )
+})
+
+test('autumn-cache-eviction: a snapshot that forgets an account gives nothing back of what was used', () => {
+  const book = new LeaseBook('w')
+  book.apply({ budgets: [DAILY], accounts: [account(DAILY, { granted: 100 })] })
+  held(take(book, 80)).settle(() => 80n)
+  book.apply({ budgets: [], accounts: [] })
+  book.apply({ budgets: [DAILY], accounts: [account(DAILY, { granted: 100 })] })
+  assert.equal(take(book, 21).kind, 'exhausted')
+  held(take(book, 20))
 })
 
 test('report() forgets a wish that nobody repeats', () => {

@@ -123,6 +123,17 @@ test('litellm-28247: a new settler that begins cold counts nothing twice', async
   assert.equal(spentOf(await f.round()), 3n * COST)
 })
 
+test('litellm-30460: a round that fails halfway, however often, inflates no counter', async () => {
+  await using f = await fixture()
+  await f.set({})
+  await f.round([alive('w1')])
+  await deliver(f.db, [used(), used()], 'w1')
+  await f.db.query('alter table budget_lease add constraint never check (consumed < 0) not valid')
+  for (let attempt = 0; attempt < 3; attempt += 1) await assert.rejects(f.round([alive('w1')]))
+  await f.db.query('alter table budget_lease drop constraint never')
+  assert.equal(spentOf(await f.round([alive('w1')])), 2n * COST)
+})
+
 test('next() counts what was used in the window before the budget was made, and grants nothing before that', async () => {
   await using f = await fixture()
   await deliver(f.db, [used(), used({ startedAt: DAY - 1, eventId: createIdSource(() => DAY - 1)() })], 'w1')
