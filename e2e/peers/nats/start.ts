@@ -25,6 +25,8 @@ export type BrokerOptions = {
   readonly binary: string
   /** Of its own, for its configuration and streams. */
   readonly dir: string
+  /** More lines of its configuration. */
+  readonly configuration?: string
   /** Bytes that all streams may take. Default: what there is. */
   readonly storageBytes?: number
 }
@@ -32,7 +34,7 @@ export type BrokerOptions = {
 const START_MS_MAX = 20_000
 const LOG_LINES = 60
 
-export async function startBroker({ binary, dir, storageBytes }: BrokerOptions): Promise<Broker> {
+export async function startBroker({ binary, dir, configuration: more = '', storageBytes }: BrokerOptions): Promise<Broker> {
   const port = await freePort()
   let life = 0
   let child: TiedProcess | undefined
@@ -45,7 +47,7 @@ export async function startBroker({ binary, dir, storageBytes }: BrokerOptions):
     writeFileSync(
       configuration,
       // Synced before it is acknowledged: what the broker says it has stored survives it.
-      `host: 127.0.0.1\nport: ${port}\njetstream { store_dir: "${join(dir, `store-${life}`)}", sync_interval: always${storage} }\n`,
+      `host: 127.0.0.1\nport: ${port}\njetstream { store_dir: "${join(dir, `store-${life}`)}", sync_interval: always${storage} }\n${more}\n`,
     )
     const started = spawnTied(binary, ['-c', configuration])
     child = started

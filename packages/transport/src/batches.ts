@@ -110,15 +110,16 @@ class SharedReceiver implements BatchReceiver {
         if (gathered.length > 0) return gathered
       } catch (thrown) {
         // Opened afresh, with stream and consumer made again, by the next call.
-        await this.#close()
+        this.#close()
         throw unavailable('receive records', thrown)
       }
     }
     return []
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close()
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#close()
+    return Promise.resolve()
   }
 
   async #gather(signal: AbortSignal): Promise<readonly Received[]> {
@@ -132,7 +133,7 @@ class SharedReceiver implements BatchReceiver {
         return gathered
       }
       if (result.done === true) {
-        await this.#close()
+        this.#close()
         return gathered
       }
       const received = receivedOf(this.#nats, result.value)
@@ -157,13 +158,14 @@ class SharedReceiver implements BatchReceiver {
     return this.#source
   }
 
-  async #close(): Promise<void> {
+  #close(): void {
     const old = this.#source
     // Nobody waits for it any more, whatever becomes of it.
     this.#coming?.catch(() => {})
     this.#source = undefined
     this.#coming = undefined
-    await old?.messages.close()
+    // Not waited for: `close()` resolves when somebody has read on to its end, and nobody reads on.
+    old?.messages.stop()
   }
 
   /** `undefined`: nothing came within a short while. */
