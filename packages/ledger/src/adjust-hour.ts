@@ -51,13 +51,13 @@ type Booked = { readonly row: ChargeRow; readonly sums: Sums; readonly adjusted:
 
 /**
  * Books what an hour of a closed month should be charged now, less what has been charged and adjusted: nothing when that is the same, so
- * that doing it again adds nothing. Gives the number of adjustments.
+ * that doing it again adds nothing. Gives the organizations that have an adjustment of it.
  */
 export async function adjustHour(
   tx: Queryable,
   hour: Instant,
   { charges, cause }: { readonly charges: readonly ChargeRow[]; readonly cause: string },
-): Promise<number> {
+): Promise<ReadonlySet<string>> {
   const month = monthOfInstant(hour)
   const { rows } = await tx.query<BookedRow>(BOOKED, [sqlInstant(hour), `${month}-01`])
   const booked = new Map(rows.map((row) => [identityOf(chargeOf(row)), bookedOf(row)]))
@@ -81,7 +81,7 @@ export async function adjustHour(
     })
   }
   await insertAdjustments(tx, adjustments)
-  return adjustments.length
+  return new Set(adjustments.map(({ organizationId }) => organizationId))
 }
 
 function differenceOf(now: ChargeRow | undefined, before: Sums | undefined): (Sums & { readonly digest: RecordsDigest }) | undefined {

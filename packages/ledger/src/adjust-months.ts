@@ -42,25 +42,35 @@ async function adjustMonth(tx: Queryable, month: string, books: BookShelf): Prom
   await lockRatingShared(tx)
   await lockMonth(tx, month)
   // The marks first, as for hours: what they stand for was committed with them.
-  const marks = await tx.query<{ mark: bigint; cause: string }>('select mark, cause from dirty_period where month = $1::date', [
-    `${month}-01`,
-  ])
+  const marks = await tx.query<MarkRow>('select mark, cause, organization_id from dirty_period where month = $1::date', [`${month}-01`])
   if (marks.rowCount === 0) return
-  const cause = causesOf(marks.rows)
-  const adjustments = await differences(tx, { month, books, cause })
-  await insertAdjustments(tx, adjustments)
-  await markCommitments(tx, { month, books, cause })
+  for (const [organizationId, own] of byOrganization(marks.rows)) {
+    const cause = causesOf(own)
+    const of = { month, books, cause, ...(organizationId !== null && { organizationId }) }
+    await insertAdjustments(tx, await differences(tx, of))
+    await markCommitments(tx, of)
+  }
   await tx.query('delete from dirty_period where month = $1::date and mark = any($2::bigint[])', [
     `${month}-01`,
     marks.rows.map(({ mark }) => mark),
   ])
 }
 
-type Month = { readonly month: string; readonly books: BookShelf; readonly cause: string }
+type MarkRow = { readonly mark: bigint; readonly cause: string; readonly organization_id: string | null }
 
-async function differences(tx: Queryable, { month, books, cause }: Month): Promise<readonly Adjustment[]> {
-  const stored = new Map((await readStoredLines(tx, { month })).map((each) => [lineKey(each.line), each]))
-  const wanted = new Map((await readMonthLines(tx, { month, books })).map((line) => [lineKey(line), line]))
+/** In order of ids; null, which is everybody, alone and instead of all. */
+function byOrganization(marks: readonly MarkRow[]): readonly (readonly [string | null, readonly MarkRow[]])[] {
+  if (marks.some((mark) => mark.organization_id === null)) return [[null, marks]]
+  const groups = Map.groupBy(marks, (mark) => mark.organization_id)
+  return [...groups].toSorted(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
+}
+
+type Month = { readonly month: string; readonly books: BookShelf; readonly cause: string; readonly organizationId?: string }
+
+async function differences(tx: Queryable, { cause, ...query }: Month): Promise<readonly Adjustment[]> {
+  const { month } = query
+  const stored = new Map((await readStoredLines(tx, query)).map((each) => [lineKey(each.line), each]))
+  const wanted = new Map((await readMonthLines(tx, query)).map((line) => [lineKey(line), line]))
   return [...new Set([...stored.keys(), ...wanted.keys()])].toSorted().flatMap((key) => {
     const [before, now] = [stored.get(key), wanted.get(key)]
     const line = now ?? before?.line
@@ -76,15 +86,21 @@ function adjustmentOf(line: MonthLine, of: Pick<Adjustment, 'id' | 'month' | 'qu
 }
 
 /** Marks closed months in which a commitment is due that counts this one. */
-async function markCommitments(tx: Queryable, { month, books, cause }: Month): Promise<void> {
+async function markCommitments(tx: Queryable, { month, books, cause, organizationId: of }: Month): Promise<void> {
   const through = (await readClosedThrough(tx)) ?? ''
-  const due = new Set<string>()
+  const due = new Map<string, readonly string[]>()
   for (const version of await readDatedBooks(tx)) {
-    for (const { from = '', to = '' } of (await books.bookOf(tx, version)).commitments) {
-      if (from <= month && monthAfter(month) < to && to <= monthAfter(through)) due.add(to)
+    for (const { from = '', to = '', organizationId = '' } of (await books.bookOf(tx, version)).commitments) {
+      if (of !== undefined && of !== organizationId) continue
+      if (from <= month && monthAfter(month) < to && to <= monthAfter(through)) due.set(`${to} ${organizationId}`, [to, organizationId])
     }
   }
-  for (const to of due) {
-    await tx.query(`insert into dirty_period (month, cause) values (($1::date - interval '1 month')::date, $2::text)`, [`${to}-01`, cause])
+  for (const [to, organizationId] of due.values()) {
+    // A commitment of somebody who is not in this ledger makes no line.
+    await tx.query(
+      `insert into dirty_period (month, cause, organization_id)
+       select ($1::date - interval '1 month')::date, $2::text, organization_id from organization where organization_id = $3::uuid`,
+      [`${to}-01`, cause, organizationId],
+    )
   }
 }

@@ -195,14 +195,14 @@ async function readSpent(db: Queryable, query: MonthQuery & { readonly organizat
 
 const CHARGED = `
 select organization_id, sum(amount_nano) as amount from (
-  select organization_id, amount_nano from charge
+  select organization_id, amount_nano, record_count from charge
   where hour >= $1::timestamptz and hour < $2::timestamptz and ($3::uuid is null or organization_id = $3::uuid)
   union all
-  select organization_id, amount_nano from adjustment
+  select organization_id, amount_nano, record_count from adjustment
   where month = $4::date and hour is not null and ($3::uuid is null or organization_id = $3::uuid)
-) charged group by 1`
+) charged group by 1 having sum(record_count) <> 0`
 
-/** Hourly charges of a month with what corrected them, by organization. */
+/** Hourly charges of a month with what corrected them, by organization: those from which all was taken back have used nothing. */
 export async function readCharged(db: Queryable, query: Omit<MonthQuery, 'books'>): Promise<ReadonlyMap<string, Nano>> {
   const { rows } = await db.query<{ organization_id: string; amount: string }>(CHARGED, [...boundsOf(query), `${query.month}-01`])
   return new Map(rows.map((row) => [row.organization_id, BigInt(row.amount)]))

@@ -46,13 +46,14 @@ export async function replaceHour(
   const at = sqlInstant(hour)
   const month = monthOfInstant(hour)
   const isClosed = await isMonthClosed(tx, month)
-  if (isClosed) await markMonthIfItsTotalChanges(tx, { hour, month, rated, cause })
+  const changed = isClosed ? await changedTotals(tx, hour, rated.period) : new Set<string>()
   await tx.query('delete from usage_hour where hour = $1::timestamptz', [at])
   await tx.query('delete from period_quantity where hour = $1::timestamptz', [at])
   await insertRows(tx, { sql: INSERT_USAGE, hour: at, rows: rated.usage.map(usageJson) })
   await insertRows(tx, { sql: INSERT_PERIOD, hour: at, rows: rated.period.map(quantityJson) })
   if (isClosed) {
-    if ((await adjustHour(tx, hour, { charges: rated.charges, cause })) > 0) await markMonth(tx, month, cause)
+    const adjusted = await adjustHour(tx, hour, { charges: rated.charges, cause })
+    await markMonth(tx, { month, cause, organizationIds: [...adjusted.union(changed)] })
     return
   }
   await forgetChargeDay(tx, hour)
@@ -60,15 +61,43 @@ export async function replaceHour(
   await insertRows(tx, { sql: INSERT_CHARGES, hour: at, rows: rated.charges.map(chargeJson) })
 }
 
-type Change = { readonly hour: Instant; readonly month: string; readonly rated: RatedUsage; readonly cause: string }
-
-async function markMonthIfItsTotalChanges(tx: Queryable, { hour, month, rated, cause }: Change): Promise<void> {
-  const { rowCount } = await tx.query('select from period_quantity where hour = $1::timestamptz limit 1', [sqlInstant(hour)])
-  if (rowCount > 0 || rated.period.length > 0) await markMonth(tx, month, cause)
+/** The organizations of which an hour's quantities that the month prices are other ones than those that are stored. */
+async function changedTotals(tx: Queryable, hour: Instant, period: readonly PeriodQuantityRow[]): Promise<ReadonlySet<string>> {
+  const { rows } = await tx.query<StoredQuantity>(
+    'select organization_id, model, base_model, meter, price_sequence, quantity from period_quantity where hour = $1::timestamptz',
+    [sqlInstant(hour)],
+  )
+  const sums = new Map<string, { readonly organizationId: string; quantity: bigint }>()
+  const add = (key: readonly unknown[], organizationId: string, quantity: bigint): void => {
+    sums.getOrInsertComputed(JSON.stringify(key), () => ({ organizationId, quantity: 0n })).quantity += quantity
+  }
+  for (const { organization_id: id, model, base_model: base, meter, price_sequence: sequence, quantity } of rows) {
+    add([id, model, base, meter, sequence], id, -BigInt(quantity))
+  }
+  for (const { organizationId: id, model, baseModel, meter, priceSequence, quantity } of period) {
+    add([id, model, baseModel, meter, priceSequence], id, quantity)
+  }
+  return new Set([...sums.values()].filter(({ quantity }) => quantity !== 0n).map(({ organizationId }) => organizationId))
 }
 
-async function markMonth(tx: Queryable, month: string, cause: string): Promise<void> {
-  await tx.query('insert into dirty_period (month, cause) values ($1::date, $2::text)', [`${month}-01`, cause])
+type StoredQuantity = {
+  readonly organization_id: string
+  readonly model: string
+  readonly base_model: string | null
+  readonly meter: string
+  readonly price_sequence: number
+  readonly quantity: string
+}
+
+type Mark = { readonly month: string; readonly cause: string; readonly organizationIds: readonly string[] }
+
+async function markMonth(tx: Queryable, { month, cause, organizationIds }: Mark): Promise<void> {
+  if (organizationIds.length === 0) return
+  await tx.query('insert into dirty_period (month, cause, organization_id) select $1::date, $2::text, unnest($3::uuid[])', [
+    `${month}-01`,
+    cause,
+    [...organizationIds],
+  ])
 }
 
 async function insertRows(

@@ -160,6 +160,20 @@ test('a minimum is a line of its own, and what comes late is set off against it'
   await assertSound(db)
 })
 
+test('the minimum of everybody is taken back from an organization whose usage turns out to be somebody else’s', async () => {
+  await using db = await openLedger()
+  const acme = await createCustomer(db)
+  const other = await createOrganization(db, { name: 'Other' })
+  await applyPriceBook(db, priceBook({ text: `${BOOK}minimums: [{ amount: "5" }]\n` }))
+  await deliver(db, [usageRecord({ startedAt: MARCH, meters: { input_tokens: 1_000_000 } })])
+  await close(db, '2026-03')
+  await mapAuthId(db, { authId: 'auth-1', organizationId: other.id, from: MARCH - HOUR, correct: true })
+  await rateAll(db)
+  assert.equal((await statement(db, acme.id, '2026-04')).total, '-5')
+  assert.equal((await statement(db, other.id, '2026-04')).total, '5')
+  await assertSound(db)
+})
+
 test('a commitment is due in the last month of its term, by what all of its months came to, late records included', async () => {
   await using db = await openLedger()
   const { id } = await createCustomer(db)
