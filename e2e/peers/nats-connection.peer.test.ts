@@ -127,3 +127,31 @@ test('flexprice-584: next() goes on when the stream and its consumer vanish unde
     else await manager.streams.delete('ASCRIBE_USAGE')
   }
 })
+
+test('next() of another receiver gets what one that ended had asked for ahead', { skip, timeout: 60_000 }, async () => {
+  using dir = temporaryDir()
+  await using peer = await startBroker({ binary, dir: dir.path })
+  await using nats = openNats(options(peer.url))
+  await nats.core(10_000)
+  const sender = createBatchSender(nats)
+  const slices = Array.from({ length: 300 }, (_, number) => ({ ...SLICE, from: { segment: 2, offset: number } }))
+  await Promise.all(slices.map((slice) => sender.send(slice, { attempt: 0 })))
+  const never = new AbortController()
+  let taken = 0
+  {
+    await using first = createBatchReceiver(nats)
+    for (const each of await first.next(never.signal)) {
+      each.ack()
+      taken += 1
+    }
+  }
+  assert.ok(taken > 0 && taken < slices.length)
+  await using second = createBatchReceiver(nats)
+  while (taken < slices.length) {
+    for (const each of await second.next(never.signal)) {
+      each.ack()
+      taken += 1
+    }
+  }
+  assert.equal(taken, slices.length)
+})

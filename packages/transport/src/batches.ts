@@ -76,7 +76,7 @@ export type BatchReceiver = AsyncDisposable & {
   next(signal: AbortSignal): Promise<readonly Received[]>
 }
 
-/** Bytes asked for ahead: the bound on memory, and on what a settler that dies holds up for a minute. */
+/** Bytes asked for ahead: the bound on memory, and on what a settler that is killed holds up until its time is up. */
 const AHEAD_BYTES = 8 << 20
 const PULL_MS = 10_000
 const HEARTBEAT_MS = 2000
@@ -160,12 +160,13 @@ class SharedReceiver implements BatchReceiver {
 
   #close(): void {
     const old = this.#source
-    // Nobody waits for it any more, whatever becomes of it.
-    this.#coming?.catch(() => {})
+    const coming = this.#coming
     this.#source = undefined
     this.#coming = undefined
-    // Not waited for: `close()` resolves when somebody has read on to its end, and nobody reads on.
-    old?.messages.stop()
+    if (old === undefined) return
+    // Not waited for: `close()` resolves when somebody has read on to its end.
+    old.messages.stop()
+    giveBackAll(old.iterator, coming).catch(() => {})
   }
 
   /** `undefined`: nothing came within a short while. */
@@ -185,6 +186,11 @@ class SharedReceiver implements BatchReceiver {
       signal.removeEventListener('abort', stop)
     }
   }
+}
+
+/** What was asked for ahead goes to the other receivers now, not when its time is up. */
+async function giveBackAll(iterator: AsyncIterator<JsMsg>, coming: Promise<IteratorResult<JsMsg>> | undefined): Promise<void> {
+  for (let next = await (coming ?? iterator.next()); next.done !== true; next = await iterator.next()) next.value.nak()
 }
 
 function receivedOf(nats: Nats, message: JsMsg): Received | undefined {

@@ -6,8 +6,8 @@ import { TransportStreamError, TransportUnavailableError } from './errors.ts'
 
 /** The shared consumer of all settlers. */
 export const CONSUMER = 'settlers'
-/** A settler that says nothing about a message for so long has died: another one gets it. */
-const ACK_WAIT_MS = 60_000
+/** A settler that says nothing about a message for so long has died: another one gets it. A slow one stores it twice, which is once. */
+const ACK_WAIT_MS = 20_000
 /** Messages in the hands of all settlers together. */
 const ACK_PENDING_MAX = 2000
 /** The same message id within this is stored once; ours changes when a message was lost. */
