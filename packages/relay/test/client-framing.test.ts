@@ -101,6 +101,27 @@ test('createRelay() holds a bounded number of pipelined bytes, and reads on', as
   await until('all are answered', () => client.text.split('\r\n\r\nok').length === bodies + 1)
 })
 
+test('a client that pipelined more than is held, up to the last byte of a request, is never left unread', async (t) => {
+  const upstream = await cannedUpstream(t, OK)
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const { port, recorders } = await startRelay(t, {
+    upstreamPort: upstream.port,
+    ready: () => gates[recorders.length - 1]?.promise ?? Promise.resolve(),
+  })
+  const client = await dial(t, port)
+  client.send(post('first'))
+  await until('the first is admitted', () => recorders.length === 1)
+  // More than may wait, and nothing after it.
+  client.send(post('x'.repeat(100_000)))
+  await until('it has gone out', () => client.socket.writableLength === 0)
+  gates[0]?.resolve()
+  await until('the second is admitted', () => recorders.length === 2)
+  gates[1]?.resolve()
+  await until('both are answered', () => client.text.split('\r\n\r\nok').length === 3)
+  client.send(post('third'))
+  await until('the third is answered', () => client.text.split('\r\n\r\nok').length === 4)
+})
+
 test('createRelay() keeps the connections of a client and to an upstream', async (t) => {
   const upstream = await cannedUpstream(t, OK)
   const { port, recorders } = await startRelay(t, { upstreamPort: upstream.port })

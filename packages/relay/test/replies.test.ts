@@ -27,6 +27,15 @@ test('createRelay() removes the hop-by-hop fields of a reply before its exchange
   assert.doesNotMatch(client.text, /hop|timeout=9|Proxy/i)
 })
 
+test('a field of a reply is never taken for a transfer coding because its name is as long', async (t) => {
+  const upstream = await cannedUpstream(t, 'HTTP/1.1 200 OK\r\nProxy-Hop-Field-A: chunked\r\nContent-Length: 2\r\n\r\nok')
+  const { port } = await startRelay(t, { upstreamPort: upstream.port })
+  const client = await dial(t, port)
+  client.send(post('{}'))
+  await client.sees('\r\n\r\nok')
+  assert.doesNotMatch(client.text, /Proxy/i)
+})
+
 test('createRelay() sends chunks when the exchange drops content-length', async (t) => {
   const upstream = await cannedUpstream(t, OK)
   const { port } = await startRelay(t, {

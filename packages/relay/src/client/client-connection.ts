@@ -243,9 +243,10 @@ export class ClientConnection implements Timed, RequestCarrier {
     const stash = this.#stash
     this.#stash = undefined
     if (this.#isIn('idle') && stash !== undefined) this.#consume(stash)
-    if (this.#isIn('reply') || this.#isIn('over')) return
-    if (this.socket.isPaused()) this.socket.resume()
-    if (this.#halfClosed) this.socket.destroySoon()
+    if (this.#isIn('over')) return
+    // Also while a request waits for its reply: nobody would do it later if nothing was left over.
+    if (this.socket.isPaused() && (this.#stash?.length ?? 0) <= AHEAD_BYTES_MAX) this.socket.resume()
+    if (this.#halfClosed && !this.#isIn('reply')) this.socket.destroySoon()
   }
 
   #isIn(state: State): boolean {

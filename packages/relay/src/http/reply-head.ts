@@ -123,7 +123,7 @@ export class ReplyHeadReader {
     } else if (name.length === 10 && isNamed(name, 'keep-alive')) {
       const seconds = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(value)?.[1]
       if (seconds !== undefined) this.idleMs = Number(seconds) * 1_000
-    } else if (name.length === 17) {
+    } else if (isNamed(name, 'transfer-encoding')) {
       this.#codings += 1
       if (value.toLowerCase() !== 'chunked') this.fault = 'its transfer coding is not chunked'
     }
