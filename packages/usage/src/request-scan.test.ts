@@ -57,10 +57,29 @@ test('scanRequest() counts the bytes of text that go in, and neither roles nor i
   assert.equal(factsOf('{"input":"é"}', 'embeddings').promptBytes, 2)
 })
 
-test('scanRequest() prefers max_completion_tokens and takes no limit that is no count', () => {
-  assert.equal(factsOf('{"max_tokens":5,"max_completion_tokens":3}').maxTokens, 3)
+test('scanRequest() takes the larger limit of two, and none that is no count', () => {
+  assert.equal(factsOf('{"max_tokens":5,"max_completion_tokens":3}').maxTokens, 5)
+  assert.equal(factsOf('{"max_tokens":3,"max_completion_tokens":5}').maxTokens, 5)
   assert.equal(factsOf('{"max_completion_tokens":null,"max_tokens":5}').maxTokens, 5)
   for (const limit of ['-1', '1.5', '"5"', 'null', '{}', '1e400']) assert.equal(factsOf(`{"max_tokens":${limit}}`).maxTokens, undefined)
+})
+
+test('a request never hides how much it may generate: whatever an engine could take for more is named', () => {
+  const open: [string, string][] = [
+    ['{"max_tokens":0}', 'max_tokens'],
+    ['{"max_tokens":-1,"max_completion_tokens":1}', 'max_tokens'],
+    ['{"max_completion_tokens":0,"max_tokens":9}', 'max_completion_tokens'],
+    ['{"max_tokens":"100000"}', 'max_tokens'],
+    ['{"max_tokens":1.5}', 'max_tokens'],
+    ['{"Max_Tokens":100000}', 'max_tokens'],
+    ['{"max_tokens":1,"N":50}', 'n'],
+    ['{"max_tokens":1,"n_predict":-1}', 'n_predict'],
+    ['{"max_tokens":1,"n_cmpl":9}', 'n_cmpl'],
+    ['{"max_tokens":1,"best_\\u006ff":20}', 'best_of'],
+  ]
+  for (const [text, member] of open) assert.equal(factsOf(text).unboundedBy, member, text)
+  for (const text of ['{"max_tokens":5,"n":2}', '{"max_tokens":null,"best_of":null,"n_predict":null}', '{"a":{"n_predict":-1}}', '{}'])
+    assert.equal(factsOf(text).unboundedBy, undefined, text)
 })
 
 test('scanRequest() refuses a model that is no string and an n that is no count', () => {

@@ -31,8 +31,13 @@ export type RequestFacts = {
   readonly choices: number
   /** Elements of a `prompt` or `input` that is a list of texts or of lists of token ids; else 1. At least 1. */
   readonly prompts: number
-  /** `max_completion_tokens`, else `max_tokens`; absent unless it is an integer, 0 or more. */
+  /** The larger one of `max_completion_tokens` and `max_tokens`, since engines differ in which they read; absent unless one is an integer, 0 or more. */
   readonly maxTokens?: number
+  /**
+   * A member by which the engine may generate more than choices × prompts × `maxTokens`: a limit that is no integer of 1 or more, as some
+   * engines take 0 and -1 for none; one by an engine's own name; or `best_of`. Absent: there is none.
+   */
+  readonly unboundedBy?: string
   /** Bytes of the text that goes in (`messages`, `prompt` or `input`, as escaped in JSON); a token id counts as four. */
   readonly promptBytes: number
   /** Offset after the brace that opens the body. */
@@ -46,7 +51,23 @@ export type RequestScan = InvalidRequest | RequestFacts
  * Members that a bill depends on. Which of two equal keys wins differs from parser to parser, and some (Go's) do not even
  * tell upper case from lower: so a body may have each of them once, whatever the case.
  */
-const SINGLE = new KeySet(['model', 'stream', 'stream_options', 'n', 'messages', 'prompt', 'input', 'max_tokens', 'max_completion_tokens'])
+const SINGLE = new KeySet([
+  'model',
+  'stream',
+  'stream_options',
+  'n',
+  'messages',
+  'prompt',
+  'input',
+  'max_tokens',
+  'max_completion_tokens',
+  'best_of',
+  // llama-server's own names, which go before the common ones there.
+  'n_predict',
+  'n_cmpl',
+])
+/** What says how much is generated: in another case it counts for some parsers, and not for us. */
+const AMOUNTS: ReadonlySet<string> = new Set(['n', 'max_tokens', 'max_completion_tokens', 'best_of', 'n_predict', 'n_cmpl'])
 
 const INCLUDE_USAGE = new KeySet(['include_usage'])
 
@@ -74,7 +95,7 @@ type Draft = {
   choices: number
   prompts: number
   maxTokens?: number
-  maxCompletionTokens?: number
+  unboundedBy?: string
   streamOptions: StreamOptionsAt
 }
 
@@ -109,8 +130,12 @@ function scan(body: Buffer, api: Api): RequestFacts {
       const key = SINGLE.nameOf(single)
       if ((seen & (1 << single)) !== 0) throw repeated(key)
       seen |= 1 << single
-      if (cursor.keyIsExact) readMember(cursor, key, api, draft)
-      else cursor.skip(1)
+      if (cursor.keyIsExact) {
+        readMember(cursor, key, api, draft)
+        continue
+      }
+      if (AMOUNTS.has(key)) draft.unboundedBy = key
+      cursor.skip(1)
     } while (cursor.more(CLOSE_BRACE))
   }
   if (cursor.peek() !== -1) cursor.fail('the end')
@@ -126,9 +151,9 @@ function scan(body: Buffer, api: Api): RequestFacts {
     membersStart,
     streamOptions: draft.streamOptions,
   }
-  const limit = draft.maxCompletionTokens ?? draft.maxTokens
   if (draft.model !== undefined) facts.model = draft.model
-  if (limit !== undefined) facts.maxTokens = limit
+  if (draft.maxTokens !== undefined) facts.maxTokens = draft.maxTokens
+  if (draft.unboundedBy !== undefined) facts.unboundedBy = draft.unboundedBy
   return facts
 }
 
@@ -154,13 +179,14 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
       else draft.choices = readChoices(cursor)
       return
     case 'max_tokens':
-    case 'max_completion_tokens': {
-      const limit = Number(token(cursor))
-      if (!Number.isSafeInteger(limit) || limit < 0) return
-      if (key === 'max_tokens') draft.maxTokens = limit
-      else draft.maxCompletionTokens = limit
+    case 'max_completion_tokens':
+      readLimit(cursor, key, draft)
       return
-    }
+    case 'best_of':
+    case 'n_predict':
+    case 'n_cmpl':
+      if (token(cursor) !== 'null') draft.unboundedBy = key
+      return
     case 'messages':
       if (api === 'chat') cursor.skipText(1, false)
       else cursor.skip(1)
@@ -189,6 +215,15 @@ function readStream(cursor: JsonCursor): RequestFacts['stream'] {
   cursor.skip(1)
   // What begins with one of these letters and is valid is one of these words.
   return first === 0x74 ? 'true' : first === 0x66 ? 'false' : first === 0x6e ? 'null' : 'other'
+}
+
+function readLimit(cursor: JsonCursor, key: string, draft: Draft): void {
+  const text = token(cursor)
+  if (text === 'null') return
+  const limit = Number(text)
+  const isCount = Number.isSafeInteger(limit) && limit >= 0
+  if (!isCount || limit === 0) draft.unboundedBy = key
+  if (isCount) draft.maxTokens = Math.max(limit, draft.maxTokens ?? 0)
 }
 
 function readChoices(cursor: JsonCursor): number {

@@ -96,7 +96,9 @@ function multiple(seen: Observation, told: UsageCounts, trust: boolean): Omit<Qu
   if (seen.whole && seen.choices === 1) return { counts: told, provenance: 'reported' }
   const { maxTokens } = seen.asked
   const allLimited = seen.whole && seen.limited > 0 && seen.limited === seen.choices
-  if (!allLimited || maxTokens === undefined) return { counts: withCompletion(told, ofAllChoices(seen, told)), provenance: 'estimated' }
+  // A choice that came to this limit has that many tokens by itself: with fewer in the report it was another limit, the model's own as a rule.
+  if (!allLimited || maxTokens === undefined || told.completion < maxTokens)
+    return { counts: withCompletion(told, ofAllChoices(seen, told)), provenance: 'estimated' }
   const least = seen.choices * maxTokens
   if (!Number.isSafeInteger(least) || told.completion >= least) return { counts: told, provenance: 'reported' }
   return { counts: withCompletion(told, least), provenance: 'estimated' }
@@ -148,7 +150,7 @@ function estimated(seen: Observation, told: { readonly prompt?: number; readonly
     prompt: told.prompt ?? Math.max(1, Math.ceil(seen.asked.promptBytes / TOKEN_BYTES)),
     cached: 0,
     inputAudio: 0,
-    completion: told.completion ?? Math.min(output, mostOf(seen.asked)),
+    completion: told.completion ?? withinLimit(output, seen),
     reasoning: 0,
     outputAudio: 0,
     flagged: false,
@@ -156,7 +158,21 @@ function estimated(seen: Observation, told: { readonly prompt?: number; readonly
   return { counts, provenance: 'estimated', invalid: false }
 }
 
-/** What the request allows to be generated: an estimate never goes beyond it. */
+/**
+ * The request's own limit corrects a guess, but never what was seen to pass: an engine may know no limit by that name, or take 0 for none,
+ * and then whoever asks would say what he is billed.
+ */
+function withinLimit(output: number, seen: Observation): number {
+  const least = isByPieces(seen) ? seen.deltas : Math.ceil(seen.contentBytes / LONG_TOKEN_BYTES)
+  return Math.min(output, Math.max(least, mostOf(seen.asked)))
+}
+
+/** Whether the pieces of a stream are a token each, as far as their length tells. */
+function isByPieces({ form, deltas, contentBytes }: Observation): boolean {
+  return form === 'sse' && deltas > 0 && contentBytes <= deltas * PIECE_BYTES_MAX
+}
+
+/** What the request allows to be generated. */
 function mostOf({ choices, prompts, maxTokens }: Observation['asked']): number {
   return maxTokens === undefined ? Number.MAX_SAFE_INTEGER : choices * prompts * maxTokens
 }
@@ -164,10 +180,7 @@ function mostOf({ choices, prompts, maxTokens }: Observation['asked']): number {
 /** Undefined when nothing was delivered. */
 function estimatedOutput(seen: Observation): number | undefined {
   if (seen.form === 'sse') {
-    if (seen.deltas > 0) {
-      const isFat = seen.contentBytes > seen.deltas * PIECE_BYTES_MAX
-      return isFat ? Math.ceil(seen.contentBytes / TOKEN_BYTES) : seen.deltas
-    }
+    if (seen.deltas > 0) return isByPieces(seen) ? seen.deltas : Math.ceil(seen.contentBytes / TOKEN_BYTES)
     // It ended as it should and generated nothing that shows: the prompt was read all the same.
     return seen.choices > 0 ? 0 : undefined
   }

@@ -244,8 +244,27 @@ test('one block for several choices of a JSON reply is not believed where the te
   assert.deepEqual(told3(600, 'x'.repeat(880)), ['estimated', 600])
 })
 
-test('an estimate never bills more output than the request allowed', () => {
-  const body = JSON.stringify({ model: 'm', choices: [{ index: 0, message: { content: 'x'.repeat(400) }, finish_reason: 'length' }] })
+test('an estimate never bills more output than the request allowed, as far as what passed lets it', () => {
+  const body = JSON.stringify({ model: 'm', choices: [{ index: 0, message: { content: 'x'.repeat(40) }, finish_reason: 'length' }] })
   const { settlement } = jsonRun('chat', body, { request: '{"max_tokens":5}' })
   assert.deepEqual([settlement.provenance, settlement.completionTokens], ['estimated', 5])
+})
+
+test('a request never says what it is billed: delivered content counts, whatever limit was asked for', () => {
+  const piece = 'data: {"model":"m","choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
+  const chunks = [...Array.from({ length: 500 }, () => piece), 'data: [DONE]\n\n']
+  // llama-cpp-python takes 0 for no limit, reads no max_completion_tokens and reports nothing; llama-server goes by n_predict.
+  for (const limit of ['"max_tokens":0', '"max_completion_tokens":1', '"max_tokens":1,"n_predict":-1']) {
+    const { settlement } = run({ api: 'chat', request: `{"model":"m","stream":true,${limit}}`, chunks })
+    assert.deepEqual([settlement.provenance, settlement.completionTokens], ['estimated', 500], limit)
+  }
+  const body = JSON.stringify({ model: 'm', choices: [{ index: 0, message: { content: 'word'.repeat(500) } }] })
+  assert.equal(jsonRun('chat', body, { request: '{"max_tokens":0}' }).settlement.completionTokens, 250)
+})
+
+test('a limit that no choice can have come to never becomes a quantity', () => {
+  const choices = [0, 1].map((index) => ({ index, message: { content: 'hello there' }, finish_reason: 'length' }))
+  const body = JSON.stringify({ model: 'm', choices, usage: { prompt_tokens: 5, completion_tokens: 8 } })
+  const { settlement } = jsonRun('chat', body, { request: '{"n":2,"max_tokens":100000000}' })
+  assert.deepEqual([settlement.provenance, settlement.completionTokens], ['estimated', 8])
 })
