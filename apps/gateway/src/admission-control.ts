@@ -6,11 +6,11 @@ import type { Intent, RequestFacts, Settlement } from '@ascribe/usage'
 import type { SnapshotNews } from './admission-files.ts'
 import type { Caller } from './admission.ts'
 import {
-  bestOfReply,
   exhaustedReply,
   limitedReply,
   reservedReply,
   unavailableReply,
+  unboundedByReply,
   unboundedReply,
   unpricedReply,
 } from './budget-replies.ts'
@@ -120,9 +120,9 @@ export class AdmissionControl {
   }
 
   #reserve(asking: Asking, { subject, budgets, outputTokens }: Bounded): BudgetHold | Refused {
+    const { unboundedBy, api } = asking.facts
+    if (unboundedBy !== undefined && api !== 'embeddings') return refused('budget_unbounded', unboundedByReply(unboundedBy))
     if (outputTokens === undefined) return refused('budget_unbounded', unboundedReply(asking.route.id))
-    // Not a member that is scanned for: few have a budget, and hardly anybody asks for it.
-    if (asking.facts.api === 'completions' && asking.body.includes('"best_of"')) return refused('budget_unbounded', bestOfReply())
     const { body, caller, facts, startedAt: at } = asking
     const { organizationId } = subject
     const size = { bodyBytes: body.length, outputTokens, model: facts.model, baseModel: caller.baseModel, organizationId }

@@ -44,12 +44,19 @@ export function unboundedReply(routeId: string): Reply {
   )
 }
 
-/** `best_of` generates more than is asked for, and is billed. */
-export function bestOfReply(): Reply {
-  return invalidRequest('This API key has a budget, and best_of generates more than it returns: use n instead.', {
-    code: 'best_of_unsupported',
-    param: 'best_of',
-  })
+/** `best_of` generates more than it returns, and is billed; a limit of 0, or by an engine's own name, may be none. */
+export function unboundedByReply(member: string): Reply {
+  if (member === 'best_of') {
+    return invalidRequest('This API key has a budget, and best_of generates more than it returns: use n instead.', {
+      code: 'best_of_unsupported',
+      param: 'best_of',
+    })
+  }
+  return invalidRequest(
+    `This API key has a budget, and "${member}" as it stands there does not bound what is generated: ` +
+      'give max_completion_tokens or max_tokens, an integer of 1 or more, and for several choices n.',
+    { code: 'max_tokens_required', param: member },
+  )
 }
 
 /** A budget in a currency in which nothing has a price: what is used could not be counted. */

@@ -142,6 +142,27 @@ test('a request that does not say how much it may generate is refused under a bu
   assert.equal((await ask(stated.gateway.url, { body: { ...body, n: 3 } })).status, 402, 'each choice may come to it')
 })
 
+test('a request never passes a budget by a limit that its engine may take for none', async (t) => {
+  const { gateway, engine, rule } = await controlled(t, { route: { maxOutputTokens: 5 } })
+  await rule({ budgets: [BUDGET] }, 10_000)
+  const asked: [object, string][] = [
+    [{ max_tokens: 0 }, 'max_tokens'],
+    [{ max_completion_tokens: 1, max_tokens: -1 }, 'max_tokens'],
+    [{ max_tokens: '100000' }, 'max_tokens'],
+    [{ max_tokens: 1, n_predict: -1 }, 'n_predict'],
+    [{ Max_Tokens: 100_000 }, 'max_tokens'],
+  ]
+  for (const [fields, member] of asked) {
+    const answer = await ask(gateway.url, { body: { model: CHAT.model, messages: CHAT.messages, ...fields } })
+    assert.deepEqual([answer.status, errorOf(answer).code, errorOf(answer).param], [400, 'max_tokens_required', member])
+  }
+  const larger = await ask(gateway.url, {
+    body: { model: CHAT.model, messages: CHAT.messages, max_completion_tokens: 1, max_tokens: 20_000 },
+  })
+  assert.equal(larger.status, 402, 'the larger of two limits is reserved')
+  assert.equal(engine.seen.length, 0)
+})
+
 test('a budget in money reserves by the prices of the snapshot, and fails closed without any', async (t) => {
   const { gateway, rule, told } = await controlled(t)
   const money: Budget = { ...BUDGET, unit: 'USD' }
