@@ -104,7 +104,7 @@ export class AdmissionControl {
     if (limited === undefined && reserved === undefined) return undefined
     return {
       kind: 'held',
-      hold: this.#holdOf({ limits: limited?.hold, budgets: reserved, tokens, organizationId: subject.organizationId }),
+      hold: this.#holdOf({ limits: limited?.hold, budgets: reserved, organizationId: subject.organizationId }),
     }
   }
 
@@ -152,12 +152,12 @@ export class AdmissionControl {
     return this.#crowd.count
   }
 
-  #holdOf({ limits, budgets, tokens, organizationId }: Held): RequestHold {
+  #holdOf({ limits, budgets, organizationId }: Held): RequestHold {
     return {
       settle: (intent, settlement) => {
         const used = tokensOf(settlement)
         budgets?.settle((unit) => (unit === TOKENS ? used : this.#costOf(unit, intent, settlement, organizationId)))
-        limits?.settle(isKnown(settlement) ? Number(used) : tokens, performance.now())
+        limits?.settle(isKnown(settlement) ? Number(used) : undefined, performance.now())
       },
       release() {
         budgets?.release()
@@ -190,8 +190,6 @@ type Bounded = {
 type Held = {
   readonly limits: LimitHold | undefined
   readonly budgets: BudgetHold | undefined
-  /** What was taken from the limits. */
-  readonly tokens: number
   readonly organizationId: string | undefined
 }
 

@@ -87,9 +87,22 @@ test('pass() takes from every limit of a request, or from none', () => {
 
 test('pass() lets a request through that is larger than the limit once everything is there, and makes the next ones wait', () => {
   const limits = limiter([rule({ tokensPerMinute: 100 })])
-  passed(limits.pass(WHO, 250, 0))
+  const hold = passed(limits.pass(WHO, 250, 0))
   const next = limits.pass(WHO, 250, 0)
-  assert.equal(next?.kind === 'limited' && next.retryMs, 150_000)
+  assert.equal(next?.kind === 'limited' && next.retryMs, 60_000)
+  hold.settle(250, 0)
+  const later = limits.pass(WHO, 50, 0)
+  assert.equal(later?.kind === 'limited' && later.retryMs, 120_000, 'what it really used is paid for')
+})
+
+test('one request with a huge max_tokens never shuts its organization out for longer than a minute', () => {
+  for (const used of [undefined, 10, 'release'] as const) {
+    const limits = limiter([rule({ scope: 'organization', subject: 'acme', requestsPerMinute: 9, tokensPerMinute: 1000 })])
+    const hold = passed(limits.pass(WHO, Number.MAX_SAFE_INTEGER, 0))
+    if (used === 'release') hold.release(0)
+    else hold.settle(used, 0)
+    passed(limits.pass({ ...WHO, authId: 'key-2' }, 1000, 60_000))
+  }
 })
 
 test('release() gives everything back once', () => {

@@ -18,8 +18,8 @@ export type LimitStates = { readonly requests?: LimitState; readonly tokens?: Li
 
 /** A request that was let through. */
 export type LimitHold = {
-  /** It has ended: the tokens that it used take the place of those that were estimated. */
-  settle(tokens: number, now: number): void
+  /** It has ended: the tokens that it used take the place of those that were estimated. `undefined`: nobody knows, the estimate stands. */
+  settle(tokens: number | undefined, now: number): void
   /** It was never sent: nothing counts. */
   release(now: number): void
   /** Of several limits of a kind, the one that lets least through. */
@@ -76,8 +76,11 @@ export class RateLimiter {
       const retryMs = bucket.promiseMs(what === 'requests' ? 1 : tokens, now)
       return { kind: 'limited', what, scope, limit, retryMs, states: statesOf(buckets, now) }
     }
-    for (const { what, bucket } of buckets) bucket.take(what === 'requests' ? 1 : tokens, now)
-    return { kind: 'passed', hold: holdOf(buckets, tokens) }
+    // An estimate takes no more than is there: one that is far too high would shut out everybody until long after the request has ended, and
+    // for ever where nobody learns what it used.
+    const taken = buckets.map(({ what, bucket }) => (what === 'requests' ? 1 : Math.min(tokens, bucket.capacity)))
+    for (const [index, { bucket }] of buckets.entries()) bucket.take(taken[index] ?? 0, now)
+    return { kind: 'passed', hold: holdOf(buckets, taken) }
   }
 
   #bucketsOf(subject: Subject, now: number): readonly Bucket[] {
@@ -123,16 +126,20 @@ function ruleKey(scope: LimitScope, subject: string): string {
   return `${scope} ${subject}`
 }
 
-function holdOf(buckets: readonly Bucket[], estimate: number): LimitHold {
+/** `taken`: from each of the buckets. */
+function holdOf(buckets: readonly Bucket[], taken: readonly number[]): LimitHold {
   let open = true
-  const correct = (tokens: number, requests: number, now: number): void => {
+  const correct = (usedOf: (what: What, taken: number) => number, now: number): void => {
     if (!open) return
     open = false
-    for (const { what, bucket } of buckets) bucket.take(what === 'requests' ? requests : tokens, now)
+    for (const [index, { what, bucket }] of buckets.entries()) {
+      const before = taken[index] ?? 0
+      bucket.take(usedOf(what, before) - before, now)
+    }
   }
   return {
-    settle: (tokens, now) => correct(tokens - estimate, 0, now),
-    release: (now) => correct(-estimate, -1, now),
+    settle: (tokens, now) => correct((what, before) => (what === 'requests' ? before : (tokens ?? before)), now),
+    release: (now) => correct(() => 0, now),
     states: (now) => statesOf(buckets, now),
   }
 }

@@ -245,8 +245,12 @@ export class ClientConnection implements Timed, RequestCarrier {
     if (this.#isIn('idle') && stash !== undefined) this.#consume(stash)
     if (this.#isIn('over')) return
     // Also while a request waits for its reply: nobody would do it later if nothing was left over.
-    if (this.socket.isPaused() && (this.#stash?.length ?? 0) <= AHEAD_BYTES_MAX) this.socket.resume()
+    if (this.socket.isPaused() && this.#aheadBytes <= AHEAD_BYTES_MAX) this.socket.resume()
     if (this.#halfClosed && !this.#isIn('reply')) this.socket.destroySoon()
+  }
+
+  get #aheadBytes(): number {
+    return this.#stash?.length ?? 0
   }
 
   #isIn(state: State): boolean {
