@@ -89,7 +89,7 @@ test('the statement holds the money of exactly these records, and its total is t
   const statement = await product.statement()
   assert.deepEqual(statement.held, { unpriced: 0, unattributed: 0, unknown: 0 })
   const billed = new Map<string, number>()
-  for (const line of statement.lines) billed.set(line.meter, (billed.get(line.meter) ?? 0) + line.quantity)
+  for (const line of statement.lines) billed.set(line.meter, (billed.get(line.meter) ?? 0) + Number(line.quantity))
   for (const meter of ['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens']) {
     const used = events.reduce((sum, event) => sum + (event.meters[meter] ?? 0), 0)
     assert.equal(billed.get(meter) ?? 0, used, meter)

@@ -40,7 +40,10 @@ const StatementLineSchema: z.ZodType<StatementLine> = z
       description: 'The class of quantity. Classes are disjoint. Empty on a minimum or a commitment.',
       examples: ['input_tokens'],
     }),
-    quantity: z.int().meta({ description: 'Units, or blocks of a package. Negative where an adjustment takes back.' }),
+    quantity: z.union([z.int(), z.string().regex(/^-?\d{16,40}$/)]).meta({
+      description:
+        'Units, or blocks of a package. Negative where an adjustment takes back. Beyond 2^53 - 1, which readers of JSON do not keep, text of its digits.',
+    }),
     rate: decimal.meta({ description: 'Price of one unit, or of one block.' }),
     amount: decimal.meta({
       description:

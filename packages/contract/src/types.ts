@@ -19,8 +19,11 @@ export type StatementLine = {
   readonly auth_id: string
   /** The class of quantity, `input_tokens` for example. Classes are disjoint. Empty on a minimum or a commitment. */
   readonly meter: string
-  /** An integer: units, or blocks of a package. Negative where an adjustment takes back. */
-  readonly quantity: number
+  /**
+   * An integer: units, or blocks of a package. Negative where an adjustment takes back. Beyond 2^53 - 1, which JSON's readers do not keep,
+   * it is text of its digits.
+   */
+  readonly quantity: number | string
   /** Price of one unit, or of one block. */
   readonly rate: DecimalText
   /**

@@ -1,9 +1,8 @@
 import type { StatementLine } from '@ascribe/contract'
-import { assert } from '@ascribe/kit'
 import type { Queryable } from '@ascribe/postgres'
 import { formatNano, formatRate } from '@ascribe/units'
 import type { Nano, Period, Quantity, Rate } from '@ascribe/units'
-import { describeCauses } from './causes.ts'
+import { causesOf, describeCauses } from './causes.ts'
 import { CHARGES_BY_DAY } from './charge-days.ts'
 import { sqlInstant } from './instants.ts'
 import type { LineKind } from './month-lines.ts'
@@ -59,23 +58,23 @@ type AdjustmentRow = Row & {
   readonly cause: string
 }
 
-// Index adjustment_booked. What was corrected there and back is no line.
+// Index adjustment_booked. What was corrected there and back is no line, whatever the causes were: a backfill that is undone.
 const ADJUSTMENTS = `
-select to_char(month, 'YYYY-MM') as corrects, model, auth_id, meter, rate, description, cause,
+select to_char(month, 'YYYY-MM') as corrects, model, auth_id, meter, rate, description, string_agg(distinct cause, ',') as cause,
   sum(quantity) as quantity, sum(amount_nano) as amount
 from adjustment
 where organization_id = $1::uuid and booked_month = $2::date
-group by month, model, auth_id, meter, rate, description, cause
+group by month, model, auth_id, meter, rate, description
 having sum(quantity) <> 0 or sum(amount_nano) <> 0
-order by month, model collate "C", auth_id collate "C", meter collate "C", rate, description collate "C" nulls first, cause collate "C"`
+order by month, model collate "C", auth_id collate "C", meter collate "C", rate, description collate "C" nulls first`
 
 /** Adjustments that are booked in a month, by the month that they correct. */
 export async function readAdjustmentLines(tx: Queryable, organizationId: string, month: string): Promise<readonly ExactLine[]> {
   const { rows } = await tx.query<AdjustmentRow>(ADJUSTMENTS, [organizationId, `${month}-01`])
   return rows.map((row) => {
-    const { model, meter, auth_id, corrects, cause } = row
+    const { model, meter, auth_id, corrects } = row
     const what = row.description === null ? '' : `, ${row.description}`
-    const description = `corrects ${corrects}${what}: ${describeCauses(cause)}`
+    const description = `corrects ${corrects}${what}: ${describeCauses(causesOf([row]))}`
     return exactLine({ kind: 'adjustment', model, auth_id, meter, description, corrects }, sumsOf(row))
   })
 }
@@ -89,7 +88,6 @@ type Named = Pick<StatementLine, 'kind' | 'model' | 'auth_id' | 'meter' | 'descr
 function exactLine(named: Named, { rate, quantity, amount }: Sums): ExactLine {
   const { kind, model, auth_id, meter, description, corrects } = named
   const number = Number(quantity)
-  assert(Number.isSafeInteger(number), `quantity ${quantity} of a statement line is beyond 2^53 - 1`)
   return {
     nano: amount,
     line: {
@@ -97,7 +95,7 @@ function exactLine(named: Named, { rate, quantity, amount }: Sums): ExactLine {
       model,
       auth_id,
       meter,
-      quantity: number,
+      quantity: Number.isSafeInteger(number) ? number : String(quantity),
       rate: formatRate(rate),
       amount: formatNano(amount),
       ...(description !== undefined && { description }),

@@ -52,6 +52,9 @@ test('acts upon records of a closed month move no line of it; the difference is 
   await rateAll(db)
   assert.equal(((await nextMonth(db, id)) as unknown[])[0], '0.00008')
 
+  // What was brought and taken back is no line, though the causes differ.
+  assert.equal((await readStatement(db, { organizationId: id, month: NEXT, scope: 'operator' }))?.lines.length, 2)
+
   assert.equal(await totalOf(db, id), settled)
   assert.deepEqual((await verifyRating(db)).differences, [])
 })

@@ -276,7 +276,7 @@ test('a record is attributed as of its own instant, also within an hour', async 
     organizationId: umbrella.id,
   })
   await rateAll(db)
-  const quantities = async (id: string): Promise<number[]> => (await statementOf(db, id)).lines.map(({ quantity }) => quantity)
+  const quantities = async (id: string): Promise<(number | string)[]> => (await statementOf(db, id)).lines.map(({ quantity }) => quantity)
   assert.deepEqual(await quantities(acme.id), [100_011])
   assert.deepEqual(await quantities(umbrella.id), [11_100])
   await assertVerified(db)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { getStatement } from '@ascribe/contract'
 import { applyPriceBook, mapAuthId, readStatement, usageReport } from '../src/index.ts'
 import type { UsageDimension } from '../src/index.ts'
 import {
@@ -160,4 +161,20 @@ test('usageReport() adds up by every dimension, with quantities, records and amo
   await assert.rejects(report(['day', 'day']), { code: 'LEDGER_INPUT' })
   const nowhere = { organizationId: '00000000-0000-7000-8000-000000000000', from: 0, to: 1, by: [] }
   assert.equal(await usageReport(db, nowhere), undefined)
+})
+
+test('readStatement() never fails for a quantity beyond 2^53: it is exact as text', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  const meters = { input_tokens: Number.MAX_SAFE_INTEGER }
+  await deliver(
+    db,
+    [0, 1, 2].map((hours) => usageRecord({ startedAt: TEN + hours * HOUR, meters })),
+  )
+  await rateAll(db)
+  const statement = await readStatement(db, { organizationId: id, month: MONTH, scope: 'customer' })
+  assert.equal(statement?.lines[0]?.quantity, '27021597764222973')
+  assert.equal(statement.total, '27021597764.222973')
+  assert.deepEqual(getStatement.response.parse(statement), statement)
 })
