@@ -1,4 +1,5 @@
 import type { Database, Queryable } from '@ascribe/postgres'
+import { monthAfter, monthsOf } from '@ascribe/rating'
 import { formatRate } from '@ascribe/units'
 import { LedgerInputError } from './errors.ts'
 import { sqlInstant } from './instants.ts'
@@ -54,19 +55,20 @@ export async function closeMonth(db: Database, input: CloseMonth): Promise<Close
       (await refusalOfWriters(tx, lagging)) ??
       (force ? undefined : await refusalOfHeld(tx, { start, end }))
     if (refusal !== undefined) return refusal
-    const lines = await readMonthLines(tx, { month, books: shelfOf(db) })
-    await tx.query(INSERT_PERIODS, [through === undefined ? `${month}-01` : `${through}-01`, `${month}-01`, closedBy])
-    await insertLines(tx, month, lines)
-    return { kind: 'closed', month, lines: lines.length }
+    // Months without usage between the last closed one and this one are closed with it: minimums and commitments may be due in them. All
+    // lines first, as of months that are open.
+    const months = monthsOf({ from: through === undefined ? month : monthAfter(through), to: monthAfter(month) })
+    const lines = new Map<string, readonly MonthLine[]>()
+    for (const each of months) lines.set(each, await readMonthLines(tx, { month: each, books: shelfOf(db) }))
+    await tx.query(INSERT_PERIODS, [months.map((each) => `${each}-01`), closedBy])
+    for (const [each, own] of lines) await insertLines(tx, each, own)
+    return { kind: 'closed', month, lines: lines.get(month)?.length ?? 0 }
   })
 }
 
-// Months without usage between the last closed one and this one are closed with it.
 const INSERT_PERIODS = `
 insert into billing_period (month, closed_by, price_sequence)
-select m::date, $3::text, (select max(sequence) from price_version)
-from generate_series($1::date::timestamp, $2::date::timestamp, interval '1 month') m
-on conflict (month) do nothing`
+select month, $2::text, (select max(sequence) from price_version) from unnest($1::date[]) month`
 
 async function refusalOf(
   tx: Queryable,

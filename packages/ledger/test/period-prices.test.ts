@@ -198,6 +198,34 @@ test('a commitment is due in the last month of its term, by what all of its mont
   await assertSound(db)
 })
 
+test('a month without usage that is closed along with a later one never loses its minimums and commitments', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  const text = `${BOOK}minimums: [{ organization: ${id}, amount: "5" }]
+commitments: [{ organization: ${id}, amount: "100", from: "2026-03", to: "2026-05" }]\n`
+  await applyPriceBook(db, priceBook({ text }))
+  await deliver(
+    db,
+    [MARCH, MAY].map((startedAt) => usageRecord({ startedAt, meters: { input_tokens: 1_000_000 } })),
+  )
+  await close(db, '2026-03')
+  const open = await statement(db, id, '2026-04')
+  assert.equal(open.total, '95')
+  await close(db, '2026-05')
+  assert.deepEqual(await statement(db, id, '2026-04'), { ...open, provisional: false })
+  await assertSound(db)
+})
+
+test('a minimum larger than any price a unit never makes a statement unreadable', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook({ text: `${BOOK}minimums: [{ amount: "2000000000000" }]\n` }))
+  await deliver(db, [usageRecord({ startedAt: MARCH, meters: { input_tokens: 1_000_000 } })])
+  await close(db, '2026-03')
+  assert.equal((await statement(db, id, '2026-03')).total, '2000000000000')
+  await assertSound(db)
+})
+
 test('minimums of a closed month are those of versions that were applied before it was closed', async () => {
   await using db = await openLedger()
   const { id } = await createCustomer(db)

@@ -85,10 +85,19 @@ function checkedDecimal({ reader, value, text, decimal }: CheckedDecimal): bigin
   return undefined
 }
 
-/** Reads an amount of money, a quoted decimal of at least 0 and at most 9 places, in nano-units. */
+/** Every amount is below this, in nano-units: 10^18 of its currency, which the ledger can hold as the rate of a line. */
+const AMOUNT_LIMIT: Nano = 10n ** 27n
+
+/** Reads an amount of money, a quoted decimal of at least 0 and at most 9 places, below {@link AMOUNT_LIMIT}. */
 export function readAmount(reader: YamlReader, value: Value): Nano | undefined {
   const text = readDecimalText(reader, value)
-  return text === undefined ? undefined : checkedDecimal({ reader, value, text, decimal: parseNano(text) })
+  if (text === undefined) return undefined
+  const amount = parseNano(text)
+  if (typeof amount === 'bigint' && amount >= AMOUNT_LIMIT) {
+    reader.report(value.place, `${value.path} ${JSON.stringify(text)} is larger than any amount`, 'write less than 1000000000000000000')
+    return undefined
+  }
+  return checkedDecimal({ reader, value, text, decimal: amount })
 }
 
 /** Reads a whole number of at least 1: a number of units, as a YAML number or in quotes. */

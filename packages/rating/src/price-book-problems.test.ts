@@ -128,6 +128,12 @@ const FAULTS: readonly Fault[] = [
   },
   { name: 'a rate of a hundred digits', from: '"0.0000002"', to: `"${'1'.repeat(100)}"`, says: [/^4:13: .*is larger than any price/] },
   {
+    name: 'an amount beyond what a line can say',
+    from: 'version: 1',
+    to: 'version: 1\nminimums: [{ amount: "1000000000000000000" }]',
+    says: [/^2:22: .*is larger than any amount; write less than 1000000000000000000/],
+  },
+  {
     name: 'an unknown unit',
     from: 'version: 1',
     to: 'version: 1\nper: hundred',
