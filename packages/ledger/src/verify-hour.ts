@@ -14,7 +14,7 @@ import { storedRate } from './stored-rate.ts'
  */
 export type RatingDifference = {
   readonly hour: Instant
-  readonly table: 'charge' | 'charge_day' | 'usage_hour' | 'period_quantity' | 'statement_line'
+  readonly table: 'charge' | 'charge_day' | 'usage_hour' | 'period_quantity' | 'statement_line' | 'adjustment'
   readonly kind: 'missing' | 'unexpected'
   readonly row: string
 }

@@ -46,7 +46,7 @@ async function verify(tx: Queryable, period: Period): Promise<Verification> {
   const closedThrough = (await readClosedThrough(tx)) ?? ''
   const stored = await readHours(
     tx,
-    'select hour from usage_hour union select hour from charge union select hour from period_quantity',
+    'select hour from usage_hour union select hour from charge union select hour from period_quantity union select hour from adjustment',
     period,
   )
   const pending = await readHours(tx, 'select hour from dirty_hour', period)
@@ -80,11 +80,12 @@ async function verify(tx: Queryable, period: Period): Promise<Verification> {
     records += 1
   }
   if (current !== undefined) await close(current)
-  // Hours that are rated and have no records.
+  // Hours that are rated, or were corrected, and have no records.
   for (const hour of stored) await close(createHourRecount(hour))
-  for (const month of await readClosedMonths(tx, period)) {
-    if (await isPending(tx, month)) continue
-    report(await compareMonth(tx, month, closed.get(month) ?? createMonthRecount()))
+  report(await findMisbooked(tx, period))
+  for (const month of await readClosedMonths(tx, { period, closedThrough })) {
+    if (await isPending(tx, month.month)) continue
+    report(await compareMonth(tx, month, closed.get(month.month) ?? createMonthRecount()))
   }
   for (const day of await findWrongChargeDays(tx, period))
     report([{ hour: day, table: 'charge_day', kind: 'unexpected', row: 'sums that are not those of the charges of the day' }])
@@ -109,16 +110,40 @@ async function readArchivedHours(tx: Queryable, hours: readonly Instant[]): Prom
   return new Set(rows.map(({ hour }) => hour))
 }
 
+/** `early`: it is before the first month that was closed, and only who used something then has lines of it. */
+type ClosedMonth = { readonly month: string; readonly early: boolean }
+
 /** Closed months of which all hours can be counted again. */
-async function readClosedMonths(tx: Queryable, period: Period): Promise<readonly string[]> {
-  const { rows } = await tx.query<{ month: string }>(
-    `select to_char(month, 'YYYY-MM') as month from billing_period p
-     where month >= $1::date and month < $2::date
+async function readClosedMonths(
+  tx: Queryable,
+  { period, closedThrough }: { readonly period: Period; readonly closedThrough: string },
+): Promise<readonly ClosedMonth[]> {
+  if (closedThrough === '') return []
+  const { rows } = await tx.query<ClosedMonth>(
+    `select to_char(month, 'YYYY-MM') as month, month < (select min(month) from billing_period) as early
+     from (select month from billing_period union select month from adjustment union select utc_month(hour) from usage_hour) p
+     where month >= $1::date and month < $2::date and month <= $3::date
        and not exists (select from usage_archive a where a.state <> 'closing' and p.month between utc_month(a.first_hour) and utc_month(a.last_hour))
      order by month`,
-    [new Date(period.start).toISOString().slice(0, 10), new Date(period.end).toISOString().slice(0, 10)],
+    [dayText(period.start), dayText(period.end), `${closedThrough}-01`],
   )
-  return rows.map(({ month }) => month)
+  return rows
+}
+
+/** Adjustments that came into a month after it was closed, where no invoice has them: never any. */
+async function findMisbooked(tx: Queryable, period: Period): Promise<readonly RatingDifference[]> {
+  const { rows } = await tx.query<{ at: number; row: string }>(
+    `select coalesce(hour, month::timestamp at time zone 'UTC') as at, a::text as row from adjustment a
+     where month >= $1::date and month < $2::date
+       and created_at > (select closed_at from billing_period p where p.month >= a.booked_month order by p.month limit 1)
+     order by 1, 2`,
+    [dayText(period.start), dayText(period.end)],
+  )
+  return rows.map(({ at, row }) => ({ hour: at, table: 'adjustment', kind: 'unexpected', row: `booked into a closed month: ${row}` }))
+}
+
+function dayText(at: Instant): string {
+  return new Date(at).toISOString().slice(0, 10)
 }
 
 async function isPending(tx: Queryable, month: string): Promise<boolean> {
@@ -131,13 +156,18 @@ async function isPending(tx: Queryable, month: string): Promise<boolean> {
   return rowCount > 0
 }
 
-async function compareMonth(tx: Queryable, month: string, recount: MonthRecount): Promise<readonly RatingDifference[]> {
+async function compareMonth(tx: Queryable, { month, early }: ClosedMonth, recount: MonthRecount): Promise<readonly RatingDifference[]> {
   const counted = { totals: recount.totals(), charged: recount.charged() }
-  const expected = (await readMonthLines(tx, { month, books: createBookShelf(), counted })).map(lineText)
-  const stored = (await readStoredLines(tx, { month }))
-    .map(({ line }) => line)
-    .filter(({ quantity, amount }) => quantity !== 0n || amount !== 0n)
-  return differencesOf({ hour: parseMonth(month).start, table: 'statement_line' }, { expected, stored: stored.map(lineText) })
+  const all = (await readStoredLines(tx, { month })).map(({ line }) => line)
+  const known = new Set([...all, ...counted.totals].map(({ organizationId }) => organizationId).concat(...counted.charged.keys()))
+  const expected = (await readMonthLines(tx, { month, books: createBookShelf(), counted })).filter(
+    ({ organizationId }) => !early || known.has(organizationId),
+  )
+  const stored = all.filter(({ quantity, amount }) => quantity !== 0n || amount !== 0n)
+  return differencesOf(
+    { hour: parseMonth(month).start, table: 'statement_line' },
+    { expected: expected.map(lineText), stored: stored.map(lineText) },
+  )
 }
 
 function lineText({
