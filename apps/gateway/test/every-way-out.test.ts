@@ -239,6 +239,22 @@ test('an upstream that falls silent inside its reply is reset for the client, an
   assert.deepEqual(gist(await theRecord(world)), ['upstream_reset', 'estimated', 1])
 })
 
+test('apisix-13876: a reply that breaks off after its first piece is not asked for again, which would be a second bill', async (t) => {
+  const upstream = await rawUpstream(t, (wire) =>
+    wire.socket.write(Buffer.concat([Buffer.from(HEAD), chunk(EVENTS.content('a'))]), () => wire.socket.destroy()),
+  )
+  const world = await startTestGateway(t, { upstream: upstream.url })
+  assert.equal((await ask(world.url, { body: STREAM })).whole, false)
+  assert.equal((await theRecord(world)).outcome, 'upstream_reset')
+  assert.equal(
+    upstream.wires
+      .map(({ text }) => text)
+      .join('')
+      .split('POST /v1/chat/completions').length - 1,
+    1,
+  )
+})
+
 test('an upstream that does not speak HTTP is 502', async (t) => {
   const upstream = await rawUpstream(t, (wire) => void wire.socket.write('220 mail.example ESMTP\r\n\r\n'))
   const world = await startTestGateway(t, { upstream: upstream.url })

@@ -92,3 +92,18 @@ test('litellm-41499: a row names its price version; its size does not depend on 
   // A record as these tests have it, and what is derived from it. Theirs had 6.3 kB, two thirds of it the price book.
   for (const { name, bytes } of rows) assert.ok(bytes < 600, `a row of ${name} has ${bytes} bytes`)
 })
+
+test('otari-1117: a record with a duration below zero, or that is no number, is set aside and charged to nobody', async () => {
+  await using db = await openLedger()
+  await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  const durations = [-1, -0.001, '12', true] as number[]
+  const delivered = await deliver(
+    db,
+    [...durations, 0.25].map((firstByteMs) => usageRecord({ firstByteMs })),
+  )
+  assert.deepEqual([delivered.inserted, delivered.quarantined], [1, durations.length])
+  await rateAll(db)
+  const { rows } = await db.query('select sum(record_count)::int as records from usage_hour')
+  assert.deepEqual(rows, [{ records: 1 }])
+})
