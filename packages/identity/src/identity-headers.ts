@@ -123,7 +123,7 @@ function decoded(value: string): string {
 }
 
 /** Whether a header name begins with `prefixLowerCase`, in any case. */
-export function hasPrefix(name: string, prefixLowerCase: string): boolean {
+function hasPrefix(name: string, prefixLowerCase: string): boolean {
   return name.length >= prefixLowerCase.length && isFolded(name, 0, prefixLowerCase)
 }
 
