@@ -197,6 +197,24 @@ test('next() counts for the organization, the user, the group and the credential
   assert.deepEqual(spent, { organization: 440n, user: 330n, group: 110n, credential: 220n })
 })
 
+test('an organization never uses up the budget of a user who is not its member by reporting usage in that name', async () => {
+  await using f = await fixture()
+  await f.set({ scope: 'user', subject: 'ann', unit: 'tokens', limit: 10_000n, allowUnknown: true })
+  await f.set({ scope: 'user', subject: '*', unit: 'tokens', limit: 1000n })
+  const reported = used({ userId: 'ann', identifiedBy: 'event' })
+  await deliver(f.db, [reported, used({ userId: 'made-up', identifiedBy: 'event' })])
+  const before = await f.round()
+  assert.deepEqual(before.accounts.map(({ subject, spent }) => [subject, spent]).toSorted(), [
+    ['*', '0'],
+    ['ann', '0'],
+  ])
+  await f.db.query("insert into organization_member (user_id, organization_id, valid_from) values ('ann', $1::uuid, '2026-01-01Z')", [
+    f.organizationId,
+  ])
+  await deliver(f.db, [{ ...reported, eventId: nextId() }])
+  assert.equal(accountOf(await f.round(), DAY, 'ann').spent, '110')
+})
+
 test('litellm-40095: each user has a budget of its own, unknown ones from their first request on', async () => {
   await using f = await fixture()
   const budget = await f.set({ scope: 'user', subject: '*', unit: 'tokens', limit: 1000n })

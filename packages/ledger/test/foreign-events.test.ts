@@ -160,6 +160,20 @@ test('ingestCloudEvents() keeps an organization within itself', async () => {
   assert.deepEqual([await totalOf(db, acme.id), await totalOf(db, bravo.id)], ['0.003001', '0.001'])
 })
 
+test('a key of an organization never makes the ledger hold a partition for every month since 1970', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  const own: EventSender = { kind: 'organization', organizationId: id, authId: 'auth-1' }
+  const partitions = async (): Promise<unknown> => (await db.query('select count(*)::integer as count from usage_partition')).rows
+  const before = await partitions()
+  const values = ['1970-01-02', '1999-05-01', '2024-12-01'].map((day, index) => event(String(index), { time: `${day}T00:00:00Z` }))
+  const reason = 'time is more than 400 days ago: whoever runs this has to import it'
+  assert.deepEqual(kindsOf(await send(db, values, own)), [`0: ${reason}`, `1: ${reason}`, `2: ${reason}`])
+  assert.deepEqual(await partitions(), before)
+  assert.deepEqual(kindsOf(await send(db, [event('3', { time: '2025-12-01T00:00:00Z' })], own)), ['accepted'])
+  assert.deepEqual(kindsOf(await send(db, [event('0', { time: '2024-12-01T00:00:00Z' })])), ['accepted'], 'the installation itself may')
+})
+
 test('ingestCloudEvents() takes an organization for a subject from the installation, and holds what nobody knows', async () => {
   await using db = await openLedger()
   const { id } = await createOrganization(db, { name: 'Acme' })

@@ -39,7 +39,10 @@ type Row = {
   readonly record_count: bigint
 } & Readonly<Record<(typeof COMMON_METERS)[number], string | null>>
 
-const USER = 'coalesce(m.user_id, r.user_id)'
+// An edge is believed. What an organization's key reports names a user by itself: only its own members' budgets may count that, or anybody could
+// use up the budget of somebody else's user.
+const USER = `coalesce(m.user_id, case when r.identified_by <> 'event'
+  or exists (select from organization_member o where o.user_id = r.user_id and o.organization_id = m.organization_id) then r.user_id end)`
 const GROUP = 'coalesce(m.group_id, r.group_id)'
 
 /** Column expressions of the subject that a budget of a scope bounds. */
