@@ -204,10 +204,7 @@ test('an organization never uses up the budget of a user who is not its member b
   const reported = used({ userId: 'ann', identifiedBy: 'event' })
   await deliver(f.db, [reported, used({ userId: 'made-up', identifiedBy: 'event' })])
   const before = await f.round()
-  assert.deepEqual(before.accounts.map(({ subject, spent }) => [subject, spent]).toSorted(), [
-    ['*', '0'],
-    ['ann', '0'],
-  ])
+  assert.deepEqual(new Set(before.accounts.map(({ subject, spent }) => `${subject} ${spent}`)), new Set(['* 0', 'ann 0']))
   await f.db.query("insert into organization_member (user_id, organization_id, valid_from) values ('ann', $1::uuid, '2026-01-01Z')", [
     f.organizationId,
   ])
