@@ -1,41 +1,11 @@
 import { DatabaseError } from '@ascribe/postgres'
 import type { Database, Queryable } from '@ascribe/postgres'
 import { LedgerInputError } from './errors.ts'
+import { OWNERS_ONLY, TABLE_RIGHTS } from './role-tables.ts'
 
 /** What a process may do with the ledger. Group roles: a login becomes a member of one (`grant ascribe_api to …`). */
 export const LEDGER_ROLES = ['ascribe_gateway', 'ascribe_settler', 'ascribe_api', 'ascribe_admin'] as const
 export type LedgerRole = (typeof LEDGER_ROLES)[number]
-
-/** What settlers derive and count; a table that is not named here nobody but an administrator writes to. */
-const SETTLED = [
-  'usage_record',
-  'usage_quarantine',
-  'writer_position',
-  'writer_range',
-  'dirty_hour',
-  'dirty_period',
-  'usage_hour',
-  'charge',
-  'charge_day',
-  'charge_day_built',
-  'charge_day_mark',
-  'period_quantity',
-  'adjustment',
-  'budget',
-  'budget_account',
-  'budget_alert',
-  'budget_lease',
-  'budget_limit',
-  'budget_state',
-  'gateway_writer',
-  'rate_limit',
-  'policy_version',
-  'policy_due',
-]
-/** What the API takes in: usage that others report. */
-const REPORTED = ['usage_record', 'usage_quarantine', 'dirty_hour', 'foreign_event']
-/** The migrator's own: who may write to it could make a program believe anything of the schema. */
-const OWNERS_ONLY = ['schema_migration']
 
 /** What became of {@link grantRoles}. */
 export type GrantOutcome = { readonly created: readonly LedgerRole[]; readonly tables: number }
@@ -83,20 +53,25 @@ async function createMissing(tx: Queryable): Promise<readonly LedgerRole[]> {
 
 /** Everything is taken away first, so that what was granted by an earlier version, or by hand, does not stay. */
 function statements(tables: readonly string[], schema: string): readonly string[] {
-  const known = new Set(tables)
-  const listed = (names: readonly string[]): string => names.filter((name) => known.has(name)).join(', ')
-  const open = tables.filter((name) => !OWNERS_ONLY.includes(name))
+  const listed = tables.filter((name) => name in TABLE_RIGHTS)
+  const open = tables.filter((name) => !OWNERS_ONLY.has(name))
   const everybody = LEDGER_ROLES.join(', ')
   return [
     `revoke all on all tables in schema ${schema} from ${everybody}`,
     `revoke all on all sequences in schema ${schema} from ${everybody}`,
     `revoke all on function ensure_usage_partition(date) from public, ${everybody}`,
     `grant usage on schema ${schema} to ascribe_settler, ascribe_api, ascribe_admin`,
-    // All look whether the schema is theirs.
-    `grant select on ${tables.join(', ')} to ascribe_settler, ascribe_api, ascribe_admin`,
-    `grant insert, update, delete on ${listed(SETTLED)} to ascribe_settler`,
-    `grant insert on ${listed(REPORTED)} to ascribe_api`,
+    // All look whether the schema is theirs. A table that nobody has named is the administrators' alone.
+    `grant select on ${tables.join(', ')} to ascribe_admin`,
     `grant insert, update, delete on ${open.join(', ')} to ascribe_admin`,
+    ...(listed.length > 0 ? [`grant select on ${listed.join(', ')} to ascribe_settler, ascribe_api`] : []),
+    ...listed.flatMap((name) => {
+      const { settler, api } = TABLE_RIGHTS[name] ?? {}
+      return [
+        ...(settler === undefined ? [] : [`grant ${settler} on ${name} to ascribe_settler`]),
+        ...(api === undefined ? [] : [`grant ${api} on ${name} to ascribe_api`]),
+      ]
+    }),
     // A backup holds where they stand.
     `grant select on all sequences in schema ${schema} to ascribe_admin`,
     `grant execute on function ensure_usage_partition(date) to ascribe_settler, ascribe_api, ascribe_admin`,

@@ -5,8 +5,12 @@ import type { Database } from '@ascribe/postgres'
 import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import {
+  advancePolicy,
   applyPriceBook,
   backupLedger,
+  bumpPolicy,
+  closeMonth,
+  createBudgetRounds,
   createCredential,
   createOrganization,
   findCredentialByPublicId,
@@ -18,10 +22,14 @@ import {
   pendingLedgerMigrations,
   readPolicySnapshot,
   readStatement,
+  recordPush,
+  setBudget,
+  setRateLimit,
   streamEvents,
   verifyRating,
 } from '../src/index.ts'
 import type { LedgerRole } from '../src/index.ts'
+import { TABLE_RIGHTS } from '../src/role-tables.ts'
 import { ingestForeignEvents } from '../src/foreign-events.ts'
 import { DEAR_BOOK, MONTH, TEN, createCustomer, deliver, priceBook, rateAll, usageRecord } from './support.ts'
 
@@ -155,4 +163,64 @@ test('grantRoles() lets the API take events of an organization that no auth id s
   assert.ok((await listQuarantine(db)).some(({ writer }) => writer === 'events:installation:api'))
   await rateAll(db)
   assert.equal((await readStatement(db, { organizationId: id, month: MONTH, scope: 'customer' }))?.held.unattributed, 0)
+})
+
+test('TABLE_RIGHTS names every table and view, and nothing else', async () => {
+  const { rows } = await db.query<{ name: string }>(
+    `select relname::text as name from pg_class
+     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and not relispartition`,
+  )
+  const missing = rows.map(({ name }) => name).filter((name) => !(name in TABLE_RIGHTS))
+  assert.deepEqual(missing, [], 'say in role-tables.ts who may write to it')
+  const there = new Set(rows.map(({ name }) => name))
+  assert.deepEqual(
+    Object.keys(TABLE_RIGHTS).filter((name) => !there.has(name)),
+    [],
+  )
+})
+
+test('grantRoles() gives settlers and the API nothing of a table that nobody has named, and administrators its rows', async () => {
+  await db.query('create table unnamed (n integer)')
+  await grantRoles(db)
+  await as('ascribe_admin').query('insert into unnamed values (1)')
+  for (const role of ['ascribe_settler', 'ascribe_api', 'ascribe_gateway'] as const) await isDenied(as(role).query('select from unnamed'))
+  await db.query('drop table unnamed')
+})
+
+test('grantRoles() lets settlers publish what was planned, count budgets and push hours, and make no rule', async () => {
+  const settler = as('ascribe_settler')
+  const { id } = await createOrganization(db, { name: 'Planned' })
+  await db.transaction((tx) => bumpPolicy(tx, { keys: ['auth-1'] }))
+  // Due: another settler has not come to it.
+  await db.query("insert into policy_due (at) values (clock_timestamp() - interval '1 second')")
+  assert.equal(await advancePolicy(settler), true)
+  const rule = { scope: 'organization', subject: id, unit: 'tokens', period: 'day', limit: 10n, by: 'test' } as const
+  assert.equal((await setBudget(db, rule, TEN)).kind, 'created')
+  const round = await createBudgetRounds(settler).next({ reports: [], gone: [], now: TEN })
+  assert.equal(round.snapshot?.budgets.length, 1)
+  const { rows } = await db.query<{ counted: boolean }>('select counted from budget')
+  assert.deepEqual(rows, [{ counted: true }])
+  for (const manager of ['a', 'a']) await recordPush(settler, { manager, hour: TEN, rollups: [] })
+  await isDenied(setBudget(settler, { ...rule, limit: 20n }, TEN))
+  await isDenied(settler.query('update budget set effective_until = now()'))
+  await isDenied(
+    settler.query("insert into budget_limit (budget_id, effective_from, amount, created_by) select budget_id, now(), 99, 'me' from budget"),
+  )
+  await isDenied(setRateLimit(settler, { scope: 'organization', subject: id, requestsPerMinute: 1, by: 'me' }))
+  await isDenied(settler.query('delete from adjustment'))
+  await isDenied(settler.query('delete from usage_push'))
+})
+
+test('grantRoles() lets administrators close a month, and neither settlers nor the API', async () => {
+  await rateAll(db)
+  const close = { month: MONTH, closedBy: 'test', force: true }
+  await isDenied(closeMonth(as('ascribe_settler'), close))
+  await isDenied(closeMonth(as('ascribe_api'), close))
+  await isDenied(recordPush(as('ascribe_api'), { manager: 'a', hour: TEN, rollups: [] }))
+  assert.equal((await closeMonth(as('ascribe_admin'), close)).kind, 'closed')
+  // What comes late is adjusted by a settler, and the bill of the closed month stays.
+  await deliver(as('ascribe_settler'), [usageRecord()], 'late')
+  await rateAll(as('ascribe_settler'))
+  const { rows } = await db.query<{ n: number }>('select count(*)::integer as n from adjustment')
+  assert.ok((rows[0]?.n ?? 0) > 0)
 })
