@@ -55,6 +55,11 @@ async function settle(shipper: WriterShipper, db: Database): Promise<string> {
   return shipper.tidy()
 }
 
+/** The segment that is kept ready beside them takes its name whenever it is ready. */
+async function segmentsIn(dir: string): Promise<readonly string[]> {
+  return (await namesIn(dir)).filter((name) => name.endsWith('.seg'))
+}
+
 test('ship() sends every settlement once, and frees segments only when the ledger has them, whatever the order', async () => {
   await using bench = await openBench()
   const writer = await bench.writer(TINY)
@@ -65,15 +70,19 @@ test('ship() sends every settlement once, and frees segments only when the ledge
     expected.push(...(await serve(writer, usageRecords(15))))
     await shipper.ship({})
   }
-  const before = await namesIn(writer.dir)
+  const before = await segmentsIn(writer.dir)
   assert.equal(shipper.uncommitted, pipe.held.length)
   assert.equal(await settle(shipper, bench.db), 'open')
-  assert.deepEqual(await namesIn(writer.dir), before)
+  const after = new Set(await segmentsIn(writer.dir))
+  assert.deepEqual(
+    before.filter((name) => !after.has(name)),
+    [],
+  )
   await pipe.deliver(bench.db)
   assert.deepEqual(idsOf(await bench.records()), expected)
   await settle(shipper, bench.db)
   assert.equal(shipper.uncommitted, 0)
-  assert.ok((await namesIn(writer.dir)).length < before.length)
+  assert.ok((await segmentsIn(writer.dir)).length < before.length)
   assert.deepEqual((await bench.db.query('select from writer_range')).rowCount, 0)
 })
 
