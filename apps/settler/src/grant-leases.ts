@@ -50,14 +50,14 @@ export function createLeaseKeeper(deps: LeaseDeps): LeaseKeeper {
 
   async function work(told: Awaited<ReturnType<typeof readReports>>): Promise<void> {
     const there = remote?.read(Date.now()) ?? { reports: [], closed: [], gone: [] }
-    const reports = [...told.reports, ...there.reports]
-    const live = new Set(reports.map(({ writer }) => writer))
     const done = new Set([...ended(), ...there.gone])
-    const isGone = (writer: string): boolean => !live.has(writer) && (done.has(writer) || !mayLive(writer, told.writers))
-    const gone = [...new Set([...open, ...told.writers, ...there.gone])].filter(isGone)
+    const isDead = (writer: string): boolean => done.has(writer) || !mayLive(writer, told.writers)
+    // What one told just before it was killed is no sign of life any more once its journal has been shipped.
+    const reports = [...told.reports, ...there.reports].filter(({ writer }) => !isDead(writer))
+    const gone = [...new Set([...open, ...told.writers, ...there.gone])].filter(isDead)
     const { snapshot, openWriters } = await rounds.next({ reports, closed: [...told.closed, ...there.closed], gone, now: clock() })
     open = openWriters
-    for (const writer of told.writers) if (isGone(writer) && !open.includes(writer)) await removeReport(reportFolder, writer)
+    for (const writer of told.writers) if (isDead(writer) && !open.includes(writer)) await removeReport(reportFolder, writer)
     if (
       snapshot !== undefined &&
       (snapshot.version !== written?.version || snapshot.ledger !== written.ledger || !existsSync(snapshotPath))

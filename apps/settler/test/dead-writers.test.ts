@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdir, open, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { listQuarantine, readStatement } from '@ascribe/ledger'
+import type { AdmissionSnapshot } from '@ascribe/admission'
+import { listQuarantine, readStatement, setBudget } from '@ascribe/ledger'
 import {
   MONTH,
   TINY,
@@ -53,6 +54,34 @@ test('pass() makes unknown records of the open intents of a killed writer, never
   const statement = await readStatement(bench.db, { organizationId, month: MONTH, scope: 'customer' })
   assert.deepEqual([statement?.total, statement?.held.unknown], ['0.00024', 3])
   assert.deepEqual(await namesIn(bench.journal), [])
+})
+
+test('a gateway that is killed never counts as one more live gateway once its journal was shipped, however lately it told of itself', async () => {
+  await using bench = await openBench()
+  const organizationId = await createCustomer(bench.db)
+  const now = Date.now()
+  await setBudget(
+    bench.db,
+    { scope: 'organization', subject: organizationId, unit: 'tokens', period: 'day', limit: 1000n, by: 'test' },
+    now,
+  )
+  const snapshot = async (): Promise<AdmissionSnapshot> =>
+    JSON.parse(await readFile(join(bench.data, 'admission.json'), 'utf8')) as AdmissionSnapshot
+  const folder = join(bench.data, 'leases')
+  await mkdir(folder)
+  const writer = await bench.writer({ root: join(bench.data, 'elsewhere') })
+  const living = await bench.writer()
+  await serve(writer, usageRecords(1))
+  for (const { writer: name } of [writer, living])
+    await writeFile(join(folder, `${name}.json`), JSON.stringify({ writer: name, accounts: [] }))
+  await killedCopy(writer, bench.journal)
+  const settler = bench.settler()
+  await settler.pass()
+  await settler.pass()
+  const { gateways, accounts } = await snapshot()
+  assert.equal(gateways, 1)
+  assert.deepEqual(Object.keys(accounts[0]?.leases ?? {}), [living.writer])
+  assert.deepEqual(await namesIn(folder), [`${living.writer}.json`])
 })
 
 test('pass() never loses an intent that it cannot read, nor what else its writer left', async () => {
