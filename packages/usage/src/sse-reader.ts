@@ -266,7 +266,12 @@ function dataText(bytes: Buffer, data: readonly number[]): string {
   return text
 }
 
+/** How JSON of an object begins (RFC 8259 section 2). */
+const OBJECT = /^[\t\n\r ]*\{/
+
+/** What is no object says nothing. To be told by an error that `[DONE]` is no JSON took half of the time of a short stream. */
 function parsed(text: string): unknown {
+  if (!OBJECT.test(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {
