@@ -19,10 +19,11 @@ type Category = 'Usage' | 'Tax' | 'Credit' | 'Adjustment'
 const RATE_PLACES = 18
 
 /** What FOCUS calls the kind of a row. What is missing to a minimum or a commitment is no usage: it is an adjustment of the bill. */
-function categoryOf({ kind, meter }: ExportRow): Category {
+function categoryOf({ kind, meter, amount }: ExportRow): Category {
   switch (kind) {
     case 'credit':
-      return 'Credit'
+      // What goes back to credits is none.
+      return amount > 0n ? 'Adjustment' : 'Credit'
     case 'tax':
       return 'Tax'
     case 'minimum':

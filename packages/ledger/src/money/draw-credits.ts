@@ -4,8 +4,9 @@ import { sqlInstant } from '../instants.ts'
 import { planDraws } from './draw-plan.ts'
 import type { Draw, DrawableBlock, HourlySpend } from './draw-plan.ts'
 import { CreditConflictError } from './errors.ts'
+import { giveBackCredit } from './give-back-credits.ts'
 
-/** A draw, with what people should know of its block. */
+/** A draw, with what people should know of its block; below zero, it goes back to it. */
 export type PlannedDraw = Draw & { readonly kind: string; readonly note: string; readonly expiresAt: Instant | undefined }
 
 type BlockRow = {
@@ -93,15 +94,16 @@ export async function drawCredit(
   return rowCount === 1 ? 'drawn' : 'insufficient'
 }
 
-/** Draws what was planned under lock. @throws {CreditConflictError} when it is not there, which rolls everything back */
+/** Draws, or gives back, what was planned under lock. @throws {CreditConflictError} when it is not there, which rolls everything back */
 export async function drawCredits(
   tx: Queryable,
   draws: readonly Draw[],
   why: { readonly invoiceId: string; readonly at: Instant; readonly by: string },
 ): Promise<void> {
   for (const { blockId, amount } of draws) {
-    if ((await drawCredit(tx, { blockId, amount, ...why })) === 'drawn') continue
-    throw new CreditConflictError(`Cannot draw from credit block ${blockId}: less than what was planned is left`)
+    if (amount < 0n) await giveBackCredit(tx, { blockId, amount: 0n - amount, ...why })
+    else if ((await drawCredit(tx, { blockId, amount, ...why })) !== 'drawn')
+      throw new CreditConflictError(`Cannot draw from credit block ${blockId}: less than what was planned is left`)
   }
 }
 

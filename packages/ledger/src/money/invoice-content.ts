@@ -25,7 +25,7 @@ export type InvoiceLine = {
   readonly corrects?: string
 }
 
-/** What a block of credits pays; `amount` is negative. */
+/** What a block of credits pays; `amount` is negative, and above zero where what it paid for was corrected and comes back to it. */
 export type InvoiceCredit = {
   readonly credit_block_id: string
   readonly kind: string
@@ -52,7 +52,7 @@ export type InvoiceParty = {
 }
 
 /**
- * Everything that an invoice says: frozen when it is issued. `subtotal` (of the lines) + `credits_total` (negative) = `net`;
+ * Everything that an invoice says: frozen when it is issued. `subtotal` (of the lines) + `credits_total` (negative, but where it gives back) = `net`;
  * `net` + `tax_total` + `rounding` = `total`, exactly; only taxes and `total` are rounded, each once, to the minor unit.
  */
 export type InvoiceContent = {

@@ -7,6 +7,7 @@ import { readStatement } from '../statement.ts'
 import { expireCredits, drawCredits, planCreditDraws } from './draw-credits.ts'
 import { buildInvoice, frozen, payableByCredits } from './invoice-content.ts'
 import type { ContentInput, InvoiceSums } from './invoice-content.ts'
+import { planCreditReturns } from './give-back-credits.ts'
 import { readBillingParty } from './parties.ts'
 import { nextNumber } from './series.ts'
 import { taxRulesFor } from './taxes.ts'
@@ -167,6 +168,7 @@ async function inputOf(
   assert(period !== undefined, `a statement was read for ${month}, which is no month`)
   const { rows } = await tx.query<{ name: string }>('select name from organization where organization_id = $1::uuid', [organizationId])
   const customer = await readBillingParty(tx, { organizationId, at })
+  const payable = payableByCredits(statement.lines)
   return {
     organization: { id: organizationId, name: rows[0]?.name ?? '' },
     month,
@@ -174,7 +176,10 @@ async function inputOf(
     currency: statement.currency,
     provisional: statement.provisional,
     lines: statement.lines,
-    draws: await planCreditDraws(tx, { organizationId, period, payable: payableByCredits(statement.lines) }, { lock }),
+    draws:
+      payable < 0n
+        ? await planCreditReturns(tx, { organizationId, month, payable }, { lock })
+        : await planCreditDraws(tx, { organizationId, period, payable }, { lock }),
     taxes: await taxRulesFor(tx, { organizationId, country: customer?.country ?? '', month }),
     seller: await readBillingParty(tx, { organizationId: undefined, at }),
     customer,
