@@ -45,6 +45,26 @@ test('upstreamHeaders() drops what it or the transport writes', () => {
   assert.deepEqual(sent(client), OURS)
 })
 
+test('a field never goes up because its hyphens are written as underscores', () => {
+  const client = [
+    'Content_Length',
+    '9',
+    'Transfer_Encoding',
+    'chunked',
+    'X_Api_Key',
+    'k',
+    'X_Request_Id',
+    'r',
+    'X_Edge',
+    's',
+    'X_Saturn_User_Id',
+    'u',
+  ]
+  const route = { forwardHeaders: new Set(['x-saturn-user-id', 'x-api-key']) }
+  assert.deepEqual(sent(client, { route, secretHeader: 'x-edge' }), OURS)
+  assert.deepEqual(sent(['X-Saturn-User-Id', 'u', 'My_Field', '1'], { route }), ['X-Saturn-User-Id', 'u', 'My_Field', '1', ...OURS])
+})
+
 test('upstreamHeaders() drops credentials and identity, in any case', () => {
   const client = ['AUTHORIZATION', 'a', 'Cookie', 'b', 'x-Api-key', 'c', 'X-SATURN-Auth-Id', 'd', 'x-saturn-', 'e']
   assert.deepEqual(sent(client), OURS)

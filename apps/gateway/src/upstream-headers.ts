@@ -4,7 +4,7 @@ import type { Route } from './routes.ts'
 
 /** What of the client's head never travels on by itself: credentials, and what we or the transport write. */
 const WITHHELD = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
-const REWRITTEN = new Set(['host', 'content-length', 'accept-encoding', 'x-request-id', 'expect'])
+const REWRITTEN = new Set(['host', 'content-length', 'transfer-encoding', 'accept-encoding', 'x-request-id', 'expect'])
 
 /** 1 for each length and first letter that one of those has: most names are told apart by them, without a lower-case copy. */
 const MAY_BE_SPECIAL = new Uint8Array(1024)
@@ -41,10 +41,12 @@ export function upstreamHeaders(client: readonly string[], options: UpstreamHead
     // Many a server behind us reads X_Saturn_Auth_Id as X-Saturn-Auth-Id.
     const isIdentity = hasPrefixLoosely(sent, identityPrefix)
     if (isIdentity || MAY_BE_SPECIAL[shapeOf(sent)] === 1 || sent.length === secretHeader?.length) {
-      const name = sent.toLowerCase()
-      if (REWRITTEN.has(name) || name === secretHeader) continue
+      const exact = sent.toLowerCase()
+      // Content_Length and X_Api_Key are taken for the others in the same way; a route that lets a name pass means the name as it is.
+      const name = exact.replaceAll('_', '-')
+      if (REWRITTEN.has(name) || exact === secretHeader || name === secretHeader) continue
       if (isIdentity && !isIdentityTrusted) continue
-      if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(name)) continue
+      if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(exact)) continue
       // The route's own credential replaces the client's, it does not stand beside it.
       if (name === 'authorization' && route.credential !== undefined) continue
     }
