@@ -42,7 +42,7 @@ function addGrant(credits: Command, surroundings: Surroundings, finish: Finish):
     .requiredOption('--org <id>', 'the organization, by id or name')
     .requiredOption('--amount <amount>', "in the organization's currency", amountArgument)
     .addOption(new Option('--kind <kind>', 'what they are').choices([...CREDIT_KINDS]).default('prepaid'))
-    .option('--paid <amount>', 'what the customer paid for all of them', amountArgument, 0n)
+    .addOption(new Option('--paid <amount>', 'what the customer paid for all of them').argParser(amountArgument).default(0n, '0'))
     .option('--from <instant>', 'they pay usage from here on (default: now)', instantArgument)
     .option('--expires <instant>', 'and before this (default: for ever)', instantArgument)
     .option('--priority <number>', 'of those that expire together the lowest is drawn first', '100')
