@@ -248,6 +248,18 @@ test('next() gives leases for the next window before it begins, and starts it fr
   assert.equal(spentOf(await f.round([alive('w1')], [], midnight + 120_000), midnight), 0n)
 })
 
+test('a record of the next window is never lost because the last one is counted anew in the same round', async () => {
+  await using f = await fixture()
+  await f.set({ unit: 'tokens', limit: 1000n })
+  const midnight = DAY + 86_400_000
+  await f.round([], [], midnight - 30_000)
+  // From a gateway whose clock is ahead; a mapping comes with it.
+  await deliver(f.db, [usageRecord({ eventId: createIdSource(() => midnight + 1)(), startedAt: midnight + 1, endedAt: midnight + 2 })])
+  await mapAuthId(f.db, { authId: 'late', organizationId: f.organizationId })
+  await f.round([], [], midnight - 20_000)
+  assert.equal(spentOf(await f.round([], [], midnight + 1000), midnight), 110n)
+})
+
 test('bifrost-2683: a prepaid budget never begins anew, counts from when it was made, and can be topped up by several at once', async () => {
   await using f = await fixture()
   await deliver(f.db, [used({ startedAt: NOW - 1000 })], 'w1')

@@ -10,6 +10,7 @@ import { Accounts, recallOf, spentOf } from './accounts.ts'
 import type { AccountDraft, Writer } from './accounts.ts'
 import { raiseAlerts } from './alerts.ts'
 import { readConsumption } from './consumption.ts'
+import type { Consumption } from './consumption.ts'
 import { listsFrom, readPriceLists } from './price-lists.ts'
 import { budgetOf, currenciesOf, isInForceWithin, limitAt, readBudgetRules, readRateLimitRules } from './rules.ts'
 import type { BudgetRule } from './rules.ts'
@@ -132,11 +133,12 @@ async function count(
   const known = { budgets: rules, prices: prices.flat() }
   const since = firstWindow(rules, now)
   const isDue = (rule: BudgetRule): boolean => anew || !rule.counted
-  const grown = rules.filter((rule) => !isDue(rule))
-  if (grown.length > 0 && below > from) {
-    const due = new Set(grown.map(({ id }) => id))
+  if (rules.length > 0 && below > from) {
+    // A gateway whose clock is ahead is in the next window already, which is not counted anew below.
+    const countedAnew = new Map(rules.filter(isDue).map(({ id, period }) => [id, windowOf(period, now).start]))
     const found = await readConsumption(tx, { kind: 'ingested', from, below }, known)
-    accounts.add(new Map([...found].filter(([, { budget, start }]) => due.has(budget) && (start >= since || start === 0))))
+    const isNew = ({ budget, start }: Consumption): boolean => start > (countedAnew.get(budget) ?? -1) && (start >= since || start === 0)
+    accounts.add(new Map([...found].filter(([, each]) => isNew(each))))
   }
   for (const rule of rules.filter(isDue)) {
     const window = windowOf(rule.period, now)
