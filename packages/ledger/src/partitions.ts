@@ -19,7 +19,7 @@ type Dated = { readonly eventId: EventId; readonly startedAt: Instant }
  * Both are SQL of type timestamptz and may be infinite.
  */
 export function idBoundsSql(start: string, end: string): string {
-  return `r.event_id >= event_id_at(${start} - interval '1 hour') and r.event_id < event_id_at(${end} + interval '1 hour')`
+  return `r.event_id >= event_id_from(${start}) and r.event_id < event_id_until(${end})`
 }
 
 /** Months of the ids, as the first day, `2026-11-01`. */

@@ -67,6 +67,18 @@ test('event_id_at() gives the least id of an instant, for every instant that the
   assert.deepEqual(rows, [{ first: '00000000-0000-0000-0000-000000000000', last: 'ffffffff-ffff-0000-0000-000000000000' }])
 })
 
+test('event_id_from() and event_id_until() bound ids by an hour more on either side, for every instant that there is', async () => {
+  await using db = await openLedger()
+  const { rows } = await db.query(
+    `select event_id_from($1::timestamptz) = event_id_at($1::timestamptz - interval '1 hour') as starts,
+       event_id_until($1::timestamptz) = event_id_at($1::timestamptz + interval '1 hour') as ends,
+       event_id_from('-infinity') as first, event_id_from('epoch') as zero, event_id_until('infinity') as last`,
+    [new Date(TEN).toISOString()],
+  )
+  const least = '00000000-0000-0000-0000-000000000000'
+  assert.deepEqual(rows, [{ starts: true, ends: true, first: least, zero: least, last: 'ffffffff-ffff-0000-0000-000000000000' }])
+})
+
 /** Partitions that a statement reads, by its plan with these values. */
 async function partitionsRead(db: Queryable, sql: string, values: readonly unknown[]): Promise<ReadonlySet<string>> {
   const { rows } = await db.query<{ 'QUERY PLAN': unknown }>(`explain (format json) ${sql}`, values)

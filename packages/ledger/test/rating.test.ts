@@ -384,3 +384,23 @@ test('verifyRating() names what is missing, altered, doubled or without records'
   assert.deepEqual({ pendingHours, records, hours }, { pendingHours: 1, records: 5, hours: 5 })
   assert.deepEqual((await verifyRating(db, { month: '2026-04' })).differences, [])
 })
+
+test('usage_hour, charge and period_quantity refuse what belongs to nobody, and nothing that they name can go', async () => {
+  await using db = await openLedger()
+  await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  await deliver(db, [usageRecord()])
+  await rateAll(db)
+  const unknown = "'00000000-0000-4000-8000-000000000000'"
+  for (const table of ['usage_hour', 'charge']) {
+    await assert.rejects(db.query(`update ${table} set organization_id = ${unknown}`), { sqlstate: '23503' })
+    await assert.rejects(db.query(`update ${table} set price_sequence = 7`), { sqlstate: '23503' })
+    const again = `create temporary table again as select * from ${table}; update again set organization_id = ${unknown}`
+    await assert.rejects(db.query(`${again}; insert into ${table} select * from again`), { sqlstate: '23503' })
+  }
+  const quantity = `insert into period_quantity (hour, organization_id, auth_id, resource_id, model, meter, price_sequence, quantity, record_count, records_digest)
+    select hour, ${unknown}, auth_id, resource_id, model, meter, price_sequence, quantity, record_count, records_digest from charge`
+  await assert.rejects(db.query(quantity), { sqlstate: '23503' })
+  await assert.rejects(db.query('delete from organization'), { sqlstate: '23001' })
+  await assert.rejects(db.query('delete from price_version'), { sqlstate: '23001' })
+})
