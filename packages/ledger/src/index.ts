@@ -6,6 +6,7 @@ export type { Start } from './instants.ts'
 
 export {
   createOrganization,
+  endOrganization,
   findOrganization,
   listOrganizations,
   moveOrganization,

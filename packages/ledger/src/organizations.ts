@@ -2,7 +2,7 @@ import { isCurrency, isUuid } from '@ascribe/units'
 import type { Currency, Instant } from '@ascribe/units'
 import { DatabaseError } from '@ascribe/postgres'
 import type { Database, Queryable } from '@ascribe/postgres'
-import { directoryNow, writeTimeline } from './directory/timeline.ts'
+import { directoryNow, endTimeline, writeTimeline } from './directory/timeline.ts'
 import { LedgerInputError } from './errors.ts'
 import { sqlInstant } from './instants.ts'
 import { lockDirectory } from './locks.ts'
@@ -159,6 +159,30 @@ export async function renameOrganization(
     )
     await tx.query('update organization set name = $2::text where organization_id = $1::uuid', [id, name])
     return 'renamed'
+  })
+}
+
+/**
+ * Says that an organization is no more, from now on: its keys let nobody in; what it used stays billed, and its statements stay readable. Or,
+ * with `undo`, that it is there again, with the keys that it had.
+ */
+export async function endOrganization(
+  db: Database,
+  input: { readonly id: string; readonly undo?: boolean; readonly recordedBy?: string },
+): Promise<'ended' | 'there_again' | 'unchanged' | 'unknown'> {
+  const { id, undo = false, recordedBy } = input
+  return db.transaction(async (tx) => {
+    await lockDirectory(tx)
+    const found = isUuid(id) ? await findOrganization(tx, id) : undefined
+    if (found === undefined || found === 'ambiguous') return 'unknown'
+    const write = { at: await directoryNow(tx), recordedBy }
+    const changes = undo
+      ? await writeTimeline(tx, 'organization', { ...write, rows: [{ organization_id: id, name: found.name }] })
+      : await endTimeline(tx, 'organization', { ...write, rows: [{ organization_id: id }] })
+    if (changes.length === 0) return 'unchanged'
+    // Of all of its auth ids, and nobody has a list of them.
+    await bumpPolicy(tx)
+    return undo ? 'there_again' : 'ended'
   })
 }
 

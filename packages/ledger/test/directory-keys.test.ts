@@ -8,7 +8,9 @@ import {
   bumpPolicy,
   createCredential,
   createOrganization,
+  endOrganization,
   findCredentialByPublicId,
+  findOrganization,
   ledgerMigrations,
   listCredentials,
   mapAuthId,
@@ -16,13 +18,14 @@ import {
   readHistory,
   readPolicySnapshot,
   readPolicyVersion,
+  readStatement,
   revokeCredential,
   revokeSecret,
   rotateCredential,
   syncDirectory,
 } from '../src/index.ts'
 import type { NewCredential, Rotation } from '../src/index.ts'
-import { TEN, deliver, openLedger, priceBook, rateAll, until, usageRecord } from './support.ts'
+import { MONTH, TEN, deliver, openLedger, priceBook, rateAll, until, usageRecord } from './support.ts'
 
 const HOUR = 3_600_000
 
@@ -180,6 +183,27 @@ test('a key that nobody owns, or whose organization has ended, lets nobody in', 
   assert.deepEqual(await published(db), {})
   assert.equal((await listCredentials(db))[0]?.organizationId, undefined)
   assert.equal((await findCredentialByPublicId(db, 'p1'))?.organizationId, undefined)
+})
+
+test('endOrganization() keeps its keys out until it is undone, and leaves its usage as it was', async () => {
+  await using db = await openLedger()
+  const { organizationId: id, authId } = await setUp(db)
+  await deliver(db, [usageRecord({ authId })])
+  await rateAll(db)
+  assert.equal(await endOrganization(db, { id, recordedBy: 'ann' }), 'ended')
+  assert.deepEqual(await published(db), {})
+  assert.equal(await endOrganization(db, { id }), 'unchanged')
+  assert.equal(((await findOrganization(db, id)) as { readonly ended?: true }).ended, true)
+  const statement = await readStatement(db, { organizationId: id, month: MONTH, scope: 'customer' })
+  assert.ok(statement !== undefined)
+  assert.equal(await endOrganization(db, { id, undo: true }), 'there_again')
+  assert.deepEqual(Object.keys(await published(db)), ['p1'])
+  assert.deepEqual(await readStatement(db, { organizationId: id, month: MONTH, scope: 'customer' }), statement)
+  assert.equal(await endOrganization(db, { id: '00000000-0000-4000-8000-000000000000' }), 'unknown')
+  assert.deepEqual(
+    (await readHistory(db, 'organization', id)).filter(({ kind }) => kind === 'organization').map(({ says }) => says['ended']),
+    [false, true, false],
+  )
 })
 
 test('advancePolicy() makes one version when what was planned has begun, however many settlers ask', async () => {

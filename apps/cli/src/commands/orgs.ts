@@ -1,7 +1,14 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { InputError } from '@ascribe/kit'
-import { createOrganization, listOrganizations, moveOrganization, renameOrganization, streamOrganizations } from '@ascribe/ledger'
+import {
+  createOrganization,
+  endOrganization,
+  listOrganizations,
+  moveOrganization,
+  renameOrganization,
+  streamOrganizations,
+} from '@ascribe/ledger'
 import type { Organization } from '@ascribe/ledger'
 import { formatInstant } from '@ascribe/units'
 import { instantArgument } from '../arguments.ts'
@@ -14,13 +21,14 @@ import { changeDirectory, openLedger } from '../open-ledger.ts'
 import { operatorOf } from '../operator.ts'
 import type { Surroundings } from '../surroundings.ts'
 
-/** `ascribe orgs create|list|show|rename|move`. */
+/** `ascribe orgs create|list|show|rename|move|end`. */
 export function configureOrgs(orgs: Command, surroundings: Surroundings): void {
   addCreate(orgs, surroundings)
   addList(orgs, surroundings)
   addShow(orgs, surroundings)
   addRename(orgs, surroundings)
   addMove(orgs, surroundings)
+  addEnd(orgs, surroundings)
 }
 
 function addCreate(orgs: Command, surroundings: Surroundings): void {
@@ -160,5 +168,32 @@ Examples:  ascribe orgs move "Acme Research" --parent "Acme Corp"
       if (context.out.json) return context.out.value({ id: found.id, parent_id: above?.id ?? null, outcome })
       const place = above === undefined ? 'under none' : `under ${above.name}`
       context.out.line(`${found.name} ${outcome === 'unchanged' ? 'stands' : 'stands now'} ${place}`)
+    })
+}
+
+function addEnd(orgs: Command, surroundings: Surroundings): void {
+  orgs
+    .command('end')
+    .argument('<organization>', 'by id or name')
+    .description('say that an organization is no more: its keys let nobody in; history, usage and bills stay')
+    .option('--undo', 'it is there again, with the keys that it had')
+    .addHelpText(
+      'after',
+      `
+What trusted headers name as its usage is still recorded, and billed to it: map these auth ids to somebody else, or stop them at the edge.
+
+Examples:  ascribe orgs end "Acme Research"
+           ascribe orgs end "Acme Research" --undo`,
+    )
+    .action(async (idOrName: string, options: { undo?: boolean }, command: Command) => {
+      const context = contextOf(command, surroundings)
+      const { found, outcome } = await changeDirectory(context, 'orgs', async (db) => {
+        const organization = await organizationNamed(db, idOrName)
+        const change = { id: organization.id, undo: options.undo === true, recordedBy: operatorOf(surroundings) }
+        return { found: organization, outcome: await endOrganization(db, change) }
+      })
+      if (context.out.json) return context.out.value({ id: found.id, outcome })
+      const word = options.undo === true ? 'is there again' : 'has ended'
+      context.out.line(`${found.name} ${word}${outcome === 'unchanged' ? ' already' : ''}`)
     })
 }
