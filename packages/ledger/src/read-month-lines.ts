@@ -186,11 +186,21 @@ async function readSpent(db: Queryable, query: MonthQuery & { readonly organizat
   const { month, organizationId } = query
   const charged = (await readCharged(db, query)).get(organizationId) ?? 0n
   if (!(await isMonthClosed(db, month))) {
+    if (!(await willBeBilled(db, month))) return 0n
     const lines = await readMonthLines(db, query)
     return lines.reduce((sum, { kind, amount }) => (kind === 'commitment' ? sum : sum + amount), charged)
   }
   const stored = await readStoredLines(db, query)
   return stored.reduce((sum, { line }) => (line.kind === 'commitment' ? sum : sum + line.amount), charged)
+}
+
+/** Whether an open month has a closed one before it, or usage in or before it: the first month that is closed is the first that is billed. */
+async function willBeBilled(db: Queryable, month: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select from billing_period where month < $1::date union all select from usage_hour where hour < $2::timestamptz limit 1`,
+    [`${month}-01`, sqlInstant(parseMonth(month).end)],
+  )
+  return rowCount > 0
 }
 
 const CHARGED = `

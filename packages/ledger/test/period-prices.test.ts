@@ -216,6 +216,22 @@ commitments: [{ organization: ${id}, amount: "100", from: "2026-03", to: "2026-0
   await assertSound(db)
 })
 
+test('a commitment never counts the minimum of a month before the first that is billed', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  const text = `${BOOK}minimums: [{ organization: ${id}, amount: "77" }]
+commitments: [{ organization: ${id}, amount: "500", from: "2026-02", to: "2026-04" }]\n`
+  await applyPriceBook(db, priceBook({ text }))
+  await deliver(db, [usageRecord({ startedAt: MARCH, meters: { input_tokens: 1_000_000 } })])
+  await rateAll(db)
+  const open = await statement(db, id, '2026-03')
+  await close(db, '2026-03')
+  const closed = await statement(db, id, '2026-03')
+  assert.equal(closed.total, '500')
+  assert.deepEqual(closed, { ...open, provisional: false })
+  await assertSound(db)
+})
+
 test('a minimum larger than any price a unit never makes a statement unreadable', async () => {
   await using db = await openLedger()
   const { id } = await createCustomer(db)
