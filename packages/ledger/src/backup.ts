@@ -129,7 +129,7 @@ async function refuseUsed(db: Queryable): Promise<void> {
   )
   const [used] = rows
   if (used === undefined) return
-  throw new BackupError(`Cannot restore into this database: it is not empty, it has ${used.name}`, {
+  throw new BackupError(`Cannot restore into this database: it is not empty, it has a ${used.name} already`, {
     hint: 'Name a new, empty database.',
   })
 }
@@ -173,7 +173,16 @@ async function restoreTables(tx: Transaction, head: BackupHead, decoder: BackupD
     await tx.query('select setval(quote_ident($1::text)::regclass, $2::bigint)', [name, last])
   }
   await tx.query('update policy_version set version = version + $1::bigint, keys_version = version + $1::bigint', [POLICY_VERSIONS])
+  if (head.tables.some(({ name }) => name === 'budget_state')) await resetBudgets(tx)
   return rows
+}
+
+/** Numbers of transactions mean nothing here: what was spent is counted anew, ends of gateways are found out again; and leases count as newer too. */
+async function resetBudgets(tx: Transaction): Promise<void> {
+  await tx.query("update budget_state set counted_below = 0, marker = 'restored', version = version + $1::bigint, digest = ''", [
+    POLICY_VERSIONS,
+  ])
+  await tx.query('update gateway_writer set end_transaction = null where not ended')
 }
 
 function quoted(name: string): string {

@@ -6,10 +6,12 @@ import {
   applyPriceBook,
   backupLedger,
   closeMonth,
+  createBudgetRounds,
   createCredential,
   readPolicySnapshot,
   readStatement,
   restoreLedger,
+  setBudget,
   streamEvents,
   verifyRating,
 } from '../src/index.ts'
@@ -77,6 +79,31 @@ test('restoreLedger() makes a ledger that goes on: what it has is a duplicate, w
   await assert.rejects(restored.query('delete from usage_record'), /23001/)
   // Identities go on behind those that came with it.
   await restored.query('insert into dirty_hour (hour) values (now())')
+})
+
+test('a restored ledger never forgets what was spent of a budget, nor holds for ever what a dead gateway had, and gateways take its word', async () => {
+  await using db = await openLedger({ fresh: true })
+  const { id } = await createCustomer(db)
+  const budget = { scope: 'organization', subject: id, unit: 'tokens', period: 'month', limit: 1000n, by: 'test' } as const
+  await setBudget(db, budget, TEN)
+  const alive = { writer: 'w1', accounts: [] }
+  await createBudgetRounds(db).next({ reports: [alive], gone: [], now: TEN })
+  await deliver(db, [usageRecord()], 'w1')
+  // The numbers of transactions of a cluster that has lived for long.
+  await db.query('update budget_state set counted_below = 1000000000')
+  await db.query("update gateway_writer set end_transaction = 1000000000, seen_at = '-infinity'")
+  const { snapshot: before } = await createBudgetRounds(db).next({ reports: [], gone: [], now: TEN })
+  await db.query('update budget_state set counted_below = 1000000000')
+  await using restored = await testDatabase()
+  await restoreLedger(restored, pieces(await backup(db), 70_000))
+  await deliver(restored, [usageRecord()], 'w1')
+  const rounds = createBudgetRounds(restored)
+  await rounds.next({ reports: [], gone: [], now: TEN })
+  const { snapshot } = await rounds.next({ reports: [], gone: ['w1'], now: TEN })
+  const { snapshot: after = assert.fail(), openWriters } = await rounds.next({ reports: [], gone: ['w1'], now: TEN })
+  assert.equal(snapshot?.accounts[0]?.spent, '220')
+  assert.deepEqual([after.accounts[0]?.leases, openWriters], [{}, []])
+  assert.ok(after.version > (before?.version ?? 0) + 1000)
 })
 
 test('restoreLedger() refuses a backup that is cut off or changed anywhere, and keeps nothing of it', async () => {
