@@ -201,19 +201,43 @@ function quoted(name: string): string {
 }
 
 /** What {@link purge} deleted, by table. */
-export type Purged = Readonly<Record<'usage_quarantine' | 'writer_position', number>>
+export type Purged = Readonly<Record<(typeof PURGES)[number]['table'], number>>
+
+// A window that began before this is over and read by nobody: the longest is a month. The margin is for gateways whose clocks are behind.
+const OVER = `window_start > 'epoch' and window_start < least($1::timestamptz, date_trunc('month', clock_timestamp(), 'UTC') - interval '1 day')`
+
+/** In this order: a writer's leases go before it does. */
+const PURGES = [
+  { table: 'usage_quarantine', where: 'replayed_at < $1::timestamptz' },
+  {
+    table: 'writer_position',
+    where: 'updated_at < $1::timestamptz and not exists (select from writer_range r where r.writer = writer_position.writer)',
+  },
+  // Of windows that are over; and of prepaid budgets what writers had that are gone and spent nothing of it. What was spent stays, whoever did.
+  {
+    table: 'budget_lease',
+    where: `(${OVER}) or (consumed = 0 and window_start = 'epoch' and exists (
+      select from gateway_writer w where w.writer = budget_lease.writer and w.ended and w.seen_at < $1::timestamptz))`,
+  },
+  { table: 'budget_account', where: OVER },
+  // One is made once for a window: not while it is open.
+  { table: 'budget_alert', where: `(delivered_at is not null or given_up_at is not null) and ${OVER}` },
+  { table: 'gateway_writer', where: 'ended and seen_at < $1::timestamptz' },
+] as const
 
 /**
- * Deletes what has served its purpose before an instant: deliveries that were replayed, and the positions of journals that have long come to
- * their end. A journal that comes back after that is taken in again, and its records are found to be there.
+ * Deletes what has served its purpose before an instant: deliveries that were replayed; positions of journals that have long come to their end;
+ * leases, recalls and alerts of budget windows that are over; gateways that are gone. A journal that comes back after that is taken in again,
+ * and its records are found to be there; a gateway that comes back is a new one.
  */
 export async function purge(db: Database, before: Instant): Promise<Purged> {
   return db.transaction(async (tx) => {
-    const quarantine = await tx.query('delete from usage_quarantine where replayed_at < $1::timestamptz', [formatInstant(before)])
-    const positions = await tx.query(
-      `delete from writer_position p where updated_at < $1::timestamptz and not exists (select from writer_range r where r.writer = p.writer)`,
-      [formatInstant(before)],
-    )
-    return { usage_quarantine: quarantine.rowCount, writer_position: positions.rowCount }
+    // Nobody counts budgets meanwhile.
+    await tx.query('select from budget_state for update')
+    const purged: Partial<Record<keyof Purged, number>> = {}
+    for (const { table, where } of PURGES) {
+      purged[table] = (await tx.query(`delete from ${table} where ${where}`, [formatInstant(before)])).rowCount
+    }
+    return purged as Purged
   })
 }

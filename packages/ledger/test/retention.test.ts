@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { Database } from '@ascribe/postgres'
+import { createIdSource } from '@ascribe/units'
 import {
   LedgerInputError,
   applyPriceBook,
@@ -12,7 +13,17 @@ import {
   mapAuthId,
   markRatedHours,
 } from '../src/index.ts'
-import { purge, readStatement, replayQuarantine, streamEvents, verifyRating } from '../src/index.ts'
+import {
+  createBudgetRounds,
+  createOrganization,
+  listBudgets,
+  purge,
+  readStatement,
+  replayQuarantine,
+  setBudget,
+  streamEvents,
+  verifyRating,
+} from '../src/index.ts'
 import type { ArchiveWriter } from '../src/index.ts'
 import { HOUR, MONTH, TEN, createCustomer, deliver, dumpDerived, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
 
@@ -135,13 +146,47 @@ test('archivePartition() goes on where it was cut off, with the file that was wr
   assert.equal((await listPartitions(db)).find(({ name }) => name === MARCH)?.state, 'archived')
 })
 
+const NOTHING = { usage_quarantine: 0, writer_position: 0, budget_lease: 0, budget_account: 0, budget_alert: 0, gateway_writer: 0 }
+
 test('commonly-468: purge() deletes only what has served its purpose', async () => {
   await using db = await openMonth()
   await deliver(db, [{ ...usageRecord(), outcome: 'nonsense' as 'completed' }])
-  assert.deepEqual(await purge(db, TEN), { usage_quarantine: 0, writer_position: 0 })
-  assert.deepEqual(await purge(db, Date.now() + HOUR), { usage_quarantine: 0, writer_position: 1 })
+  assert.deepEqual(await purge(db, TEN), NOTHING)
+  assert.deepEqual(await purge(db, Date.now() + HOUR), { ...NOTHING, writer_position: 1 })
   await db.query('update usage_quarantine set replayed_at = now()')
-  assert.deepEqual(await purge(db, Date.now() + HOUR), { usage_quarantine: 1, writer_position: 0 })
+  assert.deepEqual(await purge(db, Date.now() + HOUR), { ...NOTHING, usage_quarantine: 1 })
   const organization = (await db.query<{ id: string }>('select organization_id as id from organization limit 1')).rows[0]
   assert.ok(await readStatement(db, { organizationId: organization?.id ?? '', month: MONTH, scope: 'customer' }))
+})
+
+test('purge() deletes leases of windows that are over and gateways that are gone, and nothing that a budget stands on', async () => {
+  await using db = await openMonth()
+  const { id: subject } = await createOrganization(db, { name: 'Budgeted' })
+  const now = Date.now()
+  for (const period of ['day', 'prepaid'] as const)
+    await setBudget(db, { scope: 'organization', subject, unit: 'tokens', period, limit: 1000n, by: 'test' }, now)
+  await mapAuthId(db, { authId: 'spender', organizationId: subject })
+  const rounds = createBudgetRounds(db)
+  const round = (live: readonly string[], gone: readonly string[]): ReturnType<typeof rounds.next> =>
+    rounds.next({ reports: live.map((writer) => ({ writer, accounts: [] })), gone, now })
+  await round(['idle', 'spender', 'alive'], [])
+  await deliver(db, [usageRecord({ authId: 'spender', startedAt: now, eventId: createIdSource(() => now)() })], 'spender')
+  await round(['alive'], ['idle', 'spender'])
+  // What has been committed since must have been counted, too.
+  const budgets = (await round(['alive'], [])).snapshot?.accounts
+  const { rows } = await db.query('select writer from gateway_writer where ended order by writer')
+  assert.deepEqual(rows, [{ writer: 'idle' }, { writer: 'spender' }])
+  await db.query(
+    "insert into budget_lease (budget_id, subject, window_start, writer, consumed) select budget_id, 'x', now() - interval '70 days', 'old', 5 from budget limit 1",
+  )
+  const before = now + HOUR
+  const purged = await purge(db, before)
+  // One that is over, and the idle one's of the prepaid budget.
+  assert.deepEqual(purged, { ...NOTHING, writer_position: 2, budget_lease: 2, gateway_writer: 2 })
+  assert.deepEqual((await round(['alive'], [])).snapshot?.accounts, budgets)
+  assert.equal(
+    (await listBudgets(db, now)).every(({ standings }) => standings[0]?.spent === 110n),
+    true,
+  )
+  assert.deepEqual(await purge(db, before), NOTHING)
 })

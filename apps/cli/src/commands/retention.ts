@@ -133,7 +133,9 @@ function addPurge(root: Command, surroundings: Surroundings): void {
   root
     .command('purge')
     .option('--days <number>', 'how long it is kept, 1 or more', daysArgument, 90)
-    .description('delete what has served its purpose: replayed quarantine, and positions of journals that are long gone')
+    .description(
+      'delete what has served its purpose: replayed quarantine, journals and gateways that are long gone, leases of budget windows that are over',
+    )
     .addHelpText('after', '\nExample:  ascribe retention purge --days 30')
     .action(async (options: { days: number }, command: Command) => {
       const context = contextOf(command, surroundings)
