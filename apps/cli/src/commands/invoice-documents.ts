@@ -158,7 +158,7 @@ async function* jsonLines(
 function proofText({ kind, records, charged }: LineProof): string {
   switch (kind) {
     case 'exact':
-      return `${records} records: the very ones that were charged, by number and digest`
+      return `${records} ${records === 1 ? 'record: the very one that was' : 'records: the very ones that were'} charged, by number and digest`
     case 'corrected':
       return `${records} records, where ${charged ?? 0n} were charged: some have been corrected since, and adjustments say so`
     case 'context':

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { access } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import type { Command } from 'commander'
 import { InputError } from '@ascribe/kit'
@@ -30,8 +31,7 @@ Example:
         throw new InputError(`Cannot read ${file}`, { cause })
       })
       await using ledger = await openDatabaseOnly(context, { name: 'restore', logger: context.logger, max: 4 })
-      const chunks = createReadStream(file).compose(createGunzip()) as AsyncIterable<Uint8Array>
-      const restored = await context.out.progress('restoring', restoreLedger(ledger.db, chunks))
+      const restored = await context.out.progress('restoring', restoreLedger(ledger.db, unpacked(file)))
       const recount = options.verify ? await context.out.progress('counting again', verifyRating(ledger.db)) : undefined
       const isEqual = recount === undefined || recount.differenceCount === 0
       if (!isEqual) finish(EXIT.failed)
@@ -48,4 +48,18 @@ Example:
       if (recount !== undefined)
         context.out.line(`counted ${recount.hours} hours again: ${isEqual ? 'all equal' : `${recount.differenceCount} differences`}`)
     })
+}
+
+/** What is in a compressed file. @throws {InputError} it is not one, or was cut off */
+async function* unpacked(file: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const gunzip = createGunzip()
+  // Its error comes out of the loop as well.
+  const piped = pipeline(createReadStream(file), gunzip)
+  piped.catch(() => {})
+  try {
+    yield* gunzip as AsyncIterable<Uint8Array>
+    await piped
+  } catch (cause) {
+    throw new InputError(`Cannot restore ${file}: it is no backup, or it was cut off`, { cause, hint: 'Take another copy of it.' })
+  }
 }
