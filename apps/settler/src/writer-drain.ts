@@ -1,19 +1,18 @@
 import { basename } from 'node:path'
 import { AssertionError } from '@ascribe/kit'
 import type { Clock, Logger, TryLock } from '@ascribe/kit'
-import { JournalCorruptError, createReleaser, mayHaveMore, readJournal, recoverWriter } from '@ascribe/journal'
-import type { JournalBatch, Position, Recovery, Releaser } from '@ascribe/journal'
+import { JournalCorruptError, createReleaser, mayHaveMore, recoverWriter } from '@ascribe/journal'
+import type { Position, Recovery, Releaser } from '@ascribe/journal'
 import { ingestBatch, readPosition } from '@ascribe/ledger'
 import { DatabaseError } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
 import { closeIntent } from './close-intent.ts'
 import { noteIngested } from './note-ingested.ts'
 import { isOldFolder } from './old-folder.ts'
+import { readBatches } from './read-batches.ts'
+import type { DrainBatch } from './read-batches.ts'
 import type { SettlerMeters } from './settler-meters.ts'
 
-/** Entries in one transaction. Larger ones gain little, and hold the event loop longer. */
-const BATCH_ENTRIES = 2000
-const BATCH_BYTES = 1024 * 1024
 /** How long a writer that was found alive is taken to be, and how long one that failed is left alone. */
 const LOOK_AGAIN_MS = 1000
 
@@ -116,7 +115,7 @@ export class WriterDrain {
     let gaps = recovery?.missing ?? 0
     for (;;) {
       try {
-        for await (const batch of readJournal(this.#dir, this.#position, { entriesMax: BATCH_ENTRIES, bytesMax: BATCH_BYTES })) {
+        for await (const batch of readBatches(this.#dir, this.#position)) {
           shipped += await this.#ship(batch)
           this.#position = batch.next
           if (signal?.aborted === true || performance.now() >= end) return { shipped, more: true }
@@ -161,11 +160,10 @@ export class WriterDrain {
     return recovery.outcome === 'recovered' ? recovery : undefined
   }
 
-  async #ship(batch: JournalBatch): Promise<number> {
-    const records = batch.entries.filter(({ kind }) => kind === 'settlement').map(({ eventId, payload }) => ({ eventId, payload }))
+  async #ship({ records, next }: DrainBatch): Promise<number> {
     if (records.length === 0) return 0
     const { meters, logger, db } = this.#deps
-    const result = await ingestBatch(db, { writer: this.#name, position: batch.next, records })
+    const result = await ingestBatch(db, { writer: this.#name, position: next, records })
     noteIngested(result, { writer: this.#name, meters, logger })
     return records.length
   }

@@ -57,7 +57,8 @@ test('pass() never ships an intent that is open in a living writer', async () =>
 test('pass() that is cut off in the midst has shipped a prefix of the journal; the next one ships the rest, nothing twice', async () => {
   await using bench = await openBench()
   const writer = await bench.writer()
-  const expected = await serve(writer, usageRecords(2500))
+  // More than one batch.
+  const expected = await serve(writer, usageRecords(7000))
   const cut = new AbortController()
   let [batches, inserted, repeated] = [0, 0, 0]
   const meters = onShipped((outcome, amount) => {
@@ -65,7 +66,7 @@ test('pass() that is cut off in the midst has shipped a prefix of the journal; t
     if (outcome === 'inserted') inserted += amount
     else repeated += amount
     // As a kill after the commit: what the settler knows in memory dies with it.
-    if (batches === 2) cut.abort()
+    if (batches === 1) cut.abort()
   })
   await bench.settler({ meters }).pass(cut.signal)
   const shipped = idsOf(await bench.records())

@@ -43,7 +43,11 @@ export type ReadOptions = {
   readonly entriesMax?: number
   /** Bytes of frames, at least one frame goes in whatever its size. Default and at most 4 MiB. */
   readonly bytesMax?: number
+  /** Whose payloads the caller wants; those of others are empty, which saves making them. Default `all`. */
+  readonly payloads?: 'all' | 'settlements' | 'none'
 }
+
+type Bounds = Required<ReadOptions>
 
 const WINDOW_BYTES = 4 << 20
 const WHOLE_BYTES_MAX = 1 << 30
@@ -57,7 +61,7 @@ const WHOLE_BYTES_MAX = 1 << 30
  */
 export async function* readJournal(dir: string, from?: Position, options: ReadOptions = {}): AsyncGenerator<JournalBatch, void, undefined> {
   const bytesMax = Math.min(options.bytesMax ?? WINDOW_BYTES, WINDOW_BYTES)
-  const bounds = { entriesMax: options.entriesMax ?? 5000, bytesMax }
+  const bounds: Bounds = { entriesMax: options.entriesMax ?? 5000, bytesMax, payloads: options.payloads ?? 'all' }
   // One buffer for the whole walk; payloads are copied out of it as strings.
   const window = Buffer.allocUnsafeSlow(bytesMax + FRAME_BYTES + PAYLOAD_BYTES_MAX)
   let position = from
@@ -88,6 +92,10 @@ export async function* readJournal(dir: string, from?: Position, options: ReadOp
   }
 }
 
+function wants(payloads: Bounds['payloads'], kind: JournalEntry['kind']): boolean {
+  return payloads === 'all' || (payloads === 'settlements' && kind === 'settlement')
+}
+
 /** The first segment at or after `position` that was not released, and where in it to begin; `undefined`: there is none yet. */
 async function segmentAt(dir: string, position: Position | undefined): Promise<Position | undefined> {
   // In this order: a segment is recorded as released before it is removed, so one that is missing from the list is in the record.
@@ -114,7 +122,7 @@ class SegmentReader {
   readonly #sequence: number
   readonly #seed: number
   readonly #window: Buffer
-  readonly #bounds: { readonly entriesMax: number; readonly bytesMax: number }
+  readonly #bounds: Bounds
 
   constructor(options: {
     readonly dir: string
@@ -122,7 +130,7 @@ class SegmentReader {
     readonly file: FileHandle
     readonly sequence: number
     readonly window: Buffer
-    readonly bounds: { readonly entriesMax: number; readonly bytesMax: number }
+    readonly bounds: Bounds
   }) {
     this.#dir = options.dir
     this.#writer = options.writer
@@ -150,7 +158,7 @@ class SegmentReader {
       const kind = frameKind(buffer, at)
       if (kind === 'seal') return { entries, offset: offset + end, sealed: true }
       if (kind === 'intent' || kind === 'settlement') {
-        const payload = framePayload(buffer, at, end)
+        const payload = wants(this.#bounds.payloads, kind) ? framePayload(buffer, at, end) : ''
         const eventId = frameEventId(buffer, at)
         entries.push({ kind, eventId, writtenAt: frameWrittenAt(buffer, at), payload, segment: this.#sequence, end: offset + end })
       }

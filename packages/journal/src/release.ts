@@ -92,7 +92,7 @@ class FolderReleaser implements Releaser {
   /** Notes everything from where it stopped up to `committed`. A seal right after that counts as read. */
   async #catchUp(committed: Position, released: Released): Promise<void> {
     try {
-      for await (const batch of readJournal(this.#dir, this.#position)) {
+      for await (const batch of readJournal(this.#dir, this.#position, { payloads: 'none' })) {
         for (const entry of batch.entries) {
           if (entry.segment > committed.segment || (entry.segment === committed.segment && entry.end > committed.offset)) return
           this.#note(entry, released)

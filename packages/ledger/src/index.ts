@@ -82,7 +82,7 @@ export type { ApplyOutcome, NewPriceBook } from './apply-price-book.ts'
 export { createBookShelf, listPriceVersions, readPriceVersion } from './price-versions.ts'
 export type { BookShelf, DatedBook, PriceVersion, PriceVersionKind } from './price-versions.ts'
 
-export { markRatedHours, rateDirtyHours } from './rate.ts'
+export { markRatedHours, newestMark, rateDirtyHours } from './rate.ts'
 export type { RateOptions, RateSummary } from './rate.ts'
 export { dryRun } from './dry-run.ts'
 export type { DryRun, DryRunRow } from './dry-run.ts'

@@ -28,6 +28,8 @@ export type RateOptions = {
   readonly limit?: number
   /** Hours at a time, each on a connection of its own. Default 2: one is grouped while the other is written. */
   readonly parallel?: number
+  /** Leaves hours alone that were marked after {@link newestMark} gave this: they grow still, and would have to be rated again. */
+  readonly unmarkedSince?: bigint
   /** Stops between two hours. */
   readonly signal?: AbortSignal
   /** Keeps parsed price books from one call to the next. Default: one that lives as long as the database is open. */
@@ -45,9 +47,12 @@ const ATTEMPTS_MAX = 5
  * whatever order they came.
  */
 export async function rateDirtyHours(db: Database, options: RateOptions = {}): Promise<RateSummary> {
-  const { limit = LIMIT, signal, books = shelfOf(db), parallel = PARALLEL } = options
+  const { limit = LIMIT, signal, books = shelfOf(db), parallel = PARALLEL, unmarkedSince = null } = options
   // Each hour once: the current one gets new marks all the time and would keep us here for ever.
-  const { rows } = await db.query<{ hour: number }>('select distinct hour from dirty_hour order by hour limit $1::integer', [limit])
+  const { rows } = await db.query<{ hour: number }>(
+    'select hour from dirty_hour group by hour having $2::bigint is null or max(mark) <= $2::bigint order by hour limit $1::integer',
+    [limit, unmarkedSince],
+  )
   let [hours, charges] = [0, 0]
   const busy: Instant[] = []
   const rate = async (hour: Instant, wait: boolean): Promise<void> => {
@@ -73,6 +78,12 @@ export async function rateDirtyHours(db: Database, options: RateOptions = {}): P
   await sumChargeDays(db, { signal })
   const dirty = await db.query('select from (select from dirty_hour union all select from dirty_period) d limit 1')
   return { hours, charges, more: dirty.rowCount > 0 }
+}
+
+/** The mark that was made last of those that are left; 0: none is. */
+export async function newestMark(db: Queryable): Promise<bigint> {
+  const { rows } = await db.query<{ mark: bigint }>('select coalesce(max(mark), 0)::bigint as mark from dirty_hour')
+  return rows[0]?.mark ?? 0n
 }
 
 async function withRetries<Result>(work: () => Promise<Result>): Promise<Result> {
