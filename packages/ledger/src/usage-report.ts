@@ -32,6 +32,8 @@ export type UsageReportRow = {
   readonly meters: Readonly<Record<string, Quantity>>
   /** What is charged by the hour, adjustments of these hours included. What the total of a month prices is on the statement alone. */
   readonly amount: Nano
+  /** Those of the quantities that are in no amount because the total of their month prices them: tiers, packages, included quantities. */
+  readonly pricedByMonth: Readonly<Record<string, Quantity>>
 }
 
 export type UsageReport = { readonly organizationId: string; readonly currency: Currency; readonly rows: readonly UsageReportRow[] }
@@ -48,7 +50,8 @@ const EXPRESSIONS: Readonly<Record<UsageDimension, string>> = {
 }
 
 type Keys = readonly (string | null)[]
-type Sums = { records: bigint; heldRecords: bigint; readonly meters: Record<string, Quantity>; amount: Nano }
+type Quantities = Record<string, Quantity>
+type Sums = { records: bigint; heldRecords: bigint; readonly meters: Quantities; amount: Nano; readonly pricedByMonth: Quantities }
 type Totals = { at(keys: Keys): Sums; rows(): readonly UsageReportRow[] }
 
 /**
@@ -98,7 +101,7 @@ function createTotals(by: readonly UsageDimension[]): Totals {
     at(keys) {
       const entry = totals.getOrInsertComputed(JSON.stringify(keys), () => ({
         keys,
-        sums: { records: 0n, heldRecords: 0n, meters: {}, amount: 0n },
+        sums: { records: 0n, heldRecords: 0n, meters: {}, amount: 0n, pricedByMonth: {} },
       }))
       return entry.sums
     },
@@ -108,9 +111,14 @@ function createTotals(by: readonly UsageDimension[]): Totals {
         .map(({ keys, sums }) => ({
           key: Object.fromEntries(by.map((dimension, index) => [dimension, keys[index] ?? null])),
           ...sums,
-          meters: Object.fromEntries(Object.entries(sums.meters).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+          meters: sorted(sums.meters),
+          pricedByMonth: sorted(sums.pricedByMonth),
         })),
   }
+}
+
+function sorted(quantities: Quantities): Quantities {
+  return Object.fromEntries(Object.entries(quantities).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** Null comes last. */
@@ -170,7 +178,12 @@ async function addStored(
     `select ${keys}t.meter, sum(t.quantity) as quantity from ${unfolded} where t.state <> 'unattributed' ${groupBy([...positions, positions.length + 1])}`,
     values,
   )
-  for (const row of quantities.rows) addQuantity(totals.at(keysOf(row)), row.meter, BigInt(row.quantity))
+  for (const row of quantities.rows) addQuantity(totals.at(keysOf(row)).meters, row.meter, BigInt(row.quantity))
+  const byMonth = await tx.query<StoredRow>(
+    `select ${keys}t.meter, sum(t.quantity) as quantity from (select * from period_quantity where ${OWN}) t ${groupBy([...positions, positions.length + 1])}`,
+    values,
+  )
+  for (const row of byMonth.rows) addQuantity(totals.at(keysOf(row)).pricedByMonth, row.meter, BigInt(row.quantity))
   const amounts = await tx.query<StoredRow>(`select ${keys}sum(t.amount_nano) as amount from (${CHARGED}) t ${groupBy(positions)}`, values)
   for (const row of amounts.rows) if (row.amount !== null) totals.at(keysOf(row)).amount += BigInt(row.amount)
 }
@@ -179,8 +192,8 @@ function groupBy(positions: readonly number[]): string {
   return positions.length === 0 ? '' : `group by ${positions.join(', ')}`
 }
 
-function addQuantity(sums: Sums, meter: string, quantity: Quantity): void {
-  sums.meters[meter] = (sums.meters[meter] ?? 0n) + quantity
+function addQuantity(sums: Quantities, meter: string, quantity: Quantity): void {
+  sums[meter] = (sums[meter] ?? 0n) + quantity
 }
 
 async function addPart(
@@ -192,7 +205,7 @@ async function addPart(
 }
 
 function addRated(
-  { usage, charges }: RatedUsage,
+  { usage, charges, period }: RatedUsage,
   { query, hour, totals }: { readonly query: UsageQuery; readonly hour: Instant; readonly totals: Totals },
 ): void {
   const isAsked = (row: { readonly organizationId: string | null; readonly authId: string }): boolean =>
@@ -204,10 +217,12 @@ function addRated(
     for (const [meter, quantity] of meters) {
       const sums = totals.at(keysOf(query.by, { ...row, hour, meter }))
       if (byMeter) count(sums, row)
-      addQuantity(sums, meter, quantity)
+      addQuantity(sums.meters, meter, quantity)
     }
   }
   for (const row of charges.filter(isAsked)) totals.at(keysOf(query.by, { ...row, hour })).amount += row.amount
+  for (const row of period.filter(isAsked))
+    addQuantity(totals.at(keysOf(query.by, { ...row, hour })).pricedByMonth, row.meter, row.quantity)
 }
 
 function count(sums: Sums, row: UsageRow): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { applyPriceBook, createOrganization, dryRun, mapAuthId, readStatement, streamLineRecords } from '../src/index.ts'
+import { applyPriceBook, createOrganization, dryRun, mapAuthId, readStatement, streamLineRecords, usageReport } from '../src/index.ts'
 import { APRIL, MARCH, MAY, assertSound, close, dumpFrozen, lines, statement } from './periods-support.ts'
 import { BOOK, HOUR, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
 
@@ -68,6 +68,27 @@ test('a meter that the total of the month prices is never an hourly charge, not 
   await rateAll(db)
   assert.equal((await db.query('select from charge')).rowCount, 0)
   assert.equal((await db.query('select from period_quantity where quantity = 60')).rowCount, 1)
+})
+
+test('usageReport() says which quantities have no amount because the total of the month prices them', async () => {
+  await using db = await openLedger()
+  const { id: organizationId } = await createCustomer(db)
+  await applyPriceBook(db, priceBook({ text: TIERED }))
+  await deliver(db, [images(MARCH, 60), images(MARCH + 40 * 60_000, 7), usageRecord({ startedAt: MARCH, meters: { input_tokens: 1000 } })])
+  await rateAll(db)
+  const report = async (to: number, by: readonly ('model' | 'meter')[]): Promise<unknown> =>
+    (await usageReport(db, { organizationId, from: MARCH, to, by }))?.rows.map(({ key, amount, pricedByMonth }) => [
+      ...Object.values(key),
+      amount,
+      pricedByMonth,
+    ])
+  assert.deepEqual(await report(MARCH + HOUR, ['model']), [['small', 1_000_000n, { images: 67n }]])
+  // Part of an hour: counted from its records.
+  assert.deepEqual(await report(MARCH + 30 * 60_000, ['model']), [['small', 1_000_000n, { images: 60n }]])
+  assert.deepEqual(await report(MARCH + HOUR, ['meter']), [
+    ['images', 0n, { images: 67n }],
+    ['input_tokens', 1_000_000n, {}],
+  ])
 })
 
 test('closing a month freezes its lines; a late record that moves a tier is adjusted to what the month would be', async () => {

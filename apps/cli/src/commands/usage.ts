@@ -47,13 +47,14 @@ function completed(command: Command, { org, from, to, by }: GivenOptions): Usage
 function printReport(out: Output, { currency, rows }: UsageReport, by: readonly UsageDimension[]): void {
   if (out.json) {
     return out.value(
-      rows.map(({ key, records, heldRecords, meters, amount }) => ({
+      rows.map(({ key, records, heldRecords, meters, amount, pricedByMonth }) => ({
         ...key,
         records: Number(records),
         held_records: Number(heldRecords),
         meters: numbers(meters),
         amount: formatNano(amount),
         currency,
+        ...(Object.keys(pricedByMonth).length > 0 && { priced_by_month: numbers(pricedByMonth) }),
       })),
     )
   }
@@ -66,9 +67,12 @@ function printReport(out: Output, { currency, rows }: UsageReport, by: readonly 
       String(row.records),
       String(row.heldRecords),
       ...meters.map((meter) => String(row.meters[meter] ?? 0n)),
-      formatNano(row.amount),
+      // Else what has no amount here would look free.
+      `${formatNano(row.amount)}${Object.keys(row.pricedByMonth).length > 0 ? ' *' : ''}`,
     ]),
   )
+  const byMonth = [...new Set(rows.flatMap((row) => Object.keys(row.pricedByMonth)))].toSorted()
+  if (byMonth.length > 0) out.line(`* without ${byMonth.join(', ')}: the total of the month prices it, on the statement`)
 }
 
 function dimensionsArgument(text: string): UsageDimension[] {
