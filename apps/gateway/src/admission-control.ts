@@ -64,18 +64,19 @@ export class AdmissionControl {
     return this.#state !== 'idle'
   }
 
-  /** Takes over what the settler says. */
+  /** Takes over what the settler says. Throws for what is written in another way than this program reads; what is in force stays so then. */
   follow(news: SnapshotNews): void {
     if (news.kind === 'unreadable') {
       this.#state = 'unreadable'
       return
     }
     const { snapshot } = news
-    this.#leases.apply(snapshot)
-    this.#limits.apply(snapshot.limits, snapshot.gateways)
-    this.#prices = new Map(
+    const prices = new Map(
       [...Map.groupBy(snapshot.prices, ({ currency }) => currency)].map(([currency, lists]) => [currency, new PriceTable(lists)]),
     )
+    this.#leases.apply(snapshot)
+    this.#limits.apply(snapshot.limits, snapshot.gateways)
+    this.#prices = prices
     this.#subjects = snapshot.subjects
     this.#followed = true
     this.#state = this.#leases.isEmpty && this.#limits.isEmpty ? 'idle' : 'active'

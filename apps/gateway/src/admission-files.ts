@@ -50,13 +50,22 @@ export function followAdmission(options: {
     stamp = now
     const snapshot = readSnapshot(places.snapshot)
     if (snapshot === undefined) {
-      logger.error('admission snapshot cannot be used, the last good one stays in force', { path: places.snapshot })
-      if (inForce === undefined) onNews({ kind: 'unreadable' })
+      refuse()
       return
     }
     if (inForce !== undefined && inForce.ledger === snapshot.ledger && snapshot.version < inForce.version) return
-    inForce = { ledger: snapshot.ledger, version: snapshot.version }
-    onNews({ kind: 'snapshot', snapshot })
+    try {
+      onNews({ kind: 'snapshot', snapshot })
+      inForce = { ledger: snapshot.ledger, version: snapshot.version }
+    } catch (error) {
+      // Of a newer program, perhaps. It must not end this one, which looks at it again at its next start.
+      refuse(error)
+    }
+  }
+
+  function refuse(error?: unknown): void {
+    logger.error('admission snapshot cannot be used, the last good one stays in force', { path: places.snapshot, error })
+    if (inForce === undefined) onNews({ kind: 'unreadable' })
   }
 
   function tell(): void {

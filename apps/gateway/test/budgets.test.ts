@@ -230,3 +230,19 @@ test('rules that cannot be read let nothing through; the last good ones stay in 
   await until('it has seen that', () => broken.log.filter(({ message }) => message.startsWith('admission snapshot')).length === 2)
   assert.equal((await ask(broken.url)).headers['x-ratelimit-limit-requests'], '9')
 })
+
+test('a snapshot that a newer settler writes in another way never ends a gateway, and lets nothing through when it is the first', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'ascribe-admission-'))
+  t.after(() => rm(dir, { recursive: true, force: true }))
+  const places = { snapshot: join(dir, 'admission.json'), reports: join(dir, 'leases') }
+  const odd = { ledger: 'l', version: 2, prices: [{ currency: 'USD', models: { m: { input_tokens: '1e-6' } } }] }
+  const limits = [{ scope: 'credential', subject: '*', requestsPerMinute: 9 }]
+  await writeFile(places.snapshot, JSON.stringify(odd))
+  const gateway = await startTestGateway(t, { admission: places })
+  assert.equal((await ask(gateway.url)).status, 503)
+  await writeFile(places.snapshot, JSON.stringify({ ledger: 'l', version: 1, limits }))
+  await until('it serves', async () => (await ask(gateway.url)).headers['x-ratelimit-limit-requests'] === '9')
+  await writeFile(places.snapshot, JSON.stringify({ ...odd, version: 3 }))
+  await until('it has seen that', () => gateway.log.filter(({ message }) => message.startsWith('admission snapshot')).length === 2)
+  assert.equal((await ask(gateway.url)).headers['x-ratelimit-limit-requests'], '9')
+})

@@ -15,6 +15,16 @@ test('parseSnapshot() reads what was written, keeps what is absent empty, and ig
   })
 })
 
+test('a snapshot with a rule that is not understood is never half enforced', () => {
+  const budget = { id: 'b', scope: 'credential', subject: '*', unit: 'tokens', period: 'day' }
+  const limit = { scope: 'credential', subject: '*', requestsPerMinute: 1 }
+  assert.deepEqual(parseSnapshot(JSON.stringify({ ...SNAPSHOT, budgets: [budget], limits: [limit] }))?.budgets, [budget])
+  for (const change of [{ period: 'week' }, { scope: 'team' }, { unit: 5 }, { subject: undefined }])
+    assert.equal(parseSnapshot(JSON.stringify({ ...SNAPSHOT, budgets: [{ ...budget, ...change }] })), undefined)
+  for (const odd of [null, { ...limit, scope: 'user' }, { ...limit, subject: 1 }])
+    assert.equal(parseSnapshot(JSON.stringify({ ...SNAPSHOT, limits: [odd] })), undefined)
+})
+
 test('parseSnapshot() and parseReport() refuse what is none, and never throw', () => {
   for (const text of ['', 'null', '[]', '{"ledger":"l"}', '{"ledger":1,"version":1}', JSON.stringify({ ...SNAPSHOT, budgets: {} })]) {
     assert.equal(parseSnapshot(text), undefined, text)

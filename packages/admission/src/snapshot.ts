@@ -1,4 +1,5 @@
 import type { Instant } from '@ascribe/units'
+import { BUDGET_PERIODS, BUDGET_SCOPES } from './budget.ts'
 import type { Budget } from './budget.ts'
 import type { PriceList } from './prices.ts'
 
@@ -95,14 +96,17 @@ export function parseSnapshot(text: string): AdmissionSnapshot | undefined {
   for (const name of ['budgets', 'accounts', 'limits', 'prices']) if (!Array.isArray(value[name] ?? [])) return undefined
   const accounts = (value['accounts'] ?? []) as readonly Account[]
   if (!accounts.every(isAccount)) return undefined
+  // A rule that is not understood would not be enforced: half of them are not what somebody wanted.
+  const [budgets, limits] = [(value['budgets'] ?? []) as readonly Budget[], (value['limits'] ?? []) as readonly RateLimit[]]
+  if (!budgets.every(isBudget) || !limits.every(isLimit)) return undefined
   const gateways = value['gateways']
   // Whoever wrote it is ours: the shape of what is inside was checked where it was made, the digits here because they become numbers.
   return {
     ...(value as unknown as AdmissionSnapshot),
     gateways: typeof gateways === 'number' && gateways >= 1 ? gateways : 1,
-    budgets: (value['budgets'] ?? []) as readonly Budget[],
+    budgets,
     accounts,
-    limits: (value['limits'] ?? []) as readonly RateLimit[],
+    limits,
     prices: (value['prices'] ?? []) as readonly PriceList[],
     subjects: (value['subjects'] ?? {}) as AdmissionSnapshot['subjects'],
   }
@@ -124,6 +128,24 @@ function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   } catch {
     return undefined
   }
+}
+
+function isBudget(budget: unknown): boolean {
+  if (!isObject(budget)) return false
+  const { id, scope, subject, unit, period } = budget
+  return [id, subject, unit].every(isText) && isOneOf(scope, BUDGET_SCOPES) && isOneOf(period, BUDGET_PERIODS)
+}
+
+function isLimit(limit: unknown): boolean {
+  return isObject(limit) && isText(limit['subject']) && isOneOf(limit['scope'], LIMIT_SCOPES)
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
+}
+
+function isOneOf(value: unknown, known: readonly string[]): boolean {
+  return typeof value === 'string' && known.includes(value)
 }
 
 function isAccount(account: unknown): boolean {
