@@ -11,6 +11,7 @@ import {
   verifyRating,
   voidRecords,
 } from '../src/index.ts'
+import { createLineReader, issueInvoice, readInvoiceContent } from '../src/money.ts'
 import { ACTOR, line, linesOf, totalOf } from './acts-support.ts'
 import { MONTH, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
 
@@ -57,4 +58,32 @@ test('acts upon records of a closed month move no line of it; the difference is 
 
   assert.equal(await totalOf(db, id), settled)
   assert.deepEqual((await verifyRating(db)).differences, [])
+})
+
+test('a backfill that came after the close and was undone is never shown behind the lines of the closed month', async () => {
+  await using db = await openLedger({ fresh: true })
+  const { id: organizationId } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  const [one, two] = [usageRecord(), usageRecord()]
+  await deliver(db, [one, two])
+  await rateAll(db)
+  assert.equal((await closeMonth(db, { month: MONTH, closedBy: 'ada' })).kind, 'closed')
+  await importBackfill(db, { ...ACTOR, name: 'late', lines: linesOf([line({ request_id: 'r-1' })]) })
+  await undoBackfill(db, { ...ACTOR, name: 'late' })
+  await voidRecords(db, { ...ACTOR, eventIds: [one.eventId] })
+  await rateAll(db)
+  const issued = await issueInvoice(db, { organizationId, month: MONTH, at: Date.UTC(2026, 3, 2), by: 'ada' })
+  const content = await readInvoiceContent(db, 'id' in issued ? issued.id : '')
+  assert.ok(content)
+  const reader = (await createLineReader(db))({ content, line: 1 })
+  const records: string[] = []
+  for (;;) {
+    const { done, value } = await reader.next()
+    if (done === true) {
+      assert.deepEqual(value, { kind: 'exact', records: 2, charged: 2n })
+      break
+    }
+    records.push(value.record.eventId)
+  }
+  assert.deepEqual(records.toSorted(), [one.eventId, two.eventId].toSorted())
 })

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Database } from '@ascribe/postgres'
 import { applyPriceBook, voidRecords } from '../src/index.ts'
-import { draftInvoice, findInvoice, grantCredit, issueInvoice, listCredits, streamExportRows, voidInvoice } from '../src/money.ts'
+import {
+  draftInvoice,
+  expireCredits,
+  findInvoice,
+  grantCredit,
+  issueInvoice,
+  listCredits,
+  streamExportRows,
+  voidInvoice,
+} from '../src/money.ts'
 import type { InvoiceOutcome, InvoiceSummary } from '../src/money.ts'
 import { nano } from './money-support.ts'
 import { APRIL, MARCH, MAY, close } from './periods-support.ts'
@@ -143,4 +152,18 @@ test('a correction of usage that no credits paid is owed to the customer', async
   await takeBack(customer, mistaken)
   const may = await bill(customer, '2026-05')
   assert.deepEqual([may.credits, may.total], [nano('5'), nano('-5')])
+})
+
+test('a block never expires before the invoice of its last month, also where that month has nothing but corrections', async () => {
+  await using db = await openLedger({ fresh: true })
+  const customer = await customerOf(db, { amount: '100', expiresAt: Date.UTC(2026, 4, 1) })
+  await use(customer, MARCH, 10)
+  await bill(customer, '2026-03')
+  await use(customer, MARCH + HOUR, 5)
+  await close(db, '2026-04')
+  assert.equal(await expireCredits(db, { at: Date.UTC(2026, 6, 1), by: 'clock' }), 0)
+  assert.equal((await issue(customer, '2026-04')).outcome, 'issued')
+  const april = await findInvoice(db, 'INV-000002')
+  assert.deepEqual([april?.subtotal, april?.credits], [nano('5'), nano('-5')])
+  assert.equal(await left(customer), 0n)
 })

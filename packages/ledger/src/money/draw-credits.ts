@@ -142,10 +142,13 @@ with due as (
       select from generate_series(utc_month(b.effective_from)::timestamp, utc_month(b.expires_at - interval '1 millisecond'), '1 month') m
       where not exists (
           select from invoice i where i.organization_id = b.organization_id and i.month = m::date and i.state in ('issued', 'paid'))
-        and exists (
+        and (exists (
           select from usage_hour u where u.organization_id = b.organization_id and u.state = 'charged'
             and u.hour >= greatest(m at time zone 'UTC', b.effective_from - interval '1 hour')
-            and u.hour < least((m + interval '1 month') at time zone 'UTC', b.expires_at)))
+            and u.hour < least((m + interval '1 month') at time zone 'UTC', b.expires_at))
+        -- Corrections count for the last instant of their month.
+        or ((m + interval '1 month') at time zone 'UTC' <= b.expires_at and exists (
+          select from adjustment a where a.organization_id = b.organization_id and a.booked_month = m::date and a.meter <> ''))))
   for update
 ), expired as (
   update credit_block b set remaining_nano = 0 from due where b.credit_block_id = due.credit_block_id

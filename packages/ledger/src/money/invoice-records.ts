@@ -148,7 +148,10 @@ async function readActsAfterClose(db: Queryable, month: string, { start, end }: 
   const { rows } = await db.query<{ event_id: string; replacement_event_id: string | null }>(
     `select s.event_id, s.replacement_event_id from superseded_record s join record_act a using (act_id)
      where s.instant >= $1::timestamptz and s.instant < $2::timestamptz
-       and a.at > (select min(closed_at) from billing_period where month >= $3::date)`,
+       and a.at > (select min(closed_at) from billing_period where month >= $3::date)
+       -- What came after the close was never charged: a backfill that was undone.
+       and not exists (select from foreign_event f where f.event_id = s.event_id
+         and f.received_at > (select min(closed_at) from billing_period where month >= $3::date))`,
     [sqlInstant(start), sqlInstant(end), `${month}-01`],
   )
   return {
