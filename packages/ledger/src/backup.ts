@@ -155,8 +155,11 @@ async function refuseOtherSchema(db: Queryable, head: BackupHead): Promise<void>
   throw new BackupError(`Cannot restore the backup: its migration ${other.id}-${other.name} is not the one of this program`)
 }
 
-/** Far above the number of changes that can be made between a backup and the loss of the ledger. */
-const POLICY_VERSIONS = 1_000_000
+/**
+ * SQL of a version that is above every one that the lost ledger, or one that was restored earlier, can have published: the milliseconds since
+ * 1970. Nobody makes a thousand changes a second for long.
+ */
+const NEWER = 'greatest(version + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)'
 
 async function restoreTables(tx: Transaction, head: BackupHead, decoder: BackupDecoder): Promise<Readonly<Record<string, number>>> {
   const rows: Record<string, number> = {}
@@ -172,16 +175,14 @@ async function restoreTables(tx: Transaction, head: BackupHead, decoder: BackupD
   for (const [name, last] of Object.entries(head.sequences)) {
     await tx.query('select setval(quote_ident($1::text)::regclass, $2::bigint)', [name, last])
   }
-  await tx.query('update policy_version set version = version + $1::bigint, keys_version = version + $1::bigint', [POLICY_VERSIONS])
+  await tx.query(`update policy_version set (version, keys_version) = (select v, v from (select ${NEWER} as v) newer)`)
   if (head.tables.some(({ name }) => name === 'budget_state')) await resetBudgets(tx)
   return rows
 }
 
 /** Numbers of transactions mean nothing here: what was spent is counted anew, ends of gateways are found out again; and leases count as newer too. */
 async function resetBudgets(tx: Transaction): Promise<void> {
-  await tx.query("update budget_state set counted_below = 0, marker = 'restored', version = version + $1::bigint, digest = ''", [
-    POLICY_VERSIONS,
-  ])
+  await tx.query(`update budget_state set counted_below = 0, marker = 'restored', version = ${NEWER}, digest = ''`)
   await tx.query('update gateway_writer set end_transaction = null where not ended')
 }
 

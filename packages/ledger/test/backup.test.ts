@@ -5,10 +5,12 @@ import {
   BackupError,
   applyPriceBook,
   backupLedger,
+  bumpPolicy,
   closeMonth,
   createBudgetRounds,
   createCredential,
   readPolicySnapshot,
+  readPolicyVersion,
   readStatement,
   restoreLedger,
   setBudget,
@@ -63,6 +65,20 @@ test('restoreLedger() makes a ledger whose statements, charges and records are t
   assert.equal(after.ledger, before.ledger)
   assert.deepEqual(after.keys, before.keys)
   assert.ok(after.version > before.version + 1000)
+})
+
+test('restoreLedger() of one backup twice makes gateways follow the second one, whatever the first has published', async () => {
+  await using db = await openLedger({ fresh: true })
+  await createCustomer(db)
+  const file = await backup(db)
+  await using first = await testDatabase()
+  await restoreLedger(first, pieces(file, 70_000))
+  for (let changes = 0; changes < 3; changes += 1) await first.transaction((tx) => bumpPolicy(tx))
+  const published = await readPolicyVersion(first)
+  await using second = await testDatabase()
+  await restoreLedger(second, pieces(file, 70_000))
+  const { version, keysVersion, ledger } = await readPolicyVersion(second)
+  assert.deepEqual([ledger, version > published.version, keysVersion], [published.ledger, true, version])
 })
 
 test('restoreLedger() makes a ledger that goes on: what it has is a duplicate, what is new is rated, what was fixed stays fixed', async () => {
