@@ -47,6 +47,7 @@ export type Control =
 /** Budgets and rate limits of one gateway: all in memory, nothing waits. */
 export class AdmissionControl {
   readonly #leases: LeaseBook
+  readonly #ownerOf: (authId: string) => Omit<Subject, 'authId'> | undefined
   readonly #limits = new RateLimiter()
   #prices = new Map<string, PriceTable>()
   #subjects: AdmissionSnapshot['subjects'] = {}
@@ -55,8 +56,10 @@ export class AdmissionControl {
   /** Requests that were told to come back within the second that began at `from`. */
   readonly #crowd = { from: 0, count: 0 }
 
-  constructor(writer: string) {
+  /** `ownerOf`: to whom an auth id belongs that an edge names, where it has a key here too: such ones are not among the snapshot's subjects. */
+  constructor(writer: string, ownerOf: (authId: string) => Omit<Subject, 'authId'> | undefined) {
     this.#leases = new LeaseBook(writer)
+    this.#ownerOf = ownerOf
   }
 
   /** Whether any rule is known: else there is nothing to ask. */
@@ -111,7 +114,7 @@ export class AdmissionControl {
 
   /** As the directory knows the caller, else as the edge says: so does the ledger. */
   #subjectOf({ caller, key }: Asking): Subject {
-    const known = key ?? this.#subjects[caller.authId]
+    const known = key ?? this.#ownerOf(caller.authId) ?? this.#subjects[caller.authId]
     return {
       authId: caller.authId,
       organizationId: known?.organizationId,

@@ -86,7 +86,7 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const gatewayMeters = createGatewayMeters(meters)
   const headerPrefix = config.headerPrefix ?? DEFAULT_HEADER_PREFIX
   const gate = createGate({ trust, findKey: (token) => keys.find(token), headerPrefix })
-  const control = new AdmissionControl(writer)
+  const control = new AdmissionControl(writer, (authId) => keys.ownerOf(authId))
   held.use(
     followAdmission({
       places: places.admission ?? admissionPlaces(places.policy),

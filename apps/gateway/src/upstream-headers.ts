@@ -35,17 +35,18 @@ export type UpstreamHeadersOptions = {
 export function upstreamHeaders(client: readonly string[], options: UpstreamHeadersOptions): string[] {
   const { route, identityPrefix, isIdentityTrusted, secretHeader, eventId, clientRequestId } = options
   const endToEnd = endToEndHeaders(client)
+  const passesNone = !isIdentityTrusted || route.forwardHeaders.size === 0
   const headers: string[] = []
   for (let index = 0; index + 1 < endToEnd.length; index += 2) {
     const sent = endToEnd[index] ?? ''
     // Many a server behind us reads X_Saturn_Auth_Id as X-Saturn-Auth-Id.
     const isIdentity = hasPrefixLoosely(sent, identityPrefix)
+    if (isIdentity && passesNone) continue
     if (isIdentity || MAY_BE_SPECIAL[shapeOf(sent)] === 1 || sent.length === secretHeader?.length) {
       const exact = sent.toLowerCase()
       // Content_Length and X_Api_Key are taken for the others in the same way; a route that lets a name pass means the name as it is.
       const name = exact.replaceAll('_', '-')
       if (REWRITTEN.has(name) || exact === secretHeader || name === secretHeader) continue
-      if (isIdentity && !isIdentityTrusted) continue
       if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(exact)) continue
       // The route's own credential replaces the client's, it does not stand beside it.
       if (name === 'authorization' && route.credential !== undefined) continue

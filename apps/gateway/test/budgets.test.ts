@@ -191,6 +191,18 @@ test('bifrost-2873: every billable path obeys budgets, and so does an organizati
   assert.equal((await ask(gateway.url, { headers: { ...IDENTITY, 'X-Saturn-Auth-Id': 'other' } })).status, 200)
 })
 
+test('an edge that names the auth id of a key never takes it past the budgets and limits of its organization', async (t) => {
+  const { gateway, engine, rule } = await controlled(t)
+  const { authId } = gateway.addKey()
+  const headers = { ...IDENTITY, 'X-Saturn-Auth-Id': authId }
+  const organization = '018f0000-0000-7000-8000-000000000001'
+  await rule({ budgets: [{ ...BUDGET, scope: 'organization', subject: organization }] }, 1)
+  await until('the key is known', async () => (await ask(gateway.url, { headers })).status === 402)
+  const seen = engine.seen.length
+  assert.equal((await ask(gateway.url, { headers })).status, 402)
+  assert.equal(engine.seen.length, seen)
+})
+
 test('a limited key gets x-ratelimit headers on success, on failure and on 429, and never those of the upstream', async (t) => {
   const { gateway, engine, rule } = await controlled(t)
   await rule({ limits: [{ scope: 'credential', subject: '*', requestsPerMinute: 4, tokensPerMinute: 100_000 }] })

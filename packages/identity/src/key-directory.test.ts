@@ -50,6 +50,20 @@ test('find() knows a key as soon as its snapshot is on disk, and no longer than 
   assert.equal(directory.version, 2)
 })
 
+test('ownerOf() says to whom an auth id belongs that an edge names, and follows the snapshot', async () => {
+  using place = setUp()
+  const [first, second] = [createApiKey(place.secret), createApiKey(place.secret)]
+  writePolicyFile(place.path, snapshot(1, first), free)
+  using directory = openKeyDirectory({ path: place.path, serverSecret: place.secret, logger: silentLogger })
+  assert.equal(directory.ownerOf(`auth-${first.publicId}`)?.organizationId, 'org')
+  assert.equal(directory.ownerOf('nobody'), undefined)
+  writePolicyFile(place.path, snapshot(2, second), free)
+  // An unknown key makes it look.
+  assert.notEqual(directory.find(second.key), undefined)
+  assert.equal(directory.ownerOf(`auth-${second.publicId}`)?.organizationId, 'org')
+  assert.equal(directory.ownerOf(`auth-${first.publicId}`), undefined)
+})
+
 test('a snapshot that cannot be read never replaces a good one', () => {
   using place = setUp()
   const made = createApiKey(place.secret)

@@ -25,6 +25,11 @@ export type KeyDirectory = Disposable & {
    * A key ends at its stated time by this machine's clock, whether or not the settler lives.
    */
   find(token: string): PolicyKey | undefined
+  /**
+   * A key of an auth id that a trusted edge names, whether or not it has ended meanwhile: it says to whom the auth id belongs, and lets
+   * nobody in. `undefined`: it has none.
+   */
+  ownerOf(authId: string): Omit<PolicyKey, 'hmac'> | undefined
   /** The snapshot in force; `undefined`: none has been read. */
   readonly snapshot: PolicySnapshot | undefined
   /** Of the snapshot in force; 0: none has been read. */
@@ -36,6 +41,8 @@ export type KeyDirectory = Disposable & {
 export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
   const { path, serverSecret, logger, clock = systemClock } = options
   let keys = new Map<string, PolicyKey>()
+  /** By auth id; made when somebody asks, and then kept up to date. */
+  let owners: Map<string, PolicyKey> | undefined
   let snapshot: PolicySnapshot | undefined
   let stamp: string | undefined
 
@@ -45,12 +52,15 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
     const isPatch = recent !== undefined && snapshot?.ledger === ledger && (snapshot.keysVersion ?? -1) >= recent.since
     if (!isPatch) {
       keys = new Map(read.keys.map((key) => [key.publicId, key]))
+      owners = undefined
       return
     }
     // The others stay where they are: making a map of 100,000 keys anew takes ten times as long as looking at each.
     const changed = new Set(recent.authIds)
     for (const { authId, publicId } of keys.values()) if (changed.has(authId)) keys.delete(publicId)
     for (const key of recent.keys) keys.set(key.publicId, key)
+    for (const authId of changed) owners?.delete(authId)
+    for (const key of recent.keys) owners?.set(key.authId, key)
   }
 
   function look(): void {
@@ -84,6 +94,10 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
       }
       if (key === undefined || (key.expiresAt !== undefined && key.expiresAt <= clock())) return undefined
       return isApiKey(token, key.hmac, serverSecret) ? key : undefined
+    },
+    ownerOf(authId) {
+      owners ??= new Map(keys.values().map((key) => [key.authId, key]))
+      return owners.get(authId)
     },
     get snapshot() {
       return snapshot

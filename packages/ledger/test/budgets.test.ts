@@ -14,6 +14,7 @@ import {
   mapAuthId,
   rateDirtyHours,
   readStatement,
+  revokeCredential,
   setBudget,
   setRateLimit,
   topUpBudget,
@@ -343,11 +344,15 @@ test('endBudget() ends a budget; another one may follow', async () => {
 
 test('next() says whose the auth ids are that an edge names, where a rule concerns them', async () => {
   await using f = await fixture()
-  await createCredential(f.db, { organizationId: f.organizationId, publicId: 'p1', hmac: 'h', scopes: ['inference'] })
+  const key = await createCredential(f.db, { organizationId: f.organizationId, publicId: 'p1', hmac: 'h', scopes: ['inference'] })
   assert.equal((await f.rounds.next({ reports: [], gone: [], now: NOW })).snapshot, undefined, 'no rules, no work')
   await setRateLimit(f.db, { scope: 'organization', subject: f.organizationId, requestsPerMinute: 60, by: 'test' })
   const snapshot = await f.round([alive('w1'), alive('w2')])
   assert.deepEqual(snapshot.subjects, { 'auth-1': { organizationId: f.organizationId } })
   assert.deepEqual(snapshot.limits, [{ scope: 'organization', subject: f.organizationId, requestsPerMinute: 60 }])
   assert.equal(snapshot.gateways, 2)
+  // Gateways have no key of it any more, and an edge may name it all the same.
+  const authId = 'authId' in key ? key.authId : assert.fail(key.kind)
+  await revokeCredential(f.db, authId)
+  assert.deepEqual(new Set(Object.keys((await f.round()).subjects)), new Set([authId, 'auth-1']))
 })

@@ -12,13 +12,17 @@ type SubjectRow = {
   readonly group_id: string | null
 }
 
-// Keys carry their own organization: only auth ids that an edge names are looked up.
+// Keys that are in force carry their own organization, wherever a gateway meets their auth id: only auth ids without one are looked up.
 const SUBJECTS = `
 select a.auth_id, m.organization_id, m.user_id, m.group_id
 from (select distinct auth_id from auth_mapping) a
 cross join lateral (${mappingAtSql('a.auth_id', 'clock_timestamp()')}
 ) m
-where not exists (select from credential c where c.auth_id = a.auth_id) and (
+where not exists (
+  select from credential c join credential_secret s on s.auth_id = c.auth_id
+  where c.auth_id = a.auth_id and c.revoked_at is null
+    and not exists (select from credential_secret_end e where e.public_id = s.public_id and e.ends_at <= clock_timestamp())
+) and (
   m.organization_id::text = any($1::text[]) or m.user_id = any($2::text[]) or m.group_id = any($3::text[])
   or ($4::boolean and m.organization_id is not null) or ($5::boolean and m.user_id is not null) or ($6::boolean and m.group_id is not null)
 )
