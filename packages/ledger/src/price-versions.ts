@@ -111,7 +111,7 @@ export function versionsAt(
 }
 
 /** Parsed books by content. A book never changes, so a shelf is never stale; it holds no more than there are versions. */
-export type BookShelf = { bookOf(db: Queryable, version: DatedBook): Promise<PriceBook> }
+export type BookShelf = { bookOf(db: Queryable, version: Pick<DatedBook, 'sequence' | 'sha256'>): Promise<PriceBook> }
 
 /** Makes an empty shelf; parsing a large book for each hour would cost more than rating it. */
 export function createBookShelf(): BookShelf {

@@ -1,10 +1,9 @@
 import type { StatementLine } from '@ascribe/contract'
 import type { Queryable } from '@ascribe/postgres'
 import { formatNano, formatRate } from '@ascribe/units'
-import type { Nano, Period, Quantity, Rate } from '@ascribe/units'
+import type { Nano, Quantity, Rate } from '@ascribe/units'
 import { causesOf, describeCauses } from './causes.ts'
 import { CHARGES_BY_DAY } from './charge-days.ts'
-import { sqlInstant } from './instants.ts'
 import type { LineKind } from './month-lines.ts'
 import type { BookShelf } from './price-versions.ts'
 import { readMonthLines } from './read-month-lines.ts'
@@ -16,18 +15,20 @@ export type ExactLine = { readonly line: StatementLine; readonly nano: Nano }
 type Sums = { readonly rate: Rate; readonly quantity: Quantity; readonly amount: Nano }
 type Row = { readonly model: string; readonly meter: string; readonly rate: string; readonly quantity: string; readonly amount: string }
 
-// Rows of one rate become one line, also when the price book changed in between and left that rate alone. A month of 25,920 hourly charges
-// took 54 ms on a busy machine; by day it is one of 1,080.
-const USAGE = `
-select model, auth_id, meter, rate, sum(quantity) as quantity, sum(amount_nano) as amount
-from ${CHARGES_BY_DAY}
-group by model, auth_id, meter, rate
-order by model collate "C", auth_id collate "C", meter collate "C", rate`
+export type UsageLineRow = Row & { readonly auth_id: string }
 
-/** What hourly charges make, by model, key, meter and rate. */
-export async function readUsageLines(tx: Queryable, organizationId: string, period: Period): Promise<readonly ExactLine[]> {
-  const values = [organizationId, sqlInstant(period.start), sqlInstant(period.end)]
-  const { rows } = await tx.query<Row & { auth_id: string }>(USAGE, values)
+/**
+ * What hourly charges of the organization `$1` in [`$2`, `$3`) make, by model, key, meter and rate. Rows of one rate become one line, also when
+ * the price book changed in between and left that rate alone. A month of 25,920 hourly charges took 54 ms on a busy machine; by day it is
+ * one of 1,080.
+ */
+export const USAGE_LINES: string = `
+select model, auth_id, meter, rate::text as rate, sum(quantity)::text as quantity, sum(amount_nano)::text as amount
+from ${CHARGES_BY_DAY}
+group by model, auth_id, meter, t.rate
+order by model collate "C", auth_id collate "C", meter collate "C", t.rate`
+
+export function usageLines(rows: readonly UsageLineRow[]): readonly ExactLine[] {
   return rows.map((row) => exactLine({ kind: 'usage', model: row.model, auth_id: row.auth_id, meter: row.meter }, sumsOf(row)))
 }
 
@@ -51,26 +52,28 @@ export async function readLinesOfMonth(tx: Queryable, query: LinesOfMonth): Prom
   })
 }
 
-type AdjustmentRow = Row & {
+export type AdjustmentLineRow = Row & {
   readonly auth_id: string
   readonly corrects: string
   readonly description: string | null
   readonly cause: string
 }
 
-// Index adjustment_booked. What was corrected there and back is no line, whatever the causes were: a backfill that is undone.
-const ADJUSTMENTS = `
-select to_char(month, 'YYYY-MM') as corrects, model, auth_id, meter, rate, description, string_agg(distinct cause, ',') as cause,
-  sum(quantity) as quantity, sum(amount_nano) as amount
-from adjustment
-where organization_id = $1::uuid and booked_month = $2::date
-group by month, model, auth_id, meter, rate, description
+/**
+ * Adjustments of the organization `$1` that are booked in the month that begins on `$4`, by the month that they correct. What was corrected
+ * there and back is no line, whatever the causes were: a backfill that is undone. Index adjustment_booked.
+ */
+export const ADJUSTMENT_LINES = `
+select to_char(month, 'YYYY-MM') as corrects, model, auth_id, meter, rate::text as rate, description,
+  string_agg(distinct cause, ',') as cause,
+  sum(quantity)::text as quantity, sum(amount_nano)::text as amount
+from adjustment a
+where organization_id = $1::uuid and booked_month = $4::date
+group by month, model, auth_id, meter, a.rate, description
 having sum(quantity) <> 0 or sum(amount_nano) <> 0
-order by month, model collate "C", auth_id collate "C", meter collate "C", rate, description collate "C" nulls first`
+order by month, model collate "C", auth_id collate "C", meter collate "C", a.rate, description collate "C" nulls first`
 
-/** Adjustments that are booked in a month, by the month that they correct. */
-export async function readAdjustmentLines(tx: Queryable, organizationId: string, month: string): Promise<readonly ExactLine[]> {
-  const { rows } = await tx.query<AdjustmentRow>(ADJUSTMENTS, [organizationId, `${month}-01`])
+export function adjustmentLines(rows: readonly AdjustmentLineRow[]): readonly ExactLine[] {
   return rows.map((row) => {
     const { model, meter, auth_id, corrects } = row
     const what = row.description === null ? '' : `, ${row.description}`
