@@ -11,6 +11,7 @@ import { storeForeignEvents } from './foreign-events.ts'
 import type { ForeignEvent } from './foreign-events.ts'
 import { foreignEventOf } from './ingest-cloud-events.ts'
 import { markHours } from './insert-records.ts'
+import { lockIngest } from './locks.ts'
 import { lockActs, writeAct } from './record-acts.ts'
 import type { ActAuthor, ActDone } from './record-acts.ts'
 
@@ -93,6 +94,8 @@ export async function undoBackfill(db: Database, input: ActAuthor & { readonly n
 /** The same in the caller's transaction. */
 export async function undoIn(tx: Queryable, input: ActAuthor & { readonly name: string }): Promise<UndoOutcome> {
   await lockActs(tx)
+  // Whoever archives waits for it, and then sees the marks.
+  await lockIngest(tx)
   const act = await readBackfill(tx, input.name)
   if (act === undefined) return { kind: 'unknown' }
   if (act.isUndone) return { kind: 'already_undone' }

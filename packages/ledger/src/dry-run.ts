@@ -3,6 +3,7 @@ import { parsePriceBook } from '@ascribe/rating'
 import { hourOf } from '@ascribe/units'
 import type { Currency, Nano } from '@ascribe/units'
 import { readKnownOrganizations } from './apply-price-book.ts'
+import { LedgerInputError } from './errors.ts'
 import { sqlInstant } from './instants.ts'
 import type { MonthTotal } from './month-lines.ts'
 import { parseMonth } from './parse-month.ts'
@@ -29,7 +30,8 @@ export type DryRun = { readonly currency: Currency; readonly rows: readonly DryR
 /**
  * Says what a month would have come to, had this price book been in force all along; supplements go on to price what it does not. Of a
  * closed month, with what corrected it, wherever that was booked. Reads one snapshot, changes nothing.
- * @throws {PriceBookError} for a file that is no price book. @throws {LedgerInputError} for what is no month.
+ * @throws {PriceBookError} for a file that is no price book. @throws {LedgerInputError} for what is no month, or one whose records are in an
+ * archive.
  */
 export async function dryRun(
   db: Database,
@@ -44,6 +46,7 @@ async function run(
   shelf: BookShelf,
 ): Promise<DryRun> {
   const book = parsePriceBook(text, { file, organizations: await readKnownOrganizations(tx) })
+  await refuseArchived(tx, month)
   const stored = await readDatedBooks(tx)
   const trial: DatedBook = {
     sequence: (stored.at(-1)?.sequence ?? 0) + 1,
@@ -68,6 +71,15 @@ async function run(
     unpricedAfter: after.unpriced.get(organizationId) ?? 0n,
   }))
   return { currency: book.currency, rows: rows.filter(hasUsage) }
+}
+
+/** Of a month whose records are not here any more nobody can say what it would come to. */
+async function refuseArchived(tx: Queryable, month: string): Promise<void> {
+  const { rowCount } = await tx.query(
+    'select from usage_archive where first_hour < $2::timestamptz and last_hour >= $1::timestamptz limit 1',
+    boundsOf(month),
+  )
+  if (rowCount > 0) throw new LedgerInputError(`Cannot try prices on ${month}: its records are in an archive`)
 }
 
 type Totals = { readonly amounts: Map<string, bigint>; readonly unpriced: Map<string, bigint> }

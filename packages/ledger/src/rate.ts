@@ -96,6 +96,13 @@ async function withRetries<Result>(work: () => Promise<Result>): Promise<Result>
   }
 }
 
+type Mark = { readonly mark: bigint; readonly cause: string; readonly archived: boolean }
+
+// Archived hours take no marks, but for one that commits just when the hour is frozen: what is absent from here is not unused.
+const MARKS = `
+select mark, cause, exists (select from usage_archive a where hour between a.first_hour and a.last_hour) as archived
+from dirty_hour where hour = $1::timestamptz`
+
 type RateHour = { readonly books: BookShelf; readonly wait: boolean }
 
 /** Gives the number of charges; `done` when another rater has done the hour, `busy` when one is at it. */
@@ -105,17 +112,16 @@ async function rateHour(db: Database, hour: Instant, { books, wait }: RateHour):
     if (!(await lockHour(tx, hour, { wait }))) return 'busy'
     // The marks first, the records after: whatever a mark stands for was committed with it, so we see it. A mark that commits
     // later is not in the list and stays, whether or not we happened to see its records.
-    const marks = await tx.query<{ mark: bigint; cause: string }>('select mark, cause from dirty_hour where hour = $1::timestamptz', [
-      sqlInstant(hour),
-    ])
-    if (marks.rowCount === 0) return 'done'
-    const rated = await ratePeriod(tx, hourOf(hour), { versions: await readDatedBooks(tx), books })
-    await replaceHour(tx, hour, { rated, cause: causesOf(marks.rows) })
+    const marks = await tx.query<Mark>(MARKS, [sqlInstant(hour)])
+    const [mark] = marks.rows
+    if (mark === undefined) return 'done'
+    const rated = mark.archived ? undefined : await ratePeriod(tx, hourOf(hour), { versions: await readDatedBooks(tx), books })
+    if (rated !== undefined) await replaceHour(tx, hour, { rated, cause: causesOf(marks.rows) })
     await tx.query('delete from dirty_hour where hour = $1::timestamptz and mark = any($2::bigint[])', [
       sqlInstant(hour),
-      marks.rows.map(({ mark }) => mark),
+      marks.rows.map((row) => row.mark),
     ])
-    return rated.charges.length
+    return rated?.charges.length ?? 'done'
   })
 }
 

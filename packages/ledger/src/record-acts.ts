@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { LedgerInputError } from './errors.ts'
 import { eventIdOf } from './foreign-events.ts'
 import { insertRecords, markHours } from './insert-records.ts'
+import { lockIngest } from './locks.ts'
 import { checkRecord } from './record-check.ts'
 import { RECORD_COLUMNS, recordOfRow } from './record-row.ts'
 import type { RecordRow } from './record-row.ts'
@@ -83,6 +84,8 @@ export async function voidIn(tx: Queryable, input: ActAuthor & { readonly eventI
   const eventIds = [...new Set(input.eventIds.map((id) => id.toLowerCase()))]
   if (eventIds.length === 0) throw new LedgerInputError('Cannot void records: none is named')
   await lockActs(tx)
+  // Whoever archives waits for it, and then sees the marks.
+  await lockIngest(tx)
   const instants = await readInstants(tx, eventIds)
   const before = await tx.query<{ event_id: string }>('select event_id from superseded_record where event_id = any($1::uuid[])', [eventIds])
   const already = new Set(before.rows.map((row) => row.event_id))

@@ -16,6 +16,7 @@ import {
 import {
   createBudgetRounds,
   createOrganization,
+  dryRun,
   listBudgets,
   purge,
   readStatement,
@@ -25,7 +26,8 @@ import {
   verifyRating,
 } from '../src/index.ts'
 import type { ArchiveWriter } from '../src/index.ts'
-import { HOUR, MONTH, TEN, createCustomer, deliver, dumpDerived, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
+import { voidIn } from '../src/record-acts.ts'
+import { HOUR, MONTH, TEN, createCustomer, deliver, dumpDerived, openLedger, priceBook, rateAll, until, usageRecord } from './support.ts'
 
 const MARCH = 'usage_record_2026_03'
 
@@ -189,4 +191,50 @@ test('purge() deletes leases of windows that are over and gateways that are gone
     true,
   )
   assert.deepEqual(await purge(db, before), NOTHING)
+})
+
+test('a mark that commits while its hour is archived never takes back what is not there any more', async () => {
+  await using db = await openMonth()
+  await closeMarch(db)
+  await archive(db, keepInMemory().write)
+  const before = await dumpDerived(db)
+  // As it was made before the hour was frozen.
+  await db.transaction(async (tx) => {
+    await tx.query('set local session_replication_role = replica')
+    await tx.query('insert into dirty_hour (hour) values ($1::timestamptz)', [new Date(TEN).toISOString()])
+  })
+  await rateAll(db)
+  assert.equal(await dumpDerived(db), before)
+  assert.equal((await db.query('select from adjustment')).rowCount, 0)
+  assert.equal((await db.query('select from dirty_hour')).rowCount, 0)
+})
+
+test('archivePartition() waits for an act upon its records, and then refuses until the act is rated', async () => {
+  await using db = await openLedger({ fresh: true })
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  const record = usageRecord()
+  await deliver(db, [record])
+  await rateAll(db)
+  await closeMarch(db)
+  const acting = Promise.withResolvers<void>()
+  const archived = Promise.withResolvers<unknown>()
+  const act = db.transaction(async (tx) => {
+    await voidIn(tx, { eventIds: [record.eventId], actor: 'ann', reason: 'twice' })
+    acting.resolve()
+    await until(db, `select from pg_locks where locktype = 'advisory' and not granted`)
+  })
+  await acting.promise
+  archive(db, keepInMemory().write).then(archived.resolve, archived.resolve)
+  await act
+  assert.match(String(await archived.promise), /waits to be rated/)
+  await rateAll(db)
+  assert.equal((await readStatement(db, { organizationId: id, month: '2026-04', scope: 'operator' }))?.total, '-0.00012')
+})
+
+test('dryRun() refuses a month whose records are in an archive', async () => {
+  await using db = await openMonth()
+  await closeMarch(db)
+  await archive(db, keepInMemory().write)
+  await assert.rejects(dryRun(db, { ...priceBook(), month: MONTH }), /its records are in an archive/)
 })
