@@ -24,6 +24,7 @@ export function createReplyReader(options: ReplyReaderOptions): ReplyReader {
 function isStream({ contentType, streamedRequest }: ReplyReaderOptions): boolean {
   // What nearly every engine says.
   if (contentType === 'application/json') return false
+  if (contentType === 'text/event-stream; charset=utf-8' || contentType === 'text/event-stream') return true
   const essence = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (essence === 'text/event-stream') return true
   // A stream was asked for, and this is not the JSON of a refusal: some engines and proxies name it something else, or nothing.
