@@ -48,8 +48,10 @@ export class WriterShipper {
   #sent: Sent[] = []
   /** The end of the last slice that was stored, where the next begins. */
   #sentTo: Position = FIRST
-  /** Where reading goes on: at `#sentTo` or behind it, over intents alone. */
+  /** Where reading goes on: at `#sentTo` or behind it, over intents alone; while `#isSending`, over what is not stored yet. */
   #readAt: Position | undefined
+  /** What was read may not be stored: nothing that is gone from memory then may be gone from the disk. */
+  #isSending = false
   #committed: Position | undefined
   #releasedTo: Position | undefined
   #attempt = 0
@@ -95,6 +97,7 @@ export class WriterShipper {
       await this.#recoverIfDead(thorough)
       if (this.#state === 'damaged' && this.#recovery === undefined) return { shipped: 0, more: false }
       if (this.#recovery === undefined && !(await mayHaveMore(this.#dir, this.#readAt ?? FIRST))) return { shipped: 0, more: false }
+      this.#isSending = true
       const result = await this.#sendAll(signal)
       this.#state = 'sound'
       return result
@@ -103,6 +106,8 @@ export class WriterShipper {
         throw error
       this.#note(error)
       return { shipped: 0, more: false }
+    } finally {
+      this.#isSending = false
     }
   }
 
@@ -141,7 +146,11 @@ export class WriterShipper {
         }
         break
       } catch (error) {
-        if (!(error instanceof JournalCorruptError)) throw error
+        if (!(error instanceof JournalCorruptError)) {
+          // What was read before is sent first, or it would be passed over.
+          await this.#send(pending)
+          throw error
+        }
         // Segments that somebody took away from a dead journal; recovery has said so.
         if (this.#recovery === undefined || gaps === 0 || error.offset !== 0) {
           await this.#send(pending)
@@ -210,7 +219,7 @@ export class WriterShipper {
     const committed = this.#committed
     if (committed === undefined) return 'open'
     if (this.#recovery !== undefined && this.#readAt === undefined && (await isOldFolder(this.#dir))) this.#readAt = FIRST
-    const isDone = this.#recovery !== undefined && this.#sent.length === 0 && this.#state === 'sound' && (await this.#isReadToItsEnd())
+    const isDone = this.#recovery !== undefined && this.#isAllCommitted && this.#state === 'sound' && (await this.#isReadToItsEnd())
     const end = isDone ? (this.#readAt ?? committed) : committed
     if (isDone || this.#releasedTo === undefined || compare(end, this.#releasedTo) > 0) {
       const { removed } = await this.#releaser.release(end)
@@ -220,8 +229,15 @@ export class WriterShipper {
     return 'open'
   }
 
+  /** All that was read, that is. */
+  get #isAllCommitted(): boolean {
+    return !this.#isSending && this.#sent.length === 0
+  }
+
   async #isReadToItsEnd(): Promise<boolean> {
-    return this.#readAt !== undefined && !(await mayHaveMore(this.#dir, this.#readAt))
+    if (this.#readAt === undefined || (await mayHaveMore(this.#dir, this.#readAt))) return false
+    // Asked again: sending may have begun meanwhile.
+    return this.#isAllCommitted
   }
 
   async #sendLostAgain(): Promise<void> {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { mkdir, rename, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { silentLogger, silentMeters, systemClock } from '@ascribe/kit'
 import { ingestBatches, readPosition } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
@@ -18,10 +20,12 @@ type Held = { readonly messageId: string; readonly sequence: number; readonly sl
 class Pipe implements BatchSender {
   held: Held[] = []
   refuses = false
+  /** Every `send` waits for it. */
+  slow: Promise<void> = Promise.resolve()
   #sequence = 0
 
   async send(slice: JournalSlice, { attempt }: { readonly attempt: number }): Promise<Held> {
-    await Promise.resolve()
+    await this.slow
     if (this.refuses) throw new TransportUnavailableError('Cannot send records: the pipe is full')
     const messageId = `${slice.writer}/${slice.from.segment}.${slice.from.offset}/${attempt}`
     this.#sequence += 1
@@ -143,4 +147,48 @@ test('ship() closes the open intents of a dead writer, and its folder goes when 
   const found = await bench.records()
   assert.deepEqual(new Set(idsOf(found)), new Set([...settled, open.eventId]))
   assert.equal(found.find(({ record }) => record.eventId === open.eventId)?.record.outcome, 'unknown')
+})
+
+test('the journal of a dead writer is never removed while what was read of it is on its way to a broker', async () => {
+  await using bench = await openBench()
+  const writer = await bench.writer({ root: join(bench.data, 'elsewhere') })
+  const expected = await serve(writer, usageRecords(3))
+  await killedCopy(writer, bench.journal)
+  const pipe = new Pipe()
+  const shipper = shipperOf(join(bench.journal, writer.writer), pipe)
+  const gate = Promise.withResolvers<void>()
+  pipe.slow = gate.promise
+  const shipping = shipper.ship({ thorough: true })
+  for (let look = 0; look < 50; look += 1) {
+    await delay(2)
+    assert.equal(await settle(shipper, bench.db), 'open')
+  }
+  assert.deepEqual(await namesIn(bench.journal), [writer.writer])
+  pipe.refuses = true
+  gate.resolve()
+  await assert.rejects(shipping, TransportUnavailableError)
+  assert.equal(await settle(shipper, bench.db), 'open')
+  pipe.refuses = false
+  await shipper.ship({ thorough: true })
+  await pipe.deliver(bench.db)
+  assert.deepEqual(idsOf(await bench.records()), expected)
+})
+
+test('records that were read before a disk fails are never passed over', async () => {
+  await using bench = await openBench()
+  const writer = await bench.writer(TINY)
+  const expected = await serve(writer, usageRecords(30))
+  const last = join(writer.dir, (await segmentsIn(writer.dir)).at(-1) ?? '')
+  // What cannot be read, as a disk would have it.
+  await rename(last, `${last}.kept`)
+  await mkdir(last)
+  const pipe = new Pipe()
+  const shipper = shipperOf(writer.dir, pipe)
+  await shipper.ship({ thorough: true })
+  assert.ok(shipper.stuck)
+  await rmdir(last)
+  await rename(`${last}.kept`, last)
+  await shipper.ship({ thorough: true })
+  await pipe.deliver(bench.db)
+  assert.deepEqual(idsOf(await bench.records()), expected)
 })
