@@ -5,7 +5,16 @@ import { after, before, describe, test } from 'node:test'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { applyPriceBook, closeMonth, createOrganization, ingestBatch, ledgerMigrations, mapAuthId, rateDirtyHours } from '@ascribe/ledger'
-import { FOCUS_HEADER, addTaxRule, focusLine, grantCredit, issueInvoice, streamExportRows, textOf } from '@ascribe/ledger/money'
+import {
+  FOCUS_HEADER,
+  addTaxRule,
+  createCreditNote,
+  focusLine,
+  grantCredit,
+  issueInvoice,
+  streamExportRows,
+  textOf,
+} from '@ascribe/ledger/money'
 import type { ExportRow, RowSelection } from '@ascribe/ledger/money'
 import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
@@ -15,7 +24,7 @@ import { validator } from './focus/validator.ts'
 import { validate } from './focus/validate.ts'
 import type { Verdict } from './focus/validate.ts'
 
-// The official focus-validator on our exports: of usage, tiers, packages, minimums, corrections, credits, taxes and rounding.
+// The official focus-validator on our exports: of usage, tiers, packages, minimums, corrections, credits, taxes, rounding and credit notes.
 
 const available = await validator()
 
@@ -149,7 +158,9 @@ async function fill(db: TestDatabase): Promise<void> {
     by: 'peer',
   })
   const issued = await issueInvoice(db, { organizationId: acme.id, month: '2026-03', at: APRIL, by: 'peer' })
-  assert.equal(issued.outcome, 'issued')
+  assert.ok(issued.outcome === 'issued')
+  const lines = [{ line: 0, amount: 200_300_000n }]
+  await createCreditNote(db, { invoiceId: issued.id, lines, reason: 'goodwill', at: APRIL + HOUR, by: 'peer' })
   await deliver(MARCH + 1, 'auth-1', 'plain', { input_tokens: 5 })
   await deliver(MARCH + 2, 'auth-1', 'rich', { output_tokens: 5 })
   await rate()

@@ -201,13 +201,15 @@ function quoted(name: string): string {
 }
 
 /** What {@link purge} deleted, by table. */
-export type Purged = Readonly<Record<(typeof PURGES)[number]['table'], number>>
+export type Purged = Readonly<
+  Record<'usage_quarantine' | 'writer_position' | 'budget_lease' | 'budget_account' | 'budget_alert' | 'gateway_writer', number>
+>
 
 // A window that began before this is over and read by nobody: the longest is a month. The margin is for gateways whose clocks are behind.
-const OVER = `window_start > 'epoch' and window_start < least($1::timestamptz, date_trunc('month', clock_timestamp(), 'UTC') - interval '1 day')`
+const OVER: string = `window_start > 'epoch' and window_start < least($1::timestamptz, date_trunc('month', clock_timestamp(), 'UTC') - interval '1 day')`
 
 /** In this order: a writer's leases go before it does. */
-const PURGES = [
+const PURGES: readonly { readonly table: keyof Purged; readonly where: string }[] = [
   { table: 'usage_quarantine', where: 'replayed_at < $1::timestamptz' },
   {
     table: 'writer_position',
@@ -223,7 +225,7 @@ const PURGES = [
   // One is made once for a window: not while it is open.
   { table: 'budget_alert', where: `(delivered_at is not null or given_up_at is not null) and ${OVER}` },
   { table: 'gateway_writer', where: 'ended and seen_at < $1::timestamptz' },
-] as const
+]
 
 /**
  * Deletes what has served its purpose before an instant: deliveries that were replayed; positions of journals that have long come to their end;

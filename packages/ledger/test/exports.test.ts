@@ -14,6 +14,7 @@ import {
   FOCUS_HEADER,
   addTaxRule,
   chargesLine,
+  createCreditNote,
   focusLine,
   focusMetadata,
   grantCredit,
@@ -22,7 +23,7 @@ import {
   streamExportRows,
   textOf,
 } from '../src/money.ts'
-import type { ExportQuery, ExportRow } from '../src/money.ts'
+import type { CreditNote, ExportQuery, ExportRow } from '../src/money.ts'
 import { focusFaults } from './focus-rules.ts'
 import { ISSUED, nano, openMoneyLedger } from './money-support.ts'
 import { BOOK, HOUR, TEN, createCustomer, deliver, priceBook, rateAll, usageRecord } from './support.ts'
@@ -207,4 +208,31 @@ test('litellm-38193: half a million rows are exported in flat memory, no faster 
   assert.equal(later.length, 4)
   const growth = Math.max(...later) - first
   assert.ok(growth < GROWTH_MAX, `memory grew by ${Math.round(growth / 1024 / 1024)} MB`)
+})
+
+test('streamExportRows(): a credit note takes back what it credits, in the month in which it was issued, and corrects the month of the invoice', async () => {
+  const [invoice] = await listInvoices(db, { organizationId: acme.id })
+  assert.ok(invoice !== undefined)
+  const before = await rowsOf({ select: 'invoiced' })
+  const notes: CreditNote[] = []
+  for (const at of [APRIL + 9 * 24 * HOUR, MAY + HOUR]) {
+    const lines = [{ line: 0, amount: nano('0.203') }]
+    notes.push(await createCreditNote(db, { invoiceId: invoice.id, lines, reason: 'goodwill', at, by: 'test' }))
+  }
+  const [first] = notes
+  const invoiced = await rowsOf({ select: 'invoiced', pageSize: 1 })
+  const added = invoiced.slice(before.length)
+  assert.deepEqual(invoiced.slice(0, before.length), before)
+  assert.equal(sum(added), 0n - (first?.total ?? 0n))
+  assert.deepEqual(
+    added.map(({ kind, month, corrects, invoice: number, start, end }) => [kind, month, corrects, number, start, end]),
+    ['credit_note', 'tax', 'rounding'].map((kind) => [kind, '2026-04', '2026-03', first?.number, MARCH, APRIL]),
+  )
+  assert.deepEqual(await rowsOf({ select: 'invoiced', to: APRIL }), before)
+  assert.deepEqual(kinds(await rowsOf({ select: 'all' })).includes('credit_note'), false)
+  const [header = [], ...cells] = parseCsv([FOCUS_HEADER, ...invoiced.map((row) => focusLine(row))].join(''))
+  const rows = cells.map((row) => Object.fromEntries(header.map((name, index) => [name, row[index] ?? ''])))
+  assert.deepEqual(focusFaults(header, rows), [])
+  assert.equal(rows.at(-3)?.['ChargeDescription'], `credit note, credits ${invoice.number}: goodwill, corrects 2026-03`)
+  assert.ok(rows.slice(-3).every((row) => row['ChargeClass'] === 'Correction'))
 })

@@ -1,8 +1,8 @@
 import type { StatementLineKind } from '@ascribe/contract'
 import type { Currency, Instant, Nano } from '@ascribe/units'
 
-/** What an export has rows for: lines of statements in detail, and, of invoices, credits, taxes and the difference of rounding. */
-export type ExportKind = StatementLineKind | 'credit' | 'tax' | 'rounding'
+/** What an export has rows for: lines of statements in detail, and, of invoices and credit notes, what only they have. */
+export type ExportKind = StatementLineKind | 'credit' | 'tax' | 'rounding' | 'credit_note'
 
 /** One row of an export, whatever its format. Amounts in nano-units; their sum is that of the statement or the invoice. */
 export type ExportRow = {
@@ -31,9 +31,9 @@ export type ExportRow = {
   readonly amount: Nano
   /** Of usage records; null where it is not known for the row. */
   readonly recordCount: bigint | null
-  /** The closed month that an adjustment corrects. */
+  /** The closed month that an adjustment corrects, or whose invoice a credit note does. */
   readonly corrects: string | null
   readonly description: string
-  /** Of the invoice that bills it; null while there is none. */
+  /** Number of the invoice that bills it, or of the credit note that takes it back; null while there is none. */
   readonly invoice: string | null
 }

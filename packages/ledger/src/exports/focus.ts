@@ -29,6 +29,7 @@ function categoryOf({ kind, meter, amount }: ExportRow): Category {
     case 'minimum':
     case 'commitment':
     case 'rounding':
+    case 'credit_note':
       return 'Adjustment'
     case 'adjustment':
       return meter === '' ? 'Adjustment' : 'Usage'
@@ -98,7 +99,7 @@ function skuPriceOf(row: ExportRow): string | null {
 function describe(row: ExportRow): string {
   const { kind, model, meter, description, corrects } = row
   const what = [model, meter].filter((part) => part !== '').join(' ')
-  const words = [kind === 'usage' ? '' : kind, what, description, corrects === null ? '' : `corrects ${corrects}`]
+  const words = [kind === 'usage' ? '' : kind.replace('_', ' '), what, description, corrects === null ? '' : `corrects ${corrects}`]
   return words.filter((part) => part !== '').join(', ')
 }
 
@@ -125,7 +126,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'BillingPeriodEnd', type: 'Date/Time', of: (row) => periodEnd(row.month) },
   { name: 'BillingPeriodStart', type: 'Date/Time', of: (row) => periodStart(row.month) },
   { name: 'ChargeCategory', type: 'String', of: categoryOf },
-  { name: 'ChargeClass', type: 'String', of: (row) => (row.kind === 'adjustment' ? 'Correction' : null) },
+  { name: 'ChargeClass', type: 'String', of: (row) => (row.kind === 'adjustment' || row.corrects !== null ? 'Correction' : null) },
   { name: 'ChargeDescription', type: 'String', of: describe },
   { name: 'ChargeFrequency', type: 'String', of: frequencyOf },
   { name: 'ChargePeriodEnd', type: 'Date/Time', of: (row) => chargeEnd(row.end) },
@@ -174,7 +175,7 @@ const COLUMNS: readonly Column[] = [
 
 function frequencyOf({ kind }: ExportRow): Cell {
   if (kind === 'minimum' || kind === 'commitment') return 'Recurring'
-  return kind === 'credit' || kind === 'tax' || kind === 'rounding' ? 'One-Time' : 'Usage-Based'
+  return kind === 'credit' || kind === 'tax' || kind === 'rounding' || kind === 'credit_note' ? 'One-Time' : 'Usage-Based'
 }
 
 function priceDetails(row: ExportRow): Cell {

@@ -4,8 +4,8 @@ import type { Instant } from '@ascribe/units'
  * Which rows.
  * - `all`: whatever is charged; their sum is that of the statements.
  * - `open`: only months that have no issued invoice.
- * - `invoiced`: only those that have one, with its number, and with its credits, taxes and the difference of rounding; their sum is that
- *   of the invoices.
+ * - `invoiced`: only those that have one, with its number, and with its credits, taxes and the difference of rounding; and of each month
+ *   the credit notes that were issued in it. Their sum is that of the invoices, less that of the notes.
  */
 export type RowSelection = 'all' | 'open' | 'invoiced'
 

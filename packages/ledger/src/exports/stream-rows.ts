@@ -6,6 +6,7 @@ import { LedgerInputError } from '../errors.ts'
 import { exactNano } from '../money/invoice-content.ts'
 import { readStatement } from '../statement.ts'
 import { streamAdjustmentRows } from './adjustment-rows.ts'
+import { streamCreditNoteRows } from './credit-note-rows.ts'
 import type { ExportRow } from './export-row.ts'
 import { streamHourlyRows } from './hourly-rows.ts'
 import { streamInvoiceRows } from './invoice-rows.ts'
@@ -48,7 +49,9 @@ export async function* streamExportRows(db: Database, query: ExportQuery): Async
   yield* streamHourlyRows(db, source)
   yield* streamAdjustmentRows(db, source)
   yield* streamMonthlyRows(db, source)
-  if (select === 'invoiced') yield* streamInvoiceRows(db, source)
+  if (select !== 'invoiced') return
+  yield* streamInvoiceRows(db, source)
+  yield* streamCreditNoteRows(db, source)
 }
 
 function monthsEndingIn({ start, end }: Period): readonly string[] {
