@@ -32,7 +32,8 @@ export const getStatement: ApiRoute<OrganizationParams, StatementQuery, Statemen
 
 export const listUsageRecords: ApiRoute<OrganizationParams, UsageRecordsQuery, UsageEventPage> = {
   operationId: 'listUsageRecords',
-  summary: 'The usage records behind a statement or one of its lines, oldest first.',
+  summary:
+    'The usage records behind a statement or one of its lines, oldest first. Of a closed month those that are charged now, late ones included.',
   method: 'GET',
   path: '/v1/organizations/{id}/usage-records',
   params: OrganizationParamsSchema,
