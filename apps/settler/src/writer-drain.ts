@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import { AssertionError } from '@ascribe/kit'
 import type { Clock, Logger, TryLock } from '@ascribe/kit'
 import { JournalCorruptError, createReleaser, mayHaveMore, recoverWriter } from '@ascribe/journal'
-import type { Position, Recovery, Releaser } from '@ascribe/journal'
+import type { Position, Releaser } from '@ascribe/journal'
 import { ingestBatch, readPosition } from '@ascribe/ledger'
 import { DatabaseError } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
@@ -54,6 +54,8 @@ export class WriterDrain {
   /** Everything before it is in the ledger. */
   #position: Position | undefined
   #checkedAt = -Infinity
+  /** What recovery did, once its process was found dead: it stays so. Done again only when something was wrong afterwards. */
+  #recovery: { missing: number } | undefined
   #failedAt = -Infinity
   /** Its process is dead and all of it has been shipped. */
   #done = false
@@ -93,6 +95,7 @@ export class WriterDrain {
     } catch (error) {
       // About the database or a bug: about all writers.
       if (error instanceof DatabaseError || error instanceof AssertionError) throw error
+      this.#recovery = undefined
       this.#failedAt = now
       if (this.#state === 'sound') this.#deps.logger.error('journal cannot be shipped, others are', { writer: this.#name, error })
       this.#state = 'failed'
@@ -112,7 +115,6 @@ export class WriterDrain {
     if (recovery === undefined && !(await mayHaveMore(this.#dir, this.#position ?? FIRST))) return NOTHING
     const end = performance.now() + turnMs
     let shipped = 0
-    let gaps = recovery?.missing ?? 0
     for (;;) {
       try {
         for await (const batch of readBatches(this.#dir, this.#position)) {
@@ -125,8 +127,8 @@ export class WriterDrain {
         if (!(error instanceof JournalCorruptError)) throw error
         if (recovery === undefined) return this.#leaveAlone(error, shipped)
         // Recovery has set all other damage aside: what is left are segments that somebody took away. It has said so.
-        if (gaps === 0 || error.offset !== 0) throw error
-        gaps -= 1
+        if (recovery.missing === 0 || error.offset !== 0) throw error
+        recovery.missing -= 1
         this.#position = { segment: error.segment + 1, offset: 0 }
       }
     }
@@ -149,15 +151,20 @@ export class WriterDrain {
     if (position !== undefined && (shipped > 0 || isDead)) await this.#releaser.release(position)
   }
 
-  /** Gives what recovery did, or `undefined` while the writer lives or is taken to. */
-  async #recoverIfDead(thorough: boolean): Promise<Recovery | undefined> {
+  /**
+   * Gives what recovery did, or `undefined` while the writer lives or is taken to. Recovery reads the whole journal, so a backlog that takes
+   * many turns must not pay for it in each.
+   */
+  async #recoverIfDead(thorough: boolean): Promise<{ missing: number } | undefined> {
+    if (this.#recovery !== undefined) return this.#recovery
     const { clock, tryLock, logger, meters } = this.#deps
     const now = performance.now()
     if (now - this.#checkedAt < LOOK_AGAIN_MS && !thorough) return undefined
     this.#checkedAt = now
     const recovery = await recoverWriter(this.#dir, { tryLock, clock, logger, closeIntent })
     if (recovery.closed > 0) meters.recovered.add(recovery.closed)
-    return recovery.outcome === 'recovered' ? recovery : undefined
+    if (recovery.outcome === 'recovered') this.#recovery = { missing: recovery.missing }
+    return this.#recovery
   }
 
   async #ship({ records, next }: DrainBatch): Promise<number> {

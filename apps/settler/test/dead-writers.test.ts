@@ -3,7 +3,11 @@ import { mkdir, open, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { AdmissionSnapshot } from '@ascribe/admission'
+import { silentLogger, silentMeters, systemClock } from '@ascribe/kit'
 import { listQuarantine, readStatement, setBudget } from '@ascribe/ledger'
+import { tryLock } from '@ascribe/service'
+import { createSettlerMeters } from '../src/settler-meters.ts'
+import { WriterDrain } from '../src/writer-drain.ts'
 import {
   MONTH,
   TINY,
@@ -175,4 +179,29 @@ test('pass() removes the folder of a writer that was killed before its first ent
   await utimes(old, new Date(0), new Date(0))
   await bench.settler().pass()
   assert.deepEqual(await namesIn(bench.journal), ['young'])
+})
+
+test('drain() recovers a killed writer once, however many turns its backlog takes', async () => {
+  await using bench = await openBench()
+  const writer = await bench.writer({ root: join(bench.data, 'elsewhere') })
+  const expected = await serve(writer, usageRecords(7000))
+  await killedCopy(writer, bench.journal)
+  const [name = ''] = await namesIn(bench.journal)
+  let locks = 0
+  const drain = new WriterDrain(join(bench.journal, name), {
+    db: bench.db,
+    journal: bench.journal,
+    tryLock: (path) => {
+      locks += 1
+      return tryLock(path)
+    },
+    clock: systemClock,
+    logger: silentLogger,
+    meters: createSettlerMeters(silentMeters),
+  })
+  const shipped = [await drain.drain({ thorough: true, turnMs: 0 }), await drain.drain({ thorough: true, turnMs: 0 })]
+  assert.deepEqual([shipped.map(({ more }) => more), locks], [[true, true], 1])
+  assert.deepEqual(await drain.drain({ thorough: true }), { shipped: 0, more: false })
+  assert.deepEqual(idsOf(await bench.records()), expected)
+  assert.deepEqual(await namesIn(bench.journal), [])
 })
