@@ -90,6 +90,8 @@ export class MeteredExchange implements Exchange {
     }
     const step = reader.push(chunk)
     this.#body.data(chunk, step, sink)
+    // The client has its bytes: now there is time.
+    reader.digest()
     if (!reader.terminal) return
     if (this.#settled === undefined) sink.barrier(this.#settle(this.#outcome()))
     for (const bytes of step.afterSettlement) sink.write(bytes)

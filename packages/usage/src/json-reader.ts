@@ -39,6 +39,10 @@ export class JsonReader implements ReplyReader {
     this.#lexer.push(chunk)
   }
 
+  digest(): void {
+    // Nothing waits.
+  }
+
   end(): Step {
     const afterSettlement = this.#held
     this.#held = []

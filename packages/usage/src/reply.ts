@@ -30,6 +30,8 @@ export type ReplyReader = {
   /** What has been seen. Any time; complete after `end()`. */
   readonly observation: Observation
   push(chunk: Buffer): Step
+  /** Reads what of the last chunk had no say in its step. Done before the next chunk in any case; until then that chunk is kept. */
+  digest(): void
   /** As {@link push}, for a caller that has no use for the step: all the chunks of a reply go here, or none. */
   read(chunk: Buffer): void
   /**

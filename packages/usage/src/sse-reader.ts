@@ -13,6 +13,13 @@ const PARSE_BYTES_MAX: number = 1024 * 1024
 const LF = 0x0a
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const
 
+type Unread = { readonly bytes: Buffer; readonly data: readonly number[]; readonly contentBytes: number }
+
+/** A chunk of the smallest events would hold thousands. */
+const UNREAD_MAX = 64
+/** Never added to. */
+const NOTHING_UNREAD: Unread[] = []
+
 export type SseOptions = { readonly api: Api; readonly asked: Asked; readonly injected: boolean }
 
 /** Reads a stream of events as it passes; see {@link ReplyReader}. */
@@ -39,6 +46,8 @@ export class SseReader implements ReplyReader {
   #piecesPassed = false
   #now: Buffer[] = []
   #later: Buffer[] = []
+  /** Events that were scanned and not read yet: their bytes, and where their data is in them. */
+  #unread: Unread[] = NOTHING_UNREAD
 
   constructor(options: SseOptions) {
     this.#options = options
@@ -47,6 +56,7 @@ export class SseReader implements ReplyReader {
   }
 
   push(chunk: Buffer): Step {
+    this.digest()
     this.#bytes += chunk.length
     this.#now = []
     this.#later = []
@@ -58,9 +68,18 @@ export class SseReader implements ReplyReader {
 
   read(chunk: Buffer): void {
     this.push(chunk)
+    this.digest()
+  }
+
+  digest(): void {
+    if (this.#unread.length === 0) return
+    const unread = this.#unread
+    this.#unread = NOTHING_UNREAD
+    for (const { bytes, data, contentBytes } of unread) this.#readEvent(bytes, data, contentBytes)
   }
 
   end(how: ReplyEnd = 'whole'): Step {
+    this.digest()
     if (how === 'whole') this.#whole = true
     const held = this.#pieces !== undefined && !this.#piecesPassed ? this.#pieces : []
     const rest = Buffer.concat([...(this.#pieces ?? []), ...(this.#carry === undefined ? [] : [this.#carry])])
@@ -79,6 +98,7 @@ export class SseReader implements ReplyReader {
   }
 
   get observation(): Observation {
+    this.digest()
     const tally = this.#tally
     return {
       api: this.#options.api,
@@ -210,18 +230,30 @@ export class SseReader implements ReplyReader {
     return this.#options.injected && size <= HOLD_BYTES_MAX && !this.terminal
   }
 
-  /** Counts the event that has just been scanned. True when it is the answer to `include_usage`. */
+  /** Counts the event that has just been scanned. True when it is the answer to `include_usage`, where that matters. */
   #take(bytes: Buffer): boolean {
-    const scan = this.#scan
-    const { data } = scan
+    const { data, contentBytes, mustParse } = this.#scan
     if (data.length === 0) return false
-    const measured = scan.contentBytes > 0 && !scan.mustParse && !this.#parseAll && this.#tally.model !== undefined
-    if (!measured) {
-      const event = parsed(dataText(bytes, data))
-      if (isFields(event)) return this.#tally.event(event)
-      if (data.length > 2 && this.#takeLines(bytes, data)) return false
+    if (contentBytes > 0 && !mustParse && !this.#parseAll) {
+      if (this.#tally.model === undefined) this.digest()
+      if (this.#tally.model !== undefined) {
+        this.#tally.content(contentBytes)
+        return false
+      }
     }
-    if (scan.contentBytes > 0) this.#tally.content(scan.contentBytes)
+    if (this.#options.injected) return this.#readEvent(bytes, data, contentBytes)
+    if (this.#unread.length === UNREAD_MAX) this.digest()
+    if (this.#unread.length === 0) this.#unread = []
+    this.#unread.push({ bytes, data: data.slice(), contentBytes })
+    return false
+  }
+
+  /** True when it is the answer to `include_usage`. */
+  #readEvent(bytes: Buffer, data: readonly number[], contentBytes: number): boolean {
+    const event = parsed(dataText(bytes, data))
+    if (isFields(event)) return this.#tally.event(event)
+    if (data.length > 2 && this.#takeLines(bytes, data)) return false
+    if (contentBytes > 0) this.#tally.content(contentBytes)
     return false
   }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createReplyReader } from '@ascribe/usage'
+import type { ReplyReader } from '@ascribe/usage'
 import fc from 'fast-check'
 import { cutAt, run } from './replies.ts'
 import type { Outcome } from './replies.ts'
@@ -13,6 +15,15 @@ const DONE = 'data: [DONE]\n\n'
 const stream = (...datas: string[]): string => datas.map((data) => `data: ${data}\n\n`).join('')
 const read = (text: string | Buffer, more: Partial<Parameters<typeof run>[0]> = {}): Outcome =>
   run({ api: 'chat', chunks: [text], ...more })
+
+const newReader = (): ReplyReader =>
+  createReplyReader({
+    api: 'chat',
+    asked: { choices: 1, prompts: 1, promptBytes: 10 },
+    streamedRequest: true,
+    injected: false,
+    contentType: 'text/event-stream',
+  })
 
 function assertReported(outcome: Outcome): void {
   const { provenance, promptTokens, completionTokens, model } = outcome.settlement
@@ -217,6 +228,23 @@ test('the bytes given out are the reply without the withheld events, and the usa
       assert.deepEqual(cut.settlement, whole.settlement)
     }),
     { numRuns: 1000 },
+  )
+})
+
+test('digest() decides when events are read, not what is seen of them (property)', () => {
+  fc.assert(
+    fc.property(streams, fc.constantFrom(1, 40), fc.array(fc.nat()), fc.array(fc.boolean()), ({ blocks, tail }, times, cuts, digests) => {
+      // More events in one chunk than are put off.
+      const text = Buffer.from(`${stream(FINISH)}${blocks.map((one) => one.text).join('')}`.repeat(times) + tail)
+      const [whole, cut] = [newReader(), newReader()]
+      for (const [index, chunk] of cutAt(text, cuts).entries()) {
+        cut.push(chunk)
+        if (digests[index] === true) cut.digest()
+      }
+      whole.read(text)
+      assert.deepEqual(cut.observation, whole.observation)
+    }),
+    { numRuns: 300 },
   )
 })
 
