@@ -182,7 +182,7 @@ async function restoreTables(tx: Transaction, head: BackupHead, decoder: BackupD
 
 /** Numbers of transactions mean nothing here: what was spent is counted anew, ends of gateways are found out again; and leases count as newer too. */
 async function resetBudgets(tx: Transaction): Promise<void> {
-  await tx.query(`update budget_state set counted_below = 0, marker = 'restored', version = ${NEWER}, digest = ''`)
+  await tx.query(`update budget_state set counted_below = 1, marker = 'restored', version = ${NEWER}, digest = ''`)
   await tx.query('update gateway_writer set end_transaction = null where not ended')
 }
 

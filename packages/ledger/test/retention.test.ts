@@ -238,3 +238,22 @@ test('dryRun() refuses a month whose records are in an archive', async () => {
   await archive(db, keepInMemory().write)
   await assert.rejects(dryRun(db, { ...priceBook(), month: MONTH }), /its records are in an archive/)
 })
+
+test('a prepaid budget never gets back what was spent of it because the records were archived', async () => {
+  await using db = await openMonth()
+  const budget = { scope: 'credential', subject: 'auth-1', unit: 'tokens', period: 'prepaid', from: TEN, limit: 1000n, by: 'test' } as const
+  assert.equal((await setBudget(db, budget, TEN)).kind, 'created')
+  const now = Date.UTC(2026, 4, 1)
+  const spent = async (): Promise<string | undefined> => {
+    const { snapshot } = await createBudgetRounds(db).next({ reports: [], gone: [], now })
+    return snapshot?.accounts[0]?.spent
+  }
+  assert.equal(await spent(), '330')
+  await closeMarch(db)
+  await archive(db, keepInMemory().write)
+  // A mapping that comes late makes everything be counted anew.
+  const { rows } = await db.query<{ id: string }>('select organization_id as id from organization')
+  await mapAuthId(db, { authId: 'late', organizationId: rows[0]?.id ?? '' })
+  await deliver(db, [usageRecord({ startedAt: Date.UTC(2026, 3, 15) })])
+  assert.equal(await spent(), '440')
+})

@@ -132,7 +132,9 @@ async function count(
 ): Promise<void> {
   const known = { budgets: rules, prices: prices.flat() }
   const since = firstWindow(rules, now)
-  const isDue = (rule: BudgetRule): boolean => anew || !rule.counted
+  const archived = anew ? await archivedUntil(tx) : -Infinity
+  // What lies in an archive cannot be counted any more: of such a prepaid budget what was counted stands, or all of that would be free again.
+  const isDue = (rule: BudgetRule): boolean => !rule.counted || (anew && Math.max(windowOf(rule.period, now).start, rule.from) >= archived)
   if (rules.length > 0 && below > from) {
     // A gateway whose clock is ahead is in the next window already, which is not counted anew below.
     const countedAnew = new Map(rules.filter(isDue).map(({ id, period }) => [id, windowOf(period, now).start]))
@@ -148,6 +150,14 @@ async function count(
   }
   const fresh = rules.filter((rule) => !rule.counted).map(({ id }) => id)
   if (fresh.length > 0) await tx.query('update budget set counted = true where budget_id = any($1::uuid[])', [fresh])
+}
+
+/** Before it some records are in an archive; -Infinity: all are here. */
+async function archivedUntil(tx: Queryable): Promise<Instant> {
+  const { rows } = await tx.query<{ until: Instant }>(
+    'select event_id_instant(upper_id) as until from usage_archive order by upper_id desc limit 1',
+  )
+  return rows[0]?.until ?? -Infinity
 }
 
 type Granting = {
