@@ -59,7 +59,8 @@ function statements(tables: readonly string[], schema: string): readonly string[
   return [
     `revoke all on all tables in schema ${schema} from ${everybody}`,
     `revoke all on all sequences in schema ${schema} from ${everybody}`,
-    `revoke all on function ensure_usage_partition(date) from public, ${everybody}`,
+    // Functions that act with the rights of their owner. Anybody may call a new one.
+    `revoke all on function ensure_usage_partition(date), map_organization_auth_id(uuid) from public, ${everybody}`,
     `grant usage on schema ${schema} to ascribe_settler, ascribe_api, ascribe_admin`,
     // All look whether the schema is theirs. A table that nobody has named is the administrators' alone.
     `grant select on ${tables.join(', ')} to ascribe_admin`,
@@ -75,5 +76,6 @@ function statements(tables: readonly string[], schema: string): readonly string[
     // A backup holds where they stand.
     `grant select on all sequences in schema ${schema} to ascribe_admin`,
     `grant execute on function ensure_usage_partition(date) to ascribe_settler, ascribe_api, ascribe_admin`,
+    `grant execute on function map_organization_auth_id(uuid) to ascribe_api, ascribe_admin`,
   ]
 }

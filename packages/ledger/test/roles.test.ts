@@ -141,6 +141,15 @@ test('grantRoles() gives gateways nothing of billing', async () => {
   assert.ok(rows.length > 20)
   for (const { name } of rows) await isDenied(gateway.query(`select from ${name} limit 1`))
   await isDenied(gateway.query("select ensure_usage_partition('2034-01-01')"))
+  await isDenied(gateway.query('select map_organization_auth_id(gen_random_uuid())'))
+})
+
+test('a function with the rights of its owner is never open to everybody', async () => {
+  const { rows } = await db.query<{ name: string }>(
+    `select p.oid::regprocedure::text as name from pg_proc p
+     where p.pronamespace = 'public'::regnamespace and p.prosecdef and has_function_privilege('ascribe_gateway', p.oid, 'execute')`,
+  )
+  assert.deepEqual(rows, [])
 })
 
 test('grantRoles() makes nothing twice, and takes back what was granted by hand', async () => {
