@@ -130,6 +130,19 @@ test('an invoice that gave credits back takes them again when it becomes void, u
   assert.equal(await left(customer), nano('2'))
 })
 
+test('a late record that credits paid and that is voided afterwards never becomes money, though its month was never billed', async () => {
+  await using db = await openLedger({ fresh: true })
+  const customer = await customerOf(db, { amount: '100' })
+  await use(customer, APRIL, 1)
+  await bill(customer, '2026-04')
+  const late = await use(customer, MARCH, 2)
+  assert.equal((await bill(customer, '2026-05')).credits, nano('-2'))
+  await takeBack(customer, late)
+  const june = await bill(customer, '2026-06')
+  assert.deepEqual([june.subtotal, june.credits, june.total], [nano('-2'), nano('2'), 0n])
+  assert.equal(await left(customer), nano('99'))
+})
+
 test('what comes back to credits that have expired expires again', async () => {
   await using db = await openLedger({ fresh: true })
   const customer = await customerOf(db, { amount: '100', expiresAt: MARCH + 10 * HOUR })

@@ -1,43 +1,42 @@
 import type { Queryable } from '@ascribe/postgres'
 import type { Instant, Nano } from '@ascribe/units'
 import { sqlInstant } from '../instants.ts'
+import { creditExcess } from './credit-excess.ts'
+import type { BilledMonth } from './credit-excess.ts'
 import type { Draw } from './draw-plan.ts'
 import { CreditConflictError } from './errors.ts'
 
-// Usage of months that corrections in `$2` change: what credits paid on their invoices, and what it comes to now. Kinds as in payableByCredits().
-const EXCESS = `
-with corrected as (
-  select distinct month from adjustment where organization_id = $1::uuid and booked_month = $2::date and meter <> ''
-), months as (
-  select c.month, i.invoice_id,
-    (select coalesce(-sum(amount_nano), 0) from credit_entry e where e.invoice_id = i.invoice_id and e.kind = 'draw') as drawn,
-    (select coalesce(sum(amount_nano), 0) from charge h
-     where h.organization_id = $1::uuid and h.hour >= c.month::timestamp at time zone 'UTC'
-       and h.hour < (c.month + interval '1 month') at time zone 'UTC')
-    + (select coalesce(sum(amount_nano), 0) from statement_line l
-       where l.organization_id = $1::uuid and l.month = c.month and l.kind not in ('minimum', 'commitment'))
-    + (select coalesce(sum(amount_nano), 0) from adjustment a
-       where a.organization_id = $1::uuid and a.month = c.month and a.booked_month <= $2::date and a.meter <> '') as owed
-  from corrected c
-  join invoice i on i.organization_id = $1::uuid and i.month = c.month and i.state in ('issued', 'paid')
-), given as (
-  select coalesce(sum(e.amount_nano), 0) as amount from credit_entry e join invoice i using (invoice_id)
-  where e.kind = 'return' and i.organization_id = $1::uuid and i.state in ('issued', 'paid') and i.month in (
-    select a.booked_month from adjustment a join corrected c using (month) where a.organization_id = $1::uuid and a.meter <> '')
-)
-select coalesce(sum(greatest(drawn - greatest(owed, 0), 0)), 0) - (select amount from given) as excess,
-  coalesce(array_agg(invoice_id), '{}')::text[] as invoices
-from months`
+// Usage by the month on whose invoice it stands, and by the month in which it was used. Kinds as in payableByCredits(). All there is of the
+// organization, which costs as much as its charges are many: asked only where corrections exceed the usage of a month.
+const BILLED = `
+select to_char(booked, 'YYYY-MM') as month, to_char(used, 'YYYY-MM') as used, sum(amount) as amount from (
+  select utc_month(hour) as booked, utc_month(hour) as used, amount_nano as amount from charge
+  where organization_id = $1::uuid and hour < ($2::date + interval '1 month') at time zone 'UTC'
+  union all
+  select month, month, amount_nano from statement_line
+  where organization_id = $1::uuid and month <= $2::date and kind not in ('minimum', 'commitment')
+  union all
+  select booked_month, month, amount_nano from adjustment
+  where organization_id = $1::uuid and booked_month <= $2::date and meter <> ''
+) usage group by booked, used order by booked, used`
 
-// What of a block those invoices drew, and is not back yet. In the opposite order of drawing.
+const PAID = `
+select to_char(i.month, 'YYYY-MM') as month, coalesce(-sum(e.amount_nano) filter (where e.kind = 'draw'), 0) as drawn,
+  coalesce(sum(e.amount_nano) filter (where e.kind = 'return'), 0) as returned
+from invoice i join credit_entry e using (invoice_id)
+where i.organization_id = $1::uuid and i.month < $2::date and i.state in ('issued', 'paid')
+group by i.month`
+
+// What invoices drew of a block and is not back yet; first of blocks that the invoices of `$2` drew, in the opposite order of drawing.
 const BLOCKS = `
-select credit_block_id, kind, note, expires_at,
-  least(amount_nano - remaining_nano, (
-    select coalesce(-sum(e.amount_nano), 0) from credit_entry e
-    where e.credit_block_id = b.credit_block_id and e.kind = 'draw' and e.invoice_id = any($2::uuid[]))) as drawn
-from credit_block b
-where organization_id = $1::uuid
-order by expires_at desc nulls first, priority desc, created_at desc, credit_block_id desc`
+select credit_block_id, kind, note, expires_at, least(amount_nano - remaining_nano, drawn) as drawn
+from credit_block b cross join lateral (
+  select coalesce(-sum(e.amount_nano), 0) as drawn, coalesce(bool_or(e.kind = 'draw' and to_char(i.month, 'YYYY-MM') = any($2::text[])), false) as concerned
+  from credit_entry e join invoice i using (invoice_id)
+  where e.credit_block_id = b.credit_block_id and e.kind in ('draw', 'return') and i.state in ('issued', 'paid')
+) d
+where organization_id = $1::uuid and drawn > 0
+order by concerned desc, expires_at desc nulls first, priority desc, created_at desc, credit_block_id desc`
 
 // As locked for drawing: in the order of drawing.
 const LOCK = `
@@ -56,8 +55,8 @@ export type PlannedReturn = Draw & { readonly kind: string; readonly note: strin
 
 /**
  * What an invoice gives back whose usage comes to `payable`, which is negative: corrections take back more than was used. As far as credits
- * paid for the corrected months, and more than their usage comes to now, it goes back to them, so that given credits never become money;
- * the rest is owed to the customer. What has expired meanwhile expires again.
+ * paid for what was taken back it goes back to them, see {@link creditExcess}, so that given credits never become money; the rest is owed to
+ * the customer. What has expired meanwhile expires again.
  */
 export async function planCreditReturns(
   tx: Queryable,
@@ -65,11 +64,11 @@ export async function planCreditReturns(
   { lock }: { readonly lock: boolean },
 ): Promise<readonly PlannedReturn[]> {
   if (lock) await tx.query(LOCK, [organizationId])
-  const { rows: found } = await tx.query<{ excess: string; invoices: readonly string[] }>(EXCESS, [organizationId, `${month}-01`])
-  const excess = BigInt(found[0]?.excess ?? '0')
-  let left = excess < 0n - payable ? excess : 0n - payable
+  const excess = creditExcess(await readBilled(tx, { organizationId, month }))
+  const total = excess.reduce((sum, { amount }) => sum + amount, 0n)
+  let left = total < 0n - payable ? total : 0n - payable
   if (left <= 0n) return []
-  const { rows } = await tx.query<BlockRow>(BLOCKS, [organizationId, found[0]?.invoices ?? []])
+  const { rows } = await tx.query<BlockRow>(BLOCKS, [organizationId, excess.map((each) => each.month)])
   const returns: PlannedReturn[] = []
   for (const row of rows) {
     const drawn = BigInt(row.drawn)
@@ -79,6 +78,26 @@ export async function planCreditReturns(
     if (amount > 0n) returns.push({ blockId, amount: 0n - amount, kind, note, expiresAt: row.expires_at ?? undefined })
   }
   return returns
+}
+
+async function readBilled(
+  tx: Queryable,
+  { organizationId, month: last }: { readonly organizationId: string; readonly month: string },
+): Promise<readonly BilledMonth[]> {
+  const values = [organizationId, `${last}-01`]
+  const { rows: usage } = await tx.query<{ month: string; used: string; amount: string }>(BILLED, values)
+  const { rows: payments } = await tx.query<{ month: string; drawn: string; returned: string }>(PAID, values)
+  const paid = new Map(payments.map((row) => [row.month, row]))
+  return [...new Set([...usage.map(({ month }) => month), ...paid.keys(), last])].toSorted().map((month) => {
+    const own = usage.filter((row) => row.month === month)
+    return {
+      month,
+      own: BigInt(own.find(({ used }) => used === month)?.amount ?? '0'),
+      corrections: new Map(own.filter(({ used }) => used !== month).map(({ used, amount }) => [used, BigInt(amount)])),
+      drawn: BigInt(paid.get(month)?.drawn ?? '0'),
+      returned: BigInt(paid.get(month)?.returned ?? '0'),
+    }
+  })
 }
 
 // A block that is void keeps nothing: what comes back is voided again.
