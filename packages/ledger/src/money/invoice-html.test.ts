@@ -44,6 +44,14 @@ test('renderInvoiceHtml() shows lines, parties, totals and the difference of rou
     assert.ok(html.includes(text), text)
 })
 
+test('renderInvoiceHtml() never calls what goes back to credits a credit to the customer', () => {
+  const draw = { blockId: 'b7a9d0f2-3d7c-4f7e-9a41-0d8a8f6f1c02', kind: 'trial', note: '', expiresAt: undefined }
+  const drawn = renderInvoiceHtml(buildInvoice(input({ draws: [{ ...draw, amount: 1_000_000_000n }] })).content)
+  const given = renderInvoiceHtml(buildInvoice(input({ draws: [{ ...draw, amount: -1_000_000_000n }] })).content)
+  assert.match(drawn, />Credit, trial</)
+  assert.match(given, />Back to credit, trial</)
+})
+
 test('renderInvoiceHtml() needs nothing from outside and runs nothing', () => {
   const html = renderInvoiceHtml(buildInvoice(input()).content)
   assert.doesNotMatch(html, /<script|<link|<img|<iframe|\bsrc=|\bhref=|url\(|@import|https?:/i)

@@ -36,7 +36,10 @@ export function renderInvoiceHtml(content: InvoiceContent, options: HtmlOptions 
     linesTable(content.lines, money),
     totals([
       ['Subtotal', money(content.subtotal)],
-      ...content.credits.map(({ kind, note, amount }) => [`Credit, ${kind}${note === '' ? '' : `: ${note}`}`, money(amount)] as const),
+      ...content.credits.map(
+        ({ kind, note, amount }) =>
+          [`${amount.startsWith('-') ? 'Credit' : 'Back to credit'}, ${kind}${note === '' ? '' : `: ${note}`}`, money(amount)] as const,
+      ),
       ...(content.credits.length === 0 ? [] : [['Net', money(content.net)] as const]),
       ...content.taxes.map(({ name, rate_percent, amount }) => [`${name}, ${rate_percent} %`, money(amount)] as const),
       ...(content.rounding === '0' ? [] : [['Rounding', money(content.rounding)] as const]),
