@@ -55,8 +55,8 @@ test('planFor() leaves broker and ClickHouse out where one machine and rollups d
 })
 
 test('oneBox() is bound by its cores while they are few, then by one writer of records', () => {
-  // 100 + 100 + 20 µs a request: 2 cores at half use.
-  assert.deepEqual(oneBox(2, ROUND), { requestsPerSecond: 4545, bound: 'gateway and ledger share its cores' })
+  // 100 + 100 + 2 x 20 µs a request: 2 cores at half use.
+  assert.deepEqual(oneBox(2, ROUND), { requestsPerSecond: 4166, bound: 'gateway and ledger share its cores' })
   assert.deepEqual(oneBox(64, ROUND), { requestsPerSecond: 5000, bound: 'one writer of records' })
 })
 

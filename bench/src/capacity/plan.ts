@@ -70,8 +70,8 @@ export function oneBox(
   values: Values,
 ): { readonly requestsPerSecond: number; readonly bound: 'gateway and ledger share its cores' | 'one writer of records' } {
   const cpuUs = values.gatewayCpuUs + values.streamShare * values.streamEvents * values.streamCpuUs
-  // One core's worth of client and server work for each second at the measured rates.
-  const ledgerUs = MEGA / values.ingestPerSecond + MEGA / values.ratingPerSecond
+  // Client and server together keep a core busy at the measured rate of a writer, and two at that of a rater.
+  const ledgerUs = MEGA / values.ingestPerSecond + (2 * MEGA) / values.ratingPerSecond
   const byCores = (cores * MEGA * values.targetUtilization) / (cpuUs + ledgerUs)
   const byWriter = values.ingestPerSecond * values.targetUtilization
   return byCores <= byWriter

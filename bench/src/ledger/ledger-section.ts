@@ -34,10 +34,10 @@ export async function measureLedger(setting: LedgerSetting): Promise<Section> {
   await load(world, source, { count: total - 2 * rounds * round, progress })
   const rated = await measureRating(world, { total, rerated: Math.max(1, Math.min(RERATED_HOURS_MAX, Math.floor(hours / 2))), progress })
   progress('a backlog in a journal')
-  const backlogSource = recordSource({
-    count: setting.backlog,
-    hours: Math.min(MONTH_HOURS, Math.ceil(setting.backlog / RECORDS_PER_HOUR)),
-  })
+  // Into hours after those that were rated, as long as the month has any: to rate full hours again is measured by itself.
+  const backlogHours = Math.min(MONTH_HOURS, Math.ceil(setting.backlog / RECORDS_PER_HOUR))
+  const startHour = Math.min(hours, MONTH_HOURS - backlogHours)
+  const backlogSource = recordSource({ count: setting.backlog, hours: backlogHours, startHour })
   const backlog = await runBacklog(world.db, { scratch, source: backlogSource, count: setting.backlog })
   const backlogWrong = await compareWithRecords(world.db, world.organizations)
   return sectionOf({ ingest, rated, backlog, backlogWrong, total, serverVersion: world.serverVersion })
