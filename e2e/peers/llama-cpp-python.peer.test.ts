@@ -50,6 +50,16 @@ describe('llama-cpp-python behind the gateway', { skip: available.skip }, () => 
     promptTokens = { chat: chat.data.usage?.prompt_tokens ?? 0, text: text.data.usage?.prompt_tokens ?? 0 }
   })
 
+  test('a limit that the engine does not know never says what is billed', async () => {
+    const limit = { max_tokens: 12, max_completion_tokens: 1 }
+    const chat = await metered.client.chat.completions.create({ ...CHAT, ...NEVER_ENDS, stream: true, ...limit }).withResponse()
+    let pieces = 0
+    for await (const chunk of chat.data) if ((chunk.choices[0]?.delta.content ?? '') !== '') pieces += 1
+    const record = metered.recordOf(await metered.records(), chat.response)
+    assert.equal(pieces, 12, 'the engine knows max_completion_tokens now: this test has no subject left')
+    assert.deepEqual([record.provenance, record.completion_tokens], ['estimated', pieces])
+  })
+
   test('a stream carries no usage: its record is estimated, as many output tokens as the client saw pieces', async () => {
     const { client } = metered
     const wish = { stream: true, stream_options: { include_usage: true } } as const
