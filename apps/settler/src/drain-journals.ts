@@ -17,18 +17,19 @@ export class JournalDrain {
    * @throws {DatabaseError} and nothing was acknowledged that is not in the ledger
    */
   async drain(options: DrainOptions): Promise<Drained> {
-    let [shipped, more] = [0, false]
+    let [shipped, more, isBacklog] = [0, false, false]
     const dirs = await listWriters(this.#deps.journal)
     for (const dir of dirs) {
-      if (options.signal?.aborted === true) return { shipped, more: true }
+      if (options.signal?.aborted === true) return { shipped, more: true, isBacklog }
       const drained = await this.#writerOf(dir).drain(options)
       shipped += drained.shipped
       more ||= drained.more
+      isBacklog ||= drained.isBacklog
     }
     const present = new Set(dirs)
     for (const dir of this.#writers.keys()) if (!present.has(dir)) this.#writers.delete(dir)
     this.#deps.meters.stuck.set([...this.#writers.values()].filter(({ stuck }) => stuck).length)
-    return { shipped, more }
+    return { shipped, more, isBacklog }
   }
 
   /** Writers that are dead, and of whom everything is in the ledger. */

@@ -9,7 +9,12 @@ const SLICE_ENTRIES = 2000
 const SLICE_BYTES = 1024 * 1024
 
 /** Settled records of a journal in order, and where the journal goes on. No records: only intents lay before `next`. */
-export type DrainBatch = { readonly records: readonly Delivery[]; readonly next: Position }
+export type DrainBatch = {
+  readonly records: readonly Delivery[]
+  readonly next: Position
+  /** Whether it ends at our bound, not at that of the journal: there is a backlog. */
+  readonly isFull: boolean
+}
 
 /**
  * Reads what a journal holds now, in batches that are full while there is a backlog, and the next one already while the caller stores
@@ -27,15 +32,15 @@ async function* joined(dir: string, from: Position | undefined): AsyncGenerator<
       for (const { kind, eventId, payload } of slice.entries) if (kind === 'settlement') records.push({ eventId, payload })
       next = slice.next
       if (records.length < BATCH_RECORDS) continue
-      yield { records, next }
+      yield { records, next, isFull: true }
       records = []
       next = undefined
     }
   } catch (error) {
-    if (next !== undefined) yield { records, next }
+    if (next !== undefined) yield { records, next, isFull: false }
     throw error
   }
-  if (next !== undefined) yield { records, next }
+  if (next !== undefined) yield { records, next, isFull: false }
 }
 
 /** Asks for each item while the caller has the one before. */

@@ -88,7 +88,7 @@ export function createSettler(deps: SettlerDeps): Settler {
         const drained = await drain.drain({ signal, turnMs: TURN_MS })
         await prepare()
         const received = receiving?.takeCount() ?? 0
-        const more = await rater.rateIfDue(signal, { isDirty: drained.shipped + received > 0, isBacklog: drained.more })
+        const more = await rater.rateIfDue(signal, { isDirty: drained.shipped + received > 0, isBacklog: drained.isBacklog })
         if (!drained.more) meters.lastPass.set(clock() / 1000)
         if (failures > 0) logger.info('settler goes on', { afterFailures: failures })
         failures = 0

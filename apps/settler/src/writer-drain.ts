@@ -38,10 +38,13 @@ export type DrainOptions = {
   readonly turnMs?: number
 }
 
-/** Records that were shipped, and whether there are more that could be shipped now. */
-export type Drained = { readonly shipped: number; readonly more: boolean }
+/**
+ * Records that were shipped, and whether there are more that could be shipped now: `isBacklog` if those were there before, not just written
+ * by a gateway that never pauses.
+ */
+export type Drained = { readonly shipped: number; readonly more: boolean; readonly isBacklog: boolean }
 
-const NOTHING: Drained = { shipped: 0, more: false }
+const NOTHING: Drained = { shipped: 0, more: false, isBacklog: false }
 
 /** Ships one writer's journal to the ledger, in order, for as long as there is something. */
 export class WriterDrain {
@@ -120,7 +123,7 @@ export class WriterDrain {
         for await (const batch of readBatches(this.#dir, this.#position)) {
           shipped += await this.#ship(batch)
           this.#position = batch.next
-          if (signal?.aborted === true || performance.now() >= end) return { shipped, more: true }
+          if (signal?.aborted === true || performance.now() >= end) return { shipped, more: true, isBacklog: batch.isFull }
         }
         break
       } catch (error) {
@@ -136,14 +139,14 @@ export class WriterDrain {
     this.#done = recovery !== undefined
     this.#state = 'sound'
     this.fault = undefined
-    return { shipped, more: false }
+    return { shipped, more: false, isBacklog: false }
   }
 
   /** Of a live writer: its recovery will set the damage aside. */
   #leaveAlone(error: JournalCorruptError, shipped: number): Drained {
     this.#deps.logger.error('journal is damaged, it is left alone until its writer has ended', { writer: this.#name, error })
     this.#state = 'damaged'
-    return { shipped, more: false }
+    return { shipped, more: false, isBacklog: false }
   }
 
   async #release({ shipped, isDead }: { readonly shipped: number; readonly isDead: boolean }): Promise<void> {

@@ -200,8 +200,17 @@ test('drain() recovers a killed writer once, however many turns its backlog take
     meters: createSettlerMeters(silentMeters),
   })
   const shipped = [await drain.drain({ thorough: true, turnMs: 0 }), await drain.drain({ thorough: true, turnMs: 0 })]
-  assert.deepEqual([shipped.map(({ more }) => more), locks], [[true, true], 1])
-  assert.deepEqual(await drain.drain({ thorough: true }), { shipped: 0, more: false })
+  assert.deepEqual(
+    [shipped.map(({ more, isBacklog }) => [more, isBacklog]), locks],
+    [
+      [
+        [true, true],
+        [true, false],
+      ],
+      1,
+    ],
+  )
+  assert.deepEqual(await drain.drain({ thorough: true }), { shipped: 0, more: false, isBacklog: false })
   assert.deepEqual(idsOf(await bench.records()), expected)
   assert.deepEqual(await namesIn(bench.journal), [])
 })
