@@ -32,28 +32,28 @@ const measured = (value: number, unit: string, source: string): Constant => ({ v
 const chosen = (value: number, unit: string, source: string): Constant => ({ value, unit, kind: 'chosen', source })
 
 /*
- * Measured on two virtual cores of an AMD EPYC, other work beside it, unless the source says otherwise. Another machine has other
+ * Measured on two virtual cores of an AMD EPYC, unless the source says otherwise. Another machine has other
  * figures: change them here and run `node bench/src/capacity/main.ts`.
  */
 export const CONSTANTS: Readonly<Record<ConstantName, Constant>> = {
-  gatewayCpuUs: measured(117, 'µs CPU a request', 'npm run bench -- --only json: durable, 1.5 KB reply (bench/README.md, a sample)'),
-  streamCpuUs: measured(33.1, 'µs CPU an event of a stream', 'npm run bench -- --only sse (bench/README.md, a sample)'),
-  journalRecordsPerSecond: measured(332_357, 'records/s a writer', 'npm run bench -- --only journal, 1,000 at once'),
+  gatewayCpuUs: measured(63.2, 'µs CPU a request', 'npm run bench -- --only json: durable, 1.5 KB reply (bench/README.md, a sample)'),
+  streamCpuUs: measured(24.2, 'µs CPU an event of a stream', 'npm run bench -- --only sse (bench/README.md, a sample)'),
+  journalRecordsPerSecond: measured(314_757, 'records/s a writer', 'npm run bench -- --only journal, 1,000 at once'),
   journalBytes: measured(878, 'bytes a request, intent and settlement', 'npm run bench -- --only journal: 278 B + 600 B'),
   ingestPerSecond: measured(
-    60_811,
+    87_671,
     'records/s a writer, one database',
-    'npm run bench -- --only ledger --records 400k --backlog 100k, load 2 on two cores',
+    'npm run bench -- --only ledger --records 10M --backlog 5M, two cores',
   ),
   ratingPerSecond: measured(
-    345_141,
+    313_253,
     'records/s a rater, which has two hours at a time',
-    'npm run bench -- --only ledger --records 400k --backlog 100k, load 2 on two cores',
+    'npm run bench -- --only ledger --records 10M --backlog 5M, two cores',
   ),
   recordBytes: measured(395, 'bytes a record in PostgreSQL, indexes included', 'node bench/src/capacity/main.ts --measure'),
-  natsPerSecond: measured(22_000, 'acknowledged messages/s a stream', 'market.md 6: JetStream, 64 in flight, file storage'),
-  clickhousePerSecond: measured(126_000, 'events/s a node', 'market.md 6: chdb on two cores, the lower of two figures'),
-  clickhouseBytes: measured(25, 'bytes an event, compressed', 'performance.md 6: 1 M events of 11 columns in 25 MB (DuckDB)'),
+  natsPerSecond: measured(22_000, 'acknowledged messages/s a stream', 'measured once on two cores: JetStream, 64 in flight, file storage'),
+  clickhousePerSecond: measured(126_000, 'events/s a node', 'measured once: chdb on two cores, the lower of two figures'),
+  clickhouseBytes: measured(25, 'bytes an event, compressed', 'measured once: 1 M events of 11 columns in 25 MB (DuckDB)'),
 
   targetUtilization: chosen(0.6, 'of what was measured', 'room for bursts, vacuum, a machine that is away'),
   batchRecords: chosen(200, 'records a message', 'packages/transport: a message carries up to some hundred entries'),

@@ -23,7 +23,7 @@ export type Plan = {
 }
 
 const DAY_S = 86_400
-/** Beyond a billion records in a quarter analytics go to ClickHouse (market.md 6). */
+/** Beyond a billion records in a quarter analytics go to ClickHouse. */
 const QUARTER_DAYS = 90
 const CLICKHOUSE_FROM = 1_000_000_000
 const MEGA = 1e6
