@@ -80,8 +80,13 @@ export async function meterEngine(start: () => Promise<Engine>): Promise<Metered
       return record
     },
     settled: () => until(async () => (await sumOfSeries(metrics, 'ascribe_journal_open_intents')) === 0, 'every request is settled'),
-    clientsGone: (count) =>
-      until(async () => (await sumOfSeries(metrics, 'relay_clients_gone_total')) === count, 'the gateway sees its client leave'),
+    clientsGone: async (count) => {
+      let seen: number | undefined
+      const all = async (): Promise<boolean> => (seen = await sumOfSeries(metrics, 'relay_clients_gone_total')) === count
+      await until(all, 'the gateway sees its client leave').catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${seen} have left, not ${count}`)
+      })
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
