@@ -13,6 +13,7 @@ import {
 } from '@ascribe/transport'
 import type { JournalSlice, NatsOptions } from '@ascribe/transport'
 import { temporaryDir } from '../support/product.ts'
+import { until } from './support/until.ts'
 import { startBroker } from './nats/start.ts'
 import { broker } from './support/spread-fleet.ts'
 
@@ -84,7 +85,15 @@ test('send() refuses a stream that would drop what nobody has read', { skip, tim
       storage: 'file',
       ...fault,
     }
-    await manager.streams.add(config as never)
+    // The broker may still be removing the files of the one before.
+    await until(
+      () =>
+        manager.streams.add(config as never).then(
+          () => true,
+          () => false,
+        ),
+      'the broker makes the stream',
+    )
     await assert.rejects(createBatchSender(nats).send(SLICE, { attempt: 0 }), TransportStreamError, JSON.stringify(fault))
     await manager.streams.delete('ASCRIBE_USAGE')
   }

@@ -38,13 +38,17 @@ test('settle() waits for a commit that started after it was written; one is in f
   await using place = await temporaryRoot('memory')
   const disk = heldFs()
   const writer = await openWriter(place.root, { fs: disk, commitIntervalMs: 0 })
-  const [one, two] = [nextId(), nextId()]
-  await Promise.all([writer.intend(one, '{}'), writer.intend(two, '{}')])
+  const [one, two, before] = [nextId(), nextId(), nextId()]
+  disk.holds = false
+  await Promise.all([writer.intend(one, '{}'), writer.intend(two, '{}'), writer.intend(before, '{}')])
+  // With it the intents are durable: none of them begins a commit of its own below, which would answer for nothing.
+  await writer.settle(before, '{}')
+  disk.holds = true
   const resolved: string[] = []
   const first = writer.settle(one, '{}').then(() => resolved.push('one'))
   await until(() => disk.held.length === 1, 'the first commit')
   const second = writer.settle(two, '{}').then(() => resolved.push('two'))
-  await until(() => writer.stats.settlements === 2, 'the second settlement to be written')
+  await until(() => writer.stats.settlements === 3, 'the second settlement to be written')
   assert.deepEqual(resolved, [], 'written is not durable')
   assert.equal(disk.held.length, 1)
   disk.held.shift()?.()
