@@ -3,6 +3,8 @@ import { formatRate } from '@ascribe/units'
 import type { Instant, Nano, Quantity } from '@ascribe/units'
 import { adjustmentId, insertAdjustments } from './adjustments.ts'
 import type { Adjustment } from './adjustments.ts'
+import { chargeSubjectOf } from './charge-columns.ts'
+import type { ChargeColumns } from './charge-columns.ts'
 import { sqlInstant } from './instants.ts'
 import { monthOfInstant } from './periods.ts'
 import type { ChargeRow } from './rate-groups.ts'
@@ -27,16 +29,7 @@ from (
 ) booked
 group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`
 
-type BookedRow = {
-  readonly organization_id: string
-  readonly auth_id: string
-  readonly user_id: string | null
-  readonly group_id: string | null
-  readonly resource_id: string
-  readonly model: string
-  readonly base_model: string | null
-  readonly meter: string
-  readonly price_sequence: number
+type BookedRow = ChargeColumns & {
   readonly rate: string
   readonly quantity: string
   readonly amount: string
@@ -111,15 +104,7 @@ function bookedOf(row: BookedRow): Booked {
 
 function chargeOf(row: BookedRow): ChargeRow {
   return {
-    organizationId: row.organization_id,
-    authId: row.auth_id,
-    userId: row.user_id,
-    groupId: row.group_id,
-    resourceId: row.resource_id,
-    model: row.model,
-    baseModel: row.base_model,
-    meter: row.meter,
-    priceSequence: row.price_sequence,
+    ...chargeSubjectOf(row),
     rate: storedRate(row.rate),
     quantity: BigInt(row.quantity),
     amount: BigInt(row.amount),

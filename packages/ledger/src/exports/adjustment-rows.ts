@@ -1,26 +1,20 @@
 import type { Queryable } from '@ascribe/postgres'
 import { hourOf, monthOf, parseRate } from '@ascribe/units'
 import type { Period } from '@ascribe/units'
+import { chargeSubjectOf } from '../charge-columns.ts'
+import type { ChargeColumns } from '../charge-columns.ts'
 import type { ExportRow } from './export-row.ts'
+import { FIRST_ID } from './source-query.ts'
 import type { SourceQuery } from './source-query.ts'
 
-type AdjustmentRow = {
+type AdjustmentRow = ChargeColumns & {
   readonly adjustment_id: string
   readonly corrects: string
   readonly hour: number | null
   readonly booked: string
   readonly kind: string
-  readonly organization_id: string
   readonly name: string
   readonly currency: string
-  readonly auth_id: string
-  readonly user_id: string | null
-  readonly group_id: string | null
-  readonly resource_id: string
-  readonly model: string
-  readonly base_model: string | null
-  readonly meter: string
-  readonly price_sequence: number
   readonly rate: string
   readonly quantity: string
   readonly amount_nano: string
@@ -41,8 +35,6 @@ where a.booked_month = $1::date and ($2::uuid is null or a.organization_id = $2:
   and (a.organization_id, a.adjustment_id) > ($3::uuid, $4::uuid)
   and ($5::text = 'all' or ($5::text = 'open') = (i.number is null))
 order by a.organization_id, a.adjustment_id limit $6::integer`
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** What corrects closed months, by the month on whose statement it stands. */
 export async function* streamAdjustmentRows(db: Queryable, query: SourceQuery): AsyncGenerator<ExportRow, void, undefined> {
@@ -71,19 +63,11 @@ function adjustmentRowOf(row: AdjustmentRow): ExportRow {
   const isPriced = row.meter !== ''
   return {
     kind: 'adjustment',
-    organizationId: row.organization_id,
+    ...chargeSubjectOf(row),
     organizationName: row.name,
     currency: row.currency,
     month: row.booked,
     ...periodOf(row),
-    authId: row.auth_id,
-    userId: row.user_id,
-    groupId: row.group_id,
-    resourceId: row.resource_id,
-    model: row.model,
-    baseModel: row.base_model,
-    meter: row.meter,
-    priceSequence: row.price_sequence,
     rate: isPriced && typeof rate === 'bigint' ? rate : null,
     quantity: isPriced ? BigInt(row.quantity) : null,
     amount: BigInt(row.amount_nano),

@@ -1,6 +1,8 @@
 import type { Queryable } from '@ascribe/postgres'
 import { monthOf } from '@ascribe/units'
+import { NOT_OF_USAGE } from './export-row.ts'
 import type { ExportKind, ExportRow } from './export-row.ts'
+import { FIRST_ID } from './source-query.ts'
 import type { SourceQuery } from './source-query.ts'
 
 type NoteRow = {
@@ -25,8 +27,6 @@ from credit_note n join invoice i using (invoice_id) join organization o using (
 where n.issued_at >= $1::date::timestamp at time zone 'UTC' and n.issued_at < ($1::date + interval '1 month') at time zone 'UTC'
   and i.state in ('issued', 'paid') and ($2::uuid is null or i.organization_id = $2::uuid) and n.credit_note_id > $3::uuid
 order by n.credit_note_id limit $4::integer`
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** What credit notes take back of invoices, in the month in which they were issued: net amount, tax and rounding, all with the note's number. */
 export async function* streamCreditNoteRows(db: Queryable, query: SourceQuery): AsyncGenerator<ExportRow, void, undefined> {
@@ -60,19 +60,9 @@ function* rowsOf(note: NoteRow, month: string): Generator<ExportRow> {
       currency: note.currency,
       month,
       ...period,
-      authId: '',
-      userId: null,
-      groupId: null,
-      resourceId: '',
-      model: '',
-      baseModel: null,
-      meter: '',
-      priceSequence: null,
-      rate: null,
-      quantity: null,
+      ...NOT_OF_USAGE,
       // The note says what the customer is credited.
       amount: -BigInt(amount),
-      recordCount: null,
       corrects: note.corrects,
       description: `credits ${note.invoice}: ${note.reason}`,
       invoice: note.number,

@@ -37,3 +37,21 @@ export type ExportRow = {
   /** Number of the invoice that bills it, or of the credit note that takes it back; null while there is none. */
   readonly invoice: string | null
 }
+
+/** What a row of an invoice or a credit note says of usage: nothing, it is of neither a key nor a meter. */
+export const NOT_OF_USAGE: Pick<
+  ExportRow,
+  'authId' | 'userId' | 'groupId' | 'resourceId' | 'model' | 'baseModel' | 'meter' | 'priceSequence' | 'rate' | 'quantity' | 'recordCount'
+> = {
+  authId: '',
+  userId: null,
+  groupId: null,
+  resourceId: '',
+  model: '',
+  baseModel: null,
+  meter: '',
+  priceSequence: null,
+  rate: null,
+  quantity: null,
+  recordCount: null,
+}

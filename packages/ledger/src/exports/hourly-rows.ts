@@ -1,24 +1,18 @@
 import type { Queryable } from '@ascribe/postgres'
 import { hourOf, parseRate } from '@ascribe/units'
+import { chargeSubjectOf } from '../charge-columns.ts'
+import type { ChargeColumns } from '../charge-columns.ts'
 import { sqlInstant } from '../instants.ts'
 import type { ExportRow } from './export-row.ts'
+import { FIRST_ID } from './source-query.ts'
 import type { SourceQuery } from './source-query.ts'
 
-type HourlyRow = {
+type HourlyRow = ChargeColumns & {
   readonly hour: number
-  readonly organization_id: string
   readonly key: string
   readonly name: string
   readonly currency: string
   readonly month: string
-  readonly auth_id: string
-  readonly user_id: string | null
-  readonly group_id: string | null
-  readonly resource_id: string
-  readonly model: string
-  readonly base_model: string | null
-  readonly meter: string
-  readonly price_sequence: number
   readonly rate: string
   readonly quantity: string
   readonly amount_nano: string
@@ -49,8 +43,6 @@ select * from (
 ) page
 where (hour, organization_id, key) > ($1::timestamptz, $4::uuid, $5::uuid)
 order by hour, organization_id, key limit $7::integer`
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** The hourly charges of a period, by hour and organization. An hour is whole or absent: it is there when its start is in the period. */
 export async function* streamHourlyRows(db: Queryable, query: SourceQuery): AsyncGenerator<ExportRow, void, undefined> {
@@ -84,20 +76,12 @@ function hourlyRowOf(row: HourlyRow): ExportRow {
   const { start, end } = hourOf(row.hour)
   return {
     kind: 'usage',
-    organizationId: row.organization_id,
+    ...chargeSubjectOf(row),
     organizationName: row.name,
     currency: row.currency,
     month: row.month,
     start,
     end,
-    authId: row.auth_id,
-    userId: row.user_id,
-    groupId: row.group_id,
-    resourceId: row.resource_id,
-    model: row.model,
-    baseModel: row.base_model,
-    meter: row.meter,
-    priceSequence: row.price_sequence,
     rate: typeof rate === 'bigint' ? rate : null,
     quantity: BigInt(row.quantity),
     amount: BigInt(row.amount_nano),

@@ -3,7 +3,9 @@ import { monthOf } from '@ascribe/units'
 import type { Period } from '@ascribe/units'
 import { exactNano } from '../money/invoice-content.ts'
 import type { InvoiceCredit, InvoiceTax } from '../money/invoice-content.ts'
+import { NOT_OF_USAGE } from './export-row.ts'
 import type { ExportKind, ExportRow } from './export-row.ts'
+import { FIRST_ID } from './source-query.ts'
 import type { SourceQuery } from './source-query.ts'
 
 type InvoiceRow = {
@@ -24,8 +26,6 @@ from invoice i join organization o using (organization_id)
 where i.month = $1::date and i.state in ('issued', 'paid') and ($2::uuid is null or i.organization_id = $2::uuid)
   and i.organization_id > $3::uuid
 order by i.organization_id limit $4::integer`
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** What invoices have beyond the lines of statements: credits, taxes, and the difference of rounding. */
 export async function* streamInvoiceRows(db: Queryable, query: SourceQuery): AsyncGenerator<ExportRow, void, undefined> {
@@ -70,18 +70,8 @@ function* rowsOf(invoice: InvoiceRow, { month, period }: { readonly month: strin
       currency: invoice.currency,
       month,
       ...period,
-      authId: '',
-      userId: null,
-      groupId: null,
-      resourceId: '',
-      model: '',
-      baseModel: null,
-      meter: '',
-      priceSequence: null,
-      rate: null,
-      quantity: null,
+      ...NOT_OF_USAGE,
       amount: typeof amount === 'bigint' ? amount : exactNano(amount),
-      recordCount: null,
       corrects: null,
       description,
       invoice: invoice.number,

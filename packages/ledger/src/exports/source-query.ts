@@ -9,6 +9,9 @@ import type { Instant } from '@ascribe/units'
  */
 export type RowSelection = 'all' | 'open' | 'invoiced'
 
+/** Before every id: where paging by id begins. */
+export const FIRST_ID = '00000000-0000-0000-0000-000000000000'
+
 /** What one of the sources of rows is asked for. */
 export type SourceQuery = {
   readonly from: Instant

@@ -10,6 +10,7 @@ import { streamCreditNoteRows } from './credit-note-rows.ts'
 import type { ExportRow } from './export-row.ts'
 import { streamHourlyRows } from './hourly-rows.ts'
 import { streamInvoiceRows } from './invoice-rows.ts'
+import { FIRST_ID } from './source-query.ts'
 import type { RowSelection, SourceQuery } from './source-query.ts'
 
 export type ExportQuery = {
@@ -83,8 +84,6 @@ left join invoice i on i.organization_id = o.organization_id and i.month = $2::d
 where ($1::uuid is null or o.organization_id = $1::uuid) and o.organization_id > $3::uuid
   and ($4::text = 'all' or ($4::text = 'open') = (i.number is null))
 order by o.organization_id limit $5::integer`
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 /** Lines of statements that no hourly charge makes. One statement is in memory at a time. */
 async function* streamMonthlyRows(db: Database, query: SourceQuery): AsyncGenerator<ExportRow, void, undefined> {
