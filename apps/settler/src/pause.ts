@@ -7,3 +7,11 @@ export async function pause(ms: number, signal: AbortSignal, woken?: Promise<voi
   await (woken === undefined ? over : Promise.race([woken, over]))
   stop.abort()
 }
+
+const BACK_OFF_MS = [100, 250, 500, 1000, 2000] as const
+const BACK_OFF_MS_MAX = 5000
+
+/** Waits after the failure number `failures`, counted from 0: 0.1 s at first, 5 s in the end, less when `signal` fires. Never rejects. */
+export async function backOff(failures: number, signal: AbortSignal): Promise<void> {
+  await pause(BACK_OFF_MS[failures] ?? BACK_OFF_MS_MAX, signal)
+}

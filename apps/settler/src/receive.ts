@@ -6,7 +6,7 @@ import type { Database } from '@ascribe/postgres'
 import { answerPositions, createBatchReceiver } from '@ascribe/transport'
 import type { Nats, Received } from '@ascribe/transport'
 import { noteIngested } from './note-ingested.ts'
-import { pause } from './pause.ts'
+import { backOff } from './pause.ts'
 import type { SettlerMeters } from './settler-meters.ts'
 
 export type ReceiveDeps = {
@@ -26,7 +26,6 @@ export type Receiving = {
   takeCount(): number
 }
 
-const BACK_OFF_MS = [100, 250, 500, 1000, 2000, 5000] as const
 /** What the database did not take is offered to the other settlers after this. */
 const GIVE_BACK_MS = 1000
 
@@ -78,7 +77,7 @@ export function createReceiving({ db, nats, logger, meters }: ReceiveDeps): Rece
         trouble = toAscribeError(error).message
         meters.failures.add()
         if (failures === 0) logger.error('records are not received now: the broker and the journals keep them', { error })
-        await pause(BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length - 1)] ?? GIVE_BACK_MS, signal)
+        await backOff(failures, signal)
         failures += 1
       }
     }

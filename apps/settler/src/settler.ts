@@ -7,7 +7,7 @@ import { createRemoteGateways } from './admission-over-broker.ts'
 import { deliverAlerts } from './alerts.ts'
 import { JournalDrain } from './drain-journals.ts'
 import { createLeaseKeeper } from './grant-leases.ts'
-import { pause } from './pause.ts'
+import { backOff, pause } from './pause.ts'
 import { publishPolicyFile } from './policy-over-broker.ts'
 import { createPolicyPublisher } from './publish-policy.ts'
 import { Rater } from './rater.ts'
@@ -19,7 +19,6 @@ import type { SettlerMeters } from './settler-meters.ts'
 const IDLE_MS = 100
 /** After a backlog of one writer was shipped for so long, it is the turn of the next one, and of rating. */
 const TURN_MS = 500
-const BACK_OFF_MS = [100, 250, 500, 1000, 2000, 5000] as const
 /** Partitions of records are looked at this often; they are made a month ahead. */
 const PREPARE_MS = 3_600_000
 /** What cannot be shipped in this time at the end stays in the journals for the next start. */
@@ -101,7 +100,7 @@ export function createSettler(deps: SettlerDeps): Settler {
         meters.failures.add()
         // Once for each stretch of trouble: the same words every second help nobody.
         if (failures === 0) logger.error('settler waits: nothing is lost, journals keep what is not yet committed', { error })
-        await pause(BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length - 1)] ?? IDLE_MS, signal)
+        await backOff(failures, signal)
         failures += 1
       }
     }

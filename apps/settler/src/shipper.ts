@@ -3,7 +3,7 @@ import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { listWriters } from '@ascribe/journal'
 import { askPositions, createBatchSender } from '@ascribe/transport'
 import type { Nats } from '@ascribe/transport'
-import { pause } from './pause.ts'
+import { backOff, pause } from './pause.ts'
 import { createShipperMeters } from './shipper-meters.ts'
 import { WriterShipper } from './writer-shipper.ts'
 import type { ShipperDeps as WriterDeps } from './writer-shipper.ts'
@@ -11,7 +11,6 @@ import type { ShipperDeps as WriterDeps } from './writer-shipper.ts'
 const IDLE_MS = 100
 /** Between two questions for the ledger's positions, while something is not committed. */
 const ASK_MS = 500
-const BACK_OFF_MS = [100, 250, 500, 1000, 2000, 5000] as const
 /** What a start waits for the ledger's word before it sends from the beginning of what the disk holds; that is stored once either way. */
 const FIRST_WORD_MS = 10_000
 /** What cannot be sent and committed in this time at the end stays in the journals for the next start. */
@@ -86,7 +85,7 @@ class JournalShipper implements Shipper {
         this.#trouble = toAscribeError(error).message
         this.#writerDeps.meters.failures.add()
         if (failures === 0) this.#deps.logger.error('shipper waits: nothing is lost, journals keep what is not yet committed', { error })
-        await pause(BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length - 1)] ?? IDLE_MS, signal)
+        await backOff(failures, signal)
         failures += 1
       }
     }
