@@ -218,7 +218,8 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
       ['/completions', { ...TEXT, ...NEVER_ENDS, max_tokens: 60, stream: true }, 1500],
     ]
     const first = metered.tap.exchanges.length
-    for (const [index, [path, body, bytes]] of bodies.entries()) {
+    for (const [path, body, bytes] of bodies) {
+      const before = await metered.clientsGone()
       const hold = metered.tap.holdNext(bytes)
       const leaving = new AbortController()
       const reply = metered.post(path, body, { signal: leaving.signal }).then((answer) => answer.arrayBuffer())
@@ -226,7 +227,7 @@ describe('llama-server behind the gateway', { skip: available.skip }, () => {
       await hold.held
       leaving.abort()
       await left
-      await metered.clientsGone(index + 1)
+      await metered.clientGone(before)
       hold.release()
     }
     const ids = new Set(metered.tap.exchanges.slice(first).map((exchange) => exchange.headers['x-request-id']))

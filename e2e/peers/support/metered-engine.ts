@@ -38,8 +38,10 @@ export type MeteredEngine = AsyncDisposable & {
   recordOf(records: readonly Event[], reply: Response): Event
   /** Waits until no admitted request is without a settlement. */
   settled(): Promise<void>
-  /** Waits until the gateway has seen `count` clients leave. */
-  clientsGone(count: number): Promise<void>
+  /** How many clients the gateway has seen leave: the official client of a stream among them, which cancels at `[DONE]` what may still come. */
+  clientsGone(): Promise<number>
+  /** Waits until the gateway has seen another client leave than the `before`. */
+  clientGone(before: number): Promise<void>
 }
 
 export type PostOptions = { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal }
@@ -58,6 +60,7 @@ export async function meterEngine(start: () => Promise<Engine>): Promise<Metered
   writeFileSync(join(dir.path, 'ascribe.yaml'), 'gateway:\n  drain_time: 60s\n')
   const product = stack.use(await up(dir.path, '--upstream', tap.url, '--prices', PRICES))
   const { gateway, key, metrics } = product.ready
+  const clientsGone = async (): Promise<number> => (await sumOfSeries(metrics, 'relay_clients_gone_total')) ?? 0
   const owned = stack.move()
   return {
     engine,
@@ -80,13 +83,8 @@ export async function meterEngine(start: () => Promise<Engine>): Promise<Metered
       return record
     },
     settled: () => until(async () => (await sumOfSeries(metrics, 'ascribe_journal_open_intents')) === 0, 'every request is settled'),
-    clientsGone: async (count) => {
-      let seen: number | undefined
-      const all = async (): Promise<boolean> => (seen = await sumOfSeries(metrics, 'relay_clients_gone_total')) === count
-      await until(all, 'the gateway sees its client leave').catch((error: unknown) => {
-        throw new Error(`${String(error)}: ${seen} have left, not ${count}`)
-      })
-    },
+    clientsGone,
+    clientGone: (before) => until(async () => (await clientsGone()) > before, 'the gateway sees its client leave'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
