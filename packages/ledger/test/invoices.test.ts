@@ -29,9 +29,11 @@ const NAMES = [
   'prepaid',
   'noted',
   'voided',
+  'voided-again',
   'drafted',
   'parallel',
   'paid',
+  'paid-then-credited',
   'free',
   'national',
   'abandoned',
@@ -293,6 +295,24 @@ test('payInvoice() marks an invoice as paid, once', async () => {
   assert.deepEqual([invoice?.state, invoice?.amountDue, invoice?.paymentReference], ['paid', 0n, 'wire 7'])
 })
 
+test('who has paid an invoice that is credited afterwards is owed it: it is not simply paid', async () => {
+  const { id } = await issue('paid-then-credited')
+  const partly = await createCreditNote(db, {
+    invoiceId: id,
+    reason: 'late',
+    lines: [{ line: 0, amount: nano('4') }],
+    at: ISSUED,
+    by: 'me',
+  })
+  const due = nano('24.69') - partly.total
+  assert.equal((await findInvoice(db, id))?.amountDue, due)
+  await payInvoice(db, { id, at: ISSUED + DAY, by: 'me' })
+  assert.equal((await findInvoice(db, id))?.amountDue, 0n, 'what was credited before was never paid')
+  const rest = await createCreditNote(db, { invoiceId: id, reason: 'all of it', lines: 'all', at: ISSUED + 2 * DAY, by: 'me' })
+  assert.equal(rest.total, due)
+  assert.equal((await findInvoice(db, id))?.amountDue, -due)
+})
+
 test('voidInvoice() gives credits back, keeps the number, and makes room for another invoice of the month', async () => {
   const { id: organizationId } = customer('voided')
   await grantCredit(db, { organizationId, amount: nano('20'), kind: 'prepaid', effectiveFrom: 0, by: 'test' })
@@ -400,6 +420,27 @@ test('invoiceMonth() issues a month for everybody, goes on where it was cut shor
   assert.deepEqual(await listInvoices(db, { limit: 1000 }), before)
   const billed = new Set(before.filter(({ state }) => state !== 'void').map(({ organizationName }) => organizationName))
   assert.deepEqual(billed, new Set(customers.keys()))
+})
+
+test('invoiceMonth() says of each whose invoice cannot be made why not, and goes on with the others', async () => {
+  const { id } = await issue('noted')
+  await createCreditNote(db, {
+    invoiceId: id,
+    reason: 'test',
+    lines: [{ line: 0, amount: nano('0.01') }],
+    at: ISSUED,
+    by: 'me',
+    prefix: 'TAKEN-',
+  })
+  await db.query(`insert into organization (name) values ('new here')`)
+  const outcomes: string[] = []
+  const run = { action: 'issue', month: MONTH, at: ISSUED, by: 'me', prefix: 'TAKEN-' } as const
+  const fresh = await issue('voided-again')
+  assert.equal(await voidInvoice(db, { id: fresh.id, at: ISSUED, by: 'me', reason: 'test' }), 'done')
+  for await (const { name, outcome } of invoiceMonth(db, run)) outcomes.push(`${name} ${outcome}`)
+  assert.ok(outcomes.includes('voided-again failed'), outcomes.join())
+  assert.equal(outcomes.at(-1), 'new here nothing')
+  await issue('voided-again')
 })
 
 test('listInvoices() pages from the newest to the oldest without a gap', async () => {

@@ -7,7 +7,12 @@ const ASK_MS = 2000
 /** Of all settlers one answers. */
 const GROUP = 'settlers'
 
-const [packed, unpacked] = [promisify(gzip), promisify(gunzip)]
+/** Unpacked: a million budgets and leases do not come near it. */
+const BYTES_MAX = 64 * 1024 * 1024
+
+const packed = promisify(gzip)
+/** Bounded, because whoever can publish to the broker chooses what is unpacked here. */
+const unpacked = (data: Uint8Array): Promise<Buffer> => promisify(gunzip)(data, { maxOutputLength: BYTES_MAX })
 
 /**
  * Answers machines that tell of their gateways' leases and ask for the admission snapshot: `answer` gets the text of the question, and its

@@ -21,7 +21,12 @@ const ATTEMPTS_MAX = 5
 /** Of the broker: the last message of the subject is not the one that was named. */
 const WRONG_LAST_SEQUENCE = 10_071
 
-const [packed, unpacked] = [promisify(gzip), promisify(gunzip)]
+/** Unpacked: two million keys. */
+const BYTES_MAX = 512 * 1024 * 1024
+
+const packed = promisify(gzip)
+/** Bounded, because whoever can publish to the broker chooses what is unpacked here. */
+const unpacked = (data: Uint8Array): Promise<Buffer> => promisify(gunzip)(data, { maxOutputLength: BYTES_MAX })
 
 /**
  * Puts a policy where gateways look, unless one as new is there: parts first, then the head that names them, so that nobody reads half of one.

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { InputError } from '@ascribe/kit'
+import { InputError, errorChain } from '@ascribe/kit'
 import {
   DUE_DAYS,
   INVOICE_PREFIX,
@@ -100,6 +100,11 @@ async function bill(context: Context, { action, options, surroundings, finish }:
     using interrupt = untilInterrupted()
     for await (const progress of invoiceMonth(ledger.db, { ...request, action, signal: interrupt.signal })) results.push(progress)
   }
+  for (const result of results) {
+    if (result.outcome !== 'failed') continue
+    finish(EXIT.failed)
+    context.out.note(`${result.name} is not billed: ${errorChain(result.error)}`)
+  }
   if (results.some(({ outcome }) => outcome === 'open')) {
     finish(EXIT.failed)
     context.out.note(`${month} is not closed: \`ascribe periods close --month ${month}\` closes it`)
@@ -116,6 +121,7 @@ function printResults(out: Output, results: readonly MonthProgress[]): void {
         outcome: result.outcome,
         ...('id' in result && { invoice_id: result.id, total: formatMoney(result.total, result.currency), currency: result.currency }),
         ...('number' in result && { number: result.number }),
+        ...(result.outcome === 'failed' && { error: errorChain(result.error) }),
       })),
     )
   }

@@ -1,6 +1,7 @@
 import type { Statement } from '@ascribe/contract'
+import { AscribeError, assert } from '@ascribe/kit'
+import { DatabaseError } from '@ascribe/postgres'
 import type { Database, Queryable } from '@ascribe/postgres'
-import { assert } from '@ascribe/kit'
 import { monthOf } from '@ascribe/units'
 import type { Currency, Instant, Nano } from '@ascribe/units'
 import { readStatement } from '../statement.ts'
@@ -187,11 +188,16 @@ async function inputOf(
 }
 
 /** One organization's part of a run over a month. */
-export type MonthProgress = { readonly organizationId: string; readonly name: string } & InvoiceOutcome
+export type MonthProgress = { readonly organizationId: string; readonly name: string } & (
+  | InvoiceOutcome
+  /** Why this one could not be billed; the others are. */
+  | { readonly outcome: 'failed'; readonly error: AscribeError }
+)
 
 /**
  * Drafts or issues a month for every organization, oldest first, one transaction each: a run that was cut short goes on where it
  * stopped, and one that is repeated changes nothing. Stops between two when the signal fires.
+ * @throws {DatabaseError} What is wrong with one organization alone is yielded, and the others go on.
  */
 export async function* invoiceMonth(
   db: Database,
@@ -204,6 +210,11 @@ export async function* invoiceMonth(
   const perform = action === 'draft' ? draftInvoice : issueInvoice
   for (const { organization_id: organizationId, name } of rows) {
     if (signal?.aborted === true) return
-    yield { organizationId, name, ...(await perform(db, { ...request, organizationId })) }
+    yield { organizationId, name, ...(await perform(db, { ...request, organizationId }).catch(failed)) }
   }
+}
+
+function failed(error: unknown): { readonly outcome: 'failed'; readonly error: AscribeError } {
+  if (!(error instanceof AscribeError) || error instanceof DatabaseError) throw error
+  return { outcome: 'failed', error }
 }

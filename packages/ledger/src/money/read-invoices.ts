@@ -36,7 +36,7 @@ export type InvoiceSummary = {
   readonly total: Nano
   /** Of its credit notes. */
   readonly credited: Nano
-  /** What is still to be paid: 0 when it is paid or void. */
+  /** What is still to be paid; 0 when it is void. Negative: it was paid, and credited since; that much is owed to the customer. */
   readonly amountDue: Nano
   readonly lineCount: number
   /** Of the frozen document, hex. */
@@ -64,6 +64,7 @@ type SummaryRow = {
   readonly rounding_nano: string
   readonly total_nano: string
   readonly credited: string
+  readonly credited_later: string
   readonly line_count: number
   readonly sha256: string
 }
@@ -73,7 +74,8 @@ const SUMMARY = `
 select i.invoice_id, i.organization_id, o.name, to_char(i.month, 'YYYY-MM') as month, i.state, i.currency, i.number, i.created_at,
   i.issued_at, i.due_at, i.paid_at, i.payment_reference, i.voided_at, i.void_reason, i.subtotal_nano, i.credits_nano, i.tax_nano,
   i.rounding_nano, i.total_nano, i.line_count, i.sha256,
-  (select coalesce(sum(n.total_nano), 0) from credit_note n where n.invoice_id = i.invoice_id) as credited
+  (select coalesce(sum(n.total_nano), 0) from credit_note n where n.invoice_id = i.invoice_id) as credited,
+  (select coalesce(sum(n.total_nano), 0) from credit_note n where n.invoice_id = i.invoice_id and n.issued_at > i.paid_at) as credited_later
 from invoice i join organization o using (organization_id)`
 
 export type InvoiceFilter = {
@@ -154,8 +156,14 @@ function summaryOf(row: SummaryRow): InvoiceSummary {
     rounding: BigInt(row.rounding_nano),
     total,
     credited,
-    amountDue: row.state === 'paid' || row.state === 'void' ? 0n : total - credited,
+    amountDue: amountDue(row),
     lineCount: row.line_count,
     sha256: row.sha256,
   }
+}
+
+/** Whoever has paid is owed what was credited afterwards. */
+function amountDue({ state, total_nano: total, credited, credited_later: creditedLater }: SummaryRow): Nano {
+  if (state === 'void') return 0n
+  return state === 'paid' ? -BigInt(creditedLater) : BigInt(total) - BigInt(credited)
 }
