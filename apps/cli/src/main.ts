@@ -11,7 +11,7 @@ enableCompileCache(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache
 const { runProgram } = await import('./program.ts')
 const { watchReader } = await import('./watch-reader.ts')
 
-const { stdout, stderr, env } = process
+const { stdin, stdout, stderr, env } = process
 const reader = watchReader(stdout, stderr)
-const exitCode = await runProgram(process.argv.slice(2), { stdout, stderr, env })
+const exitCode = await runProgram(process.argv.slice(2), { stdin, stdout, stderr, env })
 process.exitCode = reader.fault === undefined ? exitCode : reader.exitCode

@@ -5,6 +5,7 @@ import type { CloseOutcome } from '@ascribe/ledger'
 import { formatInstant, monthOf } from '@ascribe/units'
 import { monthArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
+import { confirm } from '../confirm.ts'
 import { laggingWriters } from '../lagging-writers.ts'
 import { openLedger, openSettledLedger } from '../open-ledger.ts'
 import { operatorOf } from '../operator.ts'
@@ -22,6 +23,7 @@ export function configurePeriods(root: Command, surroundings: Surroundings): voi
     .command('close')
     .requiredOption('--month <month>', 'YYYY-MM, UTC', monthArgument)
     .option('--force', 'although usage is held: it becomes adjustments once it can be charged')
+    .option('--yes', 'do not ask, on a terminal, whether it is meant')
     .option('--author <name>', 'who closes it (default: the user of the operating system)')
     .description('close a month for all organizations, for good: what changes later becomes adjustments in the open month')
     .addHelpText(
@@ -31,9 +33,10 @@ Refuses a month that is not over, has hours that wait to be rated, journals that
 
 Example:  ascribe periods close --month 2026-10`,
     )
-    .action(async (options: { month: string; force?: true; author?: string }, command: Command) => {
+    .action(async (options: { month: string; force?: true; yes?: true; author?: string }, command: Command) => {
       const context = contextOf(command, surroundings)
       const { month } = options
+      if (options.yes !== true) await confirm(`Close ${month} for all organizations? It cannot be opened again.`, surroundings)
       await using ledger = await openSettledLedger(context, 'periods')
       const lagging = await laggingWriters(context, ledger.db, monthOf(month)?.end ?? 0)
       const closedBy = options.author ?? operatorOf(surroundings)
