@@ -30,6 +30,7 @@ const NAMES = [
   'noted',
   'voided',
   'voided-again',
+  'corrected',
   'drafted',
   'parallel',
   'paid',
@@ -423,7 +424,7 @@ test('invoiceMonth() issues a month for everybody, goes on where it was cut shor
 })
 
 test('invoiceMonth() says of each whose invoice cannot be made why not, and goes on with the others', async () => {
-  const { id } = await issue('noted')
+  const { id } = await issue('corrected')
   await createCreditNote(db, {
     invoiceId: id,
     reason: 'test',
