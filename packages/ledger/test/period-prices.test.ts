@@ -113,7 +113,7 @@ test('closing a month freezes its lines; a late record that moves a tier is adju
   const again = `insert into adjustment select gen_random_uuid(), date '2026-02-01', null, date '2026-03-01', kind, organization_id, auth_id, user_id,
     group_id, resource_id, model, base_model, meter, price_sequence, rate, quantity, amount_nano, record_count, records_digest, description, cause
     from adjustment limit 1`
-  await assert.rejects(db.query(again), /open month, never into a closed one.*SQLSTATE 23001/)
+  await assert.rejects(db.query(again), /SQLSTATE 23001/)
   await assertSound(db)
 })
 
