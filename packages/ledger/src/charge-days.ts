@@ -1,6 +1,7 @@
 import type { Database, Queryable } from '@ascribe/postgres'
 import { dayOf, formatInstant } from '@ascribe/units'
-import type { Instant, Period } from '@ascribe/units'
+import type { Instant } from '@ascribe/units'
+import { buildDay } from './cost-days.ts'
 
 // The sums of a day, apart from its hours: "ascd" in ASCII, see locks.ts.
 const DAY_CLASS = 0x61736364
@@ -10,8 +11,8 @@ const dayText = (at: Instant): string => formatInstant(dayOf(at).start).slice(0,
 const dayKey = (at: Instant): readonly number[] => [DAY_CLASS, Math.floor(at / DAY_MS)]
 
 /**
- * Says that this transaction changes charges of an hour: the sums of its day are gone with it, and made again later. Call it before the
- * change. Raters of other hours of the day do the same at the same time; who makes sums waits for all of them, and they for him.
+ * Says that this transaction changes charges or usage of an hour: the sums of its day are gone with it (those of cost_day and usage_day by
+ * a trigger), and made again later. Call it before the change. Raters of other hours of the day do the same at the same time; who makes sums waits for all of them, and they for him.
  */
 export async function forgetChargeDay(tx: Queryable, hour: Instant): Promise<void> {
   // A statement of its own: what comes after sees the sums that whoever held the lock has made.
@@ -51,15 +52,7 @@ async function sumDay(tx: Queryable, at: Instant): Promise<void> {
   if (locked[0]?.locked !== true) return
   const { rows: marks } = await tx.query<{ mark: bigint }>('select mark from charge_day_mark where day = $1::date', [day])
   if (marks.length === 0) return
-  await tx.query('delete from charge_day where day = $1::date', [day])
-  await tx.query(
-    `insert into charge_day (day, organization_id, model, auth_id, meter, rate, quantity, amount_nano)
-     select $1::date, organization_id, model, auth_id, meter, rate, sum(quantity), sum(amount_nano)
-     from charge where hour >= $2::timestamptz and hour < $3::timestamptz
-     group by organization_id, model, auth_id, meter, rate`,
-    [day, formatInstant(at), formatInstant(at + DAY_MS)],
-  )
-  await tx.query('insert into charge_day_built (day) values ($1::date) on conflict do nothing', [day])
+  await buildDay(tx, { day, start: at, end: at + DAY_MS })
   await tx.query('delete from charge_day_mark where day = $1::date and mark = any($2::bigint[])', [day, marks.map(({ mark }) => mark)])
 }
 
@@ -79,21 +72,3 @@ export const CHARGES_BY_DAY = `(
   ) c
   where not exists (select from charge_day_built b where b.day = d.day::date)
 ) t`
-
-/** Days of a period whose sums are not those of their charges: always none. Their starts, in order. */
-export async function findWrongChargeDays(tx: Queryable, period: Period): Promise<readonly Instant[]> {
-  const { rows } = await tx.query<{ at: number }>(
-    `with hours as (
-       select (hour at time zone 'UTC')::date as day, organization_id, model, auth_id, meter, rate, sum(quantity) as quantity, sum(amount_nano) as amount_nano
-       from charge where hour >= $1::timestamptz and hour < $2::timestamptz and (hour at time zone 'UTC')::date in (select day from charge_day_built)
-       group by 1, 2, 3, 4, 5, 6
-     ), days as (
-       select * from charge_day where day >= ($1::timestamptz at time zone 'UTC')::date and day < ($2::timestamptz at time zone 'UTC')::date
-     )
-     select distinct coalesce(h.day, d.day)::timestamp at time zone 'UTC' as at
-     from hours h full join days d using (day, organization_id, model, auth_id, meter, rate)
-     where h.quantity is distinct from d.quantity or h.amount_nano is distinct from d.amount_nano order by 1`,
-    [formatInstant(period.start), formatInstant(period.end)],
-  )
-  return rows.map(({ at }) => at)
-}

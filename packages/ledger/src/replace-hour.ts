@@ -47,6 +47,8 @@ export async function replaceHour(
   const month = monthOfInstant(hour)
   const isClosed = await isMonthClosed(tx, month)
   const changed = isClosed ? await changedTotals(tx, hour, rated.period) : new Set<string>()
+  // Of a closed month too: its charges stay, what was used is what is known now.
+  await forgetChargeDay(tx, hour)
   await tx.query('delete from usage_hour where hour = $1::timestamptz', [at])
   await tx.query('delete from period_quantity where hour = $1::timestamptz', [at])
   await insertRows(tx, { sql: INSERT_USAGE, hour: at, rows: rated.usage.map(usageJson) })
@@ -56,7 +58,6 @@ export async function replaceHour(
     await markMonth(tx, { month, cause, organizationIds: [...adjusted.union(changed)] })
     return
   }
-  await forgetChargeDay(tx, hour)
   await tx.query('delete from charge where hour = $1::timestamptz', [at])
   await insertRows(tx, { sql: INSERT_CHARGES, hour: at, rows: rated.charges.map(chargeJson) })
 }

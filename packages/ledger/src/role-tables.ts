@@ -50,6 +50,9 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   charge_day: DERIVED,
   charge_day_built: DERIVED,
   charge_day_mark: DERIVED,
+  cost_day: DERIVED,
+  cost_day_built: DERIVED,
+  usage_day: DERIVED,
   period_quantity: DERIVED,
   adjustment: ADDED,
   // Months are closed by somebody, for good.

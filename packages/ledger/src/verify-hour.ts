@@ -3,6 +3,7 @@ import { divideHalfAwayFromZero } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { sqlInstant } from './instants.ts'
+import type { DayTable } from './cost-days.ts'
 import { monthOfInstant } from './periods.ts'
 import type { Fate } from './recount.ts'
 import { bitsOfDigest, digestOfRecord } from './records-digest.ts'
@@ -14,7 +15,7 @@ import { storedRate } from './stored-rate.ts'
  */
 export type RatingDifference = {
   readonly hour: Instant
-  readonly table: 'charge' | 'charge_day' | 'usage_hour' | 'period_quantity' | 'statement_line' | 'adjustment'
+  readonly table: 'charge' | DayTable | 'usage_hour' | 'period_quantity' | 'statement_line' | 'adjustment'
   readonly kind: 'missing' | 'unexpected'
   readonly row: string
 }

@@ -1,7 +1,7 @@
 import type { Database, Queryable } from '@ascribe/postgres'
 import { formatNano, formatRate, hourOf } from '@ascribe/units'
 import type { Instant, Period } from '@ascribe/units'
-import { findWrongChargeDays } from './charge-days.ts'
+import { findWrongDays } from './cost-days.ts'
 import { sqlInstant } from './instants.ts'
 import type { MonthLine } from './month-lines.ts'
 import { parseMonth } from './parse-month.ts'
@@ -87,8 +87,8 @@ async function verify(tx: Queryable, period: Period): Promise<Verification> {
     if (await isPending(tx, month.month)) continue
     report(await compareMonth(tx, month, closed.get(month.month) ?? createMonthRecount()))
   }
-  for (const day of await findWrongChargeDays(tx, period))
-    report([{ hour: day, table: 'charge_day', kind: 'unexpected', row: 'sums that are not those of the charges of the day' }])
+  for (const { day, table } of await findWrongDays(tx, period))
+    report([{ hour: day, table, kind: 'unexpected', row: 'sums that are not those of the hours of the day' }])
   return { records, hours, pendingHours: pending.size, differences, differenceCount }
 }
 

@@ -30,6 +30,8 @@ export type ResourceEntry = {
   readonly type?: string | null
   readonly name?: string | null
   readonly organization?: string | null
+  /** Where it is: `aws/us-east-1`. */
+  readonly region?: string | null
 }
 
 export type MappingEntry = {
@@ -100,6 +102,7 @@ export const SECTIONS: { readonly [Name in SectionName]-?: Readonly<Record<strin
     type: { type: 'text', nullable: true },
     name: { type: 'text', nullable: true },
     organization: { type: 'uuid', nullable: true },
+    region: { type: 'text', nullable: true },
   },
   mappings: {
     auth_id: { type: 'id', required: true },

@@ -92,11 +92,12 @@ export async function syncResources(work: SyncWork): Promise<readonly SyncChange
   return write(
     work,
     'resource',
-    resources.map(({ id, type, name, organization }) => ({
+    resources.map(({ id, type, name, organization, region }) => ({
       resource_id: id,
       resource_type: type,
       name,
       organization_id: organization,
+      region,
     })),
   )
 }

@@ -28,7 +28,7 @@ const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
   resource: {
     table: 'resource_version',
     keys: { resource_id: 'text' },
-    values: { resource_type: 'text', name: 'text', organization_id: 'uuid' },
+    values: { resource_type: 'text', name: 'text', organization_id: 'uuid', region: 'text' },
     hasEnd: true,
   },
   organization_member: {
