@@ -49,3 +49,11 @@ test('a typo in an option of any command is a wrong call, and never a bug', asyn
     assert.equal(code, 2, `${path.join(' ')}: ${err}`)
   }
 })
+
+test('a mistyped word below a command that does something itself is told from an argument', async () => {
+  const { code, err } = await run(['rate', 'verfy'])
+  assert.equal(code, 2)
+  assert.match(err, /unknown command 'verfy' of 'rate'\n\(Did you mean verify\?\)/)
+  assert.match((await run(['config', 'everything'])).err, /'everything'/)
+  assert.match((await run(['ordgs', 'list'])).err, /Did you mean orgs\?/)
+})

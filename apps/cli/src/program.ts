@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { AscribeError, InputError, errorChain } from '@ascribe/kit'
+import { AscribeError, InputError, errorChain, nearest } from '@ascribe/kit'
 import { COMMANDS } from './command-list.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Finish } from './finish.ts'
@@ -44,6 +44,7 @@ async function createProgram(args: readonly string[], surroundings: Surroundings
       getOutHelpWidth: () => surroundings.stdout.columns ?? 100,
       getErrHelpWidth: () => surroundings.stderr.columns ?? 100,
     })
+    .hook('preAction', (_root, command) => refuseExcess(command))
     .exitOverride()
   for (const { name, description, load } of COMMANDS) {
     const command = program.command(name).description(description)
@@ -61,10 +62,23 @@ function addSharedOptions(command: Command): void {
   command.addOption(new Option('--json', 'results as JSON, for programs'))
   command.addOption(new Option('--log-level <level>', 'debug, info, warn or error'))
   command.exitOverride()
+  // Not refused by the library, which would not say what was meant: see refuseExcess().
+  command.allowExcessArguments(true)
   for (const child of command.commands) {
     child.copyInheritedSettings(command)
     addSharedOptions(child)
   }
+}
+
+/** A word too many after a command that has others below it is most likely one of those, mistyped. */
+function refuseExcess(command: Command): void {
+  const { args, registeredArguments, commands } = command
+  const excess = args[registeredArguments.length]
+  if (excess === undefined || registeredArguments.at(-1)?.variadic === true) return
+  const names = commands.map((child) => child.name())
+  if (names.length === 0) return command.error(`error: '${command.name()}' does not take '${excess}'`)
+  const meant = nearest(excess, names)
+  command.error(`error: unknown command '${excess}' of '${command.name()}'${meant === undefined ? '' : `\n(Did you mean ${meant}?)`}`)
 }
 
 /** Says what went wrong, once, for people, and gives the exit code. */
