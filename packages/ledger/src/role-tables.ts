@@ -1,8 +1,19 @@
 /**
- * What a role may do with a table, beside reading it: the words of a grant. A role that is left out may only read. Administrators are not
- * named: they write every row of every table but those of {@link OWNERS_ONLY}.
+ * What a role may do with a table, beside reading it: the words of a grant. A role that is left out may only read. Administrators write every
+ * row of every table but those of {@link OWNERS_ONLY}, unless `admin` says what they may.
  */
-export type TableRights = { readonly settler?: string; readonly api?: string }
+export type TableRights = {
+  readonly settler?: string
+  readonly api?: string
+  readonly internal?: string
+  /** Default: insert, update, delete. '': only read. */
+  readonly admin?: string
+  /** Those who may not even read it. */
+  readonly hiddenFrom?: readonly Reader[]
+  /** All that the internal listener may read of it: what proves a credential is for nobody who looks at customers. */
+  readonly internalColumns?: readonly string[]
+}
+export type Reader = 'settler' | 'api' | 'internal'
 
 const EVERYTHING = 'insert, update, delete'
 /** Facts, which triggers keep from being changed too: what derives from them can be made again, they cannot. */
@@ -11,6 +22,12 @@ const ADDED: TableRights = { settler: 'insert' }
 const DERIVED: TableRights = { settler: EVERYTHING }
 /** What people decide: who is who, prices, limits, closing of months, money. */
 const DECIDED: TableRights = {}
+/** How the machinery runs, which no customer is shown. */
+const MACHINERY: readonly Reader[] = ['internal']
+/** Of the admin listener alone. */
+const PLATFORM: TableRights = { hiddenFrom: ['settler', 'api', 'internal'] }
+/** What happened, and who looked: written by append_audit() alone, by nobody changed. */
+const TRAIL: TableRights = { admin: '', hiddenFrom: ['settler'] }
 
 /** Every table and view, on purpose: a test fails for one that is in no list. Who reports usage of others does so through the API. */
 export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
@@ -23,17 +40,17 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   group_member: DECIDED,
   resource_version: DECIDED,
   auth_mapping: DECIDED,
-  credential: DECIDED,
-  credential_secret: DECIDED,
+  credential: { internalColumns: ['auth_id', 'public_id', 'name', 'scopes', 'created_at', 'revoked_at'] },
+  credential_secret: { internalColumns: ['public_id', 'auth_id', 'created_at', 'created_by'] },
   credential_secret_end: DECIDED,
-  directory_source: DECIDED,
+  directory_source: { hiddenFrom: MACHINERY },
   // Settlers publish, and make the version in which something planned begins.
   policy_version: { settler: 'update' },
   policy_due: DERIVED,
   policy_key_change: DERIVED,
 
   usage_record: { settler: 'insert', api: 'insert' },
-  usage_quarantine: { settler: EVERYTHING, api: 'insert' },
+  usage_quarantine: { settler: EVERYTHING, api: 'insert', hiddenFrom: MACHINERY },
   writer_position: DERIVED,
   writer_range: DERIVED,
   dirty_hour: { settler: EVERYTHING, api: 'insert' },
@@ -76,9 +93,29 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   rate_limit: DECIDED,
   budget_account: DERIVED,
   budget_lease: DERIVED,
-  budget_alert: DERIVED,
+  // It has the addresses of webhooks, which may hold what lets one in.
+  budget_alert: { ...DERIVED, hiddenFrom: MACHINERY },
   budget_state: DERIVED,
   gateway_writer: DERIVED,
+
+  audit_head: TRAIL,
+  audit_line: TRAIL,
+  // To take fields out, see eraseAudit().
+  audit_personal: { ...TRAIL, admin: 'update' },
+  // Operators begin and end; customers let them in, and end what runs. Administrators take out what names a person.
+  acting_session: { internal: 'insert', admin: 'update', hiddenFrom: ['settler'] },
+  acting_session_end: { internal: 'insert', api: 'insert', admin: '', hiddenFrom: ['settler'] },
+  support_policy: { api: 'insert', admin: '', hiddenFrom: ['settler'] },
+  support_request: { internal: 'insert', admin: 'update', hiddenFrom: ['settler'] },
+  support_decision: { api: 'insert', admin: '', hiddenFrom: ['settler'] },
+  support_window: { api: 'insert', admin: '', hiddenFrom: ['settler'] },
+  support_window_end: { api: 'insert', admin: '', hiddenFrom: ['settler'] },
+
+  cloud_owner: DECIDED,
+  platform_credential: PLATFORM,
+  platform_credential_end: PLATFORM,
+  platform_credential_use: PLATFORM,
+  idempotent_request: PLATFORM,
 
   schema_migration: DECIDED,
 }
