@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { bearerToken } from '@ascribe/identity'
 import type { EventSender } from '@ascribe/ledger'
-import { authenticate } from './authenticate.ts'
+import { authenticate, requireScope } from './authenticate.ts'
 import type { Authentication } from './authenticate.ts'
 
 /** A credential of the installation itself: whoever holds it may report usage of any organization. */
@@ -16,8 +16,9 @@ export async function authenticateSender(
   const given = bearerToken(authorization)
   const token = given === undefined ? undefined : tokens.find((each) => isSame(each.token, given))
   if (token !== undefined) return { kind: 'installation', name: token.id }
-  const { organizationId, authId } = await authenticate({ db, serverSecret }, authorization, 'usage:write')
-  return { kind: 'organization', organizationId, authId }
+  const key = await authenticate({ db, serverSecret }, authorization)
+  requireScope(key, 'usage:write')
+  return { kind: 'organization', organizationId: key.organizationId, authId: key.authId }
 }
 
 /** Takes the same time wherever they differ, and whatever their lengths. */

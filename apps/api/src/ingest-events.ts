@@ -1,10 +1,10 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EventReport } from '@ascribe/contract'
 import { ingestCloudEvents } from '@ascribe/ledger'
-import type { CloudEventFault, CloudEventOutcome, EventRule, EventSender } from '@ascribe/ledger'
-import type { Database } from '@ascribe/postgres'
+import type { CloudEventFault, CloudEventOutcome, EventRule } from '@ascribe/ledger'
 import { Refusal } from './errors.ts'
 import { readEventBody } from './event-body.ts'
+import { PlainReply } from './handler.ts'
+import type { RequestContext } from './handler.ts'
 
 export type IngestLimits = { /** Events in one request. */ readonly batchMax: number; readonly rules: readonly EventRule[] }
 
@@ -16,18 +16,17 @@ const FAULTS_MAX = 100
  * when there is nothing to tell, else 200 with a report; `Prefer: return=representation` (RFC 7240) asks for the report in any case.
  * @throws {Refusal} nothing was stored
  */
-export async function ingestEvents(
-  db: Database,
-  sender: EventSender,
-  { limits, request, reply }: { readonly limits: IngestLimits; readonly request: FastifyRequest; readonly reply: FastifyReply },
-): Promise<FastifyReply> {
+export async function ingest(
+  { caller, db, headers, clock }: RequestContext,
+  { body: bytes, limits }: { readonly body: Uint8Array; readonly limits: IngestLimits },
+): Promise<EventReport | PlainReply> {
+  if (caller.kind !== 'sender') throw new Error('usage is reported by nobody')
   const { batchMax, rules } = limits
-  // The one parser of these routes gives bytes, and a request without a body none.
-  const body = readEventBody(request.headers, request.body as Uint8Array | undefined)
+  const body = readEventBody(headers, bytes)
   const values = body.kind === 'single' ? [body.value] : body.values
   if (values.length > batchMax)
     throw new Refusal('body_too_large', `A batch has ${batchMax} events at most; this one has ${values.length}.`)
-  const result = await ingestCloudEvents(db, { sender, values, rules, now: Date.now() })
+  const result = await ingestCloudEvents(db, { sender: caller.sender, values, rules, now: clock() })
   if (result.kind === 'refused') throw refusalOf(result.faults, body.kind)
   const conflict = result.outcomes.find(({ kind }) => kind === 'conflicting')
   if (body.kind === 'single' && conflict !== undefined) {
@@ -36,8 +35,8 @@ export async function ingestEvents(
       `An event with source ${JSON.stringify(conflict.source)} and id ${JSON.stringify(conflict.id)} and other content was stored first. That one stands; this one is set aside.`,
     )
   }
-  if (conflict === undefined && !wantsReport(request.headers['prefer'])) return reply.status(204).send()
-  return reply.status(200).send(reportOf(result.outcomes))
+  if (conflict === undefined && !wantsReport(headers['prefer'])) return new PlainReply({ status: 204 })
+  return reportOf(result.outcomes)
 }
 
 function refusalOf(faults: readonly CloudEventFault[], kind: 'single' | 'batch'): Refusal {

@@ -10,7 +10,7 @@ import { Refusal } from './errors.ts'
 const GROUPS: ReadonlySet<string> = new Set(['subject', 'model'])
 
 /** How much of a meter an organization used, in windows; from every source, whatever it costs. */
-export async function queryMeter(
+export async function readMeter(
   db: Database,
   organizationId: string,
   query: MeterQuery & { readonly meter: string },

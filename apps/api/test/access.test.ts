@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
+import { ApiErrorSchema } from '@ascribe/contract'
 import { createApiKey } from '@ascribe/identity'
 import type { Logger } from '@ascribe/kit'
 import { revokeCredential } from '@ascribe/ledger'
@@ -105,15 +106,17 @@ test('GET never shows whether another organization exists: it is answered as one
   }
 })
 
-test('other methods and paths are 404 in the shape of the contract, whatever body comes with them', async () => {
-  const headers = { authorization: `Bearer ${acme.billing.key}` }
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+test('other methods are 405 and say which are not, whatever body comes with them; other paths are 404', async () => {
+  const headers = { authorization: `Bearer ${acme.billing.key}`, 'x-http-method-override': 'GET' }
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND', 'QUERY']) {
     for (const body of [undefined, '{', 'a'.repeat(100_000)]) {
-      if (body !== undefined && method === 'OPTIONS') continue
       const reply = await api.ask(pathOf(acme.id), { method, headers, body: body ?? null })
-      assert.deepEqual([reply.status, codeOf(reply)], [404, 'route_not_found'], `${method} ${body?.length ?? 0}`)
+      assert.deepEqual([reply.status, codeOf(reply)], [405, 'method_not_allowed'], `${method} ${body?.length ?? 0}`)
+      assert.equal(reply.headers['allow'], 'GET, HEAD, OPTIONS')
     }
   }
+  const options = await fetch(api.url + pathOf(acme.id), { method: 'OPTIONS' })
+  assert.deepEqual([options.status, options.headers.get('allow'), await options.text()], [204, 'GET, HEAD, OPTIONS', ''])
   const odd = [
     '/',
     '/v1',
@@ -131,14 +134,38 @@ test('other methods and paths are 404 in the shape of the contract, whatever bod
   }
 })
 
-test('bytes that are no request, and URLs that cannot be read, are 400 in the shape of the contract', async () => {
+test('HEAD is GET without the body, and needs as much', async () => {
+  const got = await api.get(pathOf(acme.id), acme.billing.key)
+  const head = await fetch(api.url + pathOf(acme.id), { method: 'HEAD', headers: { authorization: `Bearer ${acme.billing.key}` } })
+  assert.deepEqual([head.status, await head.text()], [200, ''])
+  assert.equal(head.headers.get('content-length'), String(Buffer.byteLength(got.text)))
+  assert.equal((await fetch(api.url + pathOf(acme.id), { method: 'HEAD' })).status, 401)
+})
+
+test('bytes that are no request, and URLs that cannot be read, are refused in the shape of the contract', async () => {
   const reply = await api.get('/v1/organizations/%ZZ/statement', acme.billing.key)
   assert.deepEqual([reply.status, codeOf(reply)], [400, 'invalid_request'])
-  for (const bytes of ['garbage\r\n\r\n', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`]) {
-    const answer = await sendBytes(api.url, bytes)
-    assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/)
-    assert.equal(answer.split('\r\n\r\n')[1], reply.text)
-    assert.match(answer, /cache-control: no-store/)
+  const line = ' HTTP/1.1\r\nhost: x\r\n\r\n'
+  const cases: readonly (readonly [string, number, string])[] = [
+    ['garbage\r\n\r\n', 400, 'invalid_request'],
+    [`GET /${'a'.repeat(20_000)}${line}`, 431, 'head_too_large'],
+    [`GET http://evil.example/v1/events${line}`, 400, 'invalid_request'],
+    [`GET *${line}`, 400, 'invalid_request'],
+    [`BREW ${pathOf(acme.id)}${line}`, 405, 'method_not_allowed'],
+    [`BREW /nothing${line}`, 404, 'route_not_found'],
+    [`CONNECT evil.example:443${line}`, 405, 'method_not_allowed'],
+    ['GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n', 400, 'invalid_request'],
+    ['GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n', 400, 'invalid_request'],
+  ]
+  for (const [bytes, status, code] of cases) {
+    const [head = '', text = ''] = (await sendBytes(api.url, bytes)).split('\r\n\r\n')
+    assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `), bytes.slice(0, 60))
+    const error = ApiErrorSchema.parse(JSON.parse(text))
+    assert.equal(error.code, code)
+    assert.match(head, /cache-control: private, no-store/)
+    assert.match(head, /vary: /)
+    assert.match(head, new RegExp(`x-request-id: ${error.requestId}`))
+    if (status === 405) assert.match(head, /allow: GET, HEAD, OPTIONS/)
   }
 })
 
@@ -150,7 +177,7 @@ function sendBytes(url: string, bytes: string): Promise<string> {
     .on('data', (text: string) => (answer += text))
     .on('close', () => resolve(answer))
     .on('error', reject)
-    .write(bytes)
+    .end(bytes)
   return promise
 }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { API_ROUTES, ERROR_STATUS } from '@ascribe/contract'
-import type { ApiErrorCode } from '@ascribe/contract'
+import { API_ERRORS, API_ROUTES, ApiErrorSchema, isJsonReply } from '@ascribe/contract'
 import { createApiKey } from '@ascribe/identity'
 import type { Scope } from '@ascribe/identity'
 import { silentLogger, silentMeters } from '@ascribe/kit'
@@ -13,6 +12,7 @@ import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { createIdSource } from '@ascribe/units'
 import { startApi } from '../src/index.ts'
+import type { Trail } from '../src/trail.ts'
 
 /** 2026-03-01T10:00:00Z: in a month of its own, far from now. */
 export const TEN: number = Date.UTC(2026, 2, 1, 10)
@@ -124,8 +124,14 @@ export type TestApi = AsyncDisposable & {
   ask(path: string, init?: RequestInit): Promise<Reply>
 }
 
+/** For what writes no line. */
+export const silentTrail: Trail = { append: () => Promise.resolve(), appendIn: () => Promise.resolve() }
+
 export async function openApi(db: Database, logger: Logger = silentLogger): Promise<TestApi> {
-  const api = await startApi({ host: '127.0.0.1', port: 0 }, { db, serverSecret, logger, meters: silentMeters })
+  const api = await startApi(
+    { host: '127.0.0.1', port: 0 },
+    { db, serverSecret, logger, meters: silentMeters, trail: silentTrail, clock: Date.now },
+  )
   const ask = async (path: string, init: RequestInit = {}): Promise<Reply> => {
     const response = await fetch(api.url + path, init)
     const text = await response.text()
@@ -142,24 +148,27 @@ export async function openApi(db: Database, logger: Logger = silentLogger): Prom
 }
 
 function assertContract(path: string, { status, headers, text, body }: Reply): void {
-  assert.equal(headers['cache-control'], 'no-store')
+  assert.equal(headers['cache-control'], 'private, no-store')
+  assert.match(headers['vary'] ?? '', /Accept, .*Authorization/)
   assert.equal(headers['content-type'], 'application/json; charset=utf-8')
   if (status === 200) {
     const route = API_ROUTES.find((each) => path.split('?')[0]?.endsWith(each.path.slice(each.path.lastIndexOf('/'))))
-    assert(route !== undefined, `no operation has the path ${path}`)
-    const parsed = route.response.safeParse(body)
+    assert(route !== undefined && isJsonReply(route.reply), `no operation has the path ${path}`)
+    const parsed = route.reply.safeParse(body)
     assert(parsed.success, `${path} breaks the contract: ${parsed.error?.message ?? ''}\n${text}`)
     return
   }
-  const { error, ...rest } = body as { error: { code: ApiErrorCode; message: string } }
-  assert.deepEqual([rest, Object.keys(error).toSorted()], [{}, ['code', 'message']], text)
-  assert.equal(ERROR_STATUS[error.code], status, text)
-  assert.equal(typeof error.message, 'string')
+  const error = ApiErrorSchema.safeParse(body)
+  assert(error.success, text)
+  const { code, reason, requestId } = error.data
+  assert.deepEqual({ status, reason }, API_ERRORS[code], text)
+  assert.equal(headers['x-request-id'], requestId)
 }
 
-export const codeOf = ({ body }: Reply): unknown => (body as { error?: { code: unknown } }).error?.code
+export const codeOf = ({ body }: Reply): unknown => (body as { code?: unknown }).code
 
-/** Everything of a reply that does not vary from one second to the next. */
+/** Everything of a reply that does not vary from one request to the next. */
 export function timeless({ status, headers, text }: Reply): unknown {
-  return { status, headers: Object.entries(headers).filter(([name]) => name !== 'date'), text }
+  const { date: _date, 'x-request-id': requestId = '', ...rest } = headers
+  return { status, headers: rest, text: text.replaceAll(requestId, 'REQUEST') }
 }

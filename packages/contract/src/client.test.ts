@@ -34,7 +34,12 @@ test('statement() refuses a reply that breaks the contract: money as a number is
 })
 
 test('statement() carries the status and the code of a refusal', async () => {
-  const body = { error: { code: 'organization_not_found', message: 'no such organization' } }
+  const body = {
+    reason: 'not_found',
+    code: 'organization_not_found',
+    message: 'no such organization',
+    requestId: '9e8b1bc8-fa08-4870-a21f-22ac01cc3808',
+  }
   await assert.rejects(clientOf(404, body).statement('x', { month: '2026-11' }), { status: 404, apiCode: 'organization_not_found' })
   await assert.rejects(clientOf(502, '<html>').statement('x', { month: '2026-11' }), { status: 502, apiCode: undefined })
 })

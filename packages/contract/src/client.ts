@@ -1,8 +1,10 @@
 import { AscribeError } from '@ascribe/kit'
-import type { ApiRoute } from './routes.ts'
+import { ApiErrorSchema } from './errors.ts'
+import type { ApiErrorCode } from './errors.ts'
+import { isJsonReply } from './route.ts'
+import type { RouteDef } from './route.ts'
 import { getStatement, listUsageRecords } from './routes.ts'
-import { ApiErrorSchema } from './schemas.ts'
-import type { ApiErrorCode, OrganizationParams, Statement, StatementQuery, UsageEventPage, UsageRecordsQuery } from './types.ts'
+import type { OrganizationParams, Statement, StatementQuery, UsageEventPage, UsageRecordsQuery } from './types.ts'
 
 /** The API refused, or answered with something else than its contract. */
 export class ApiClientError extends AscribeError {
@@ -41,21 +43,25 @@ export type ApiClient = {
 
 /** A client whose every reply has been checked against the contract. */
 export function createApiClient(options: ApiClientOptions): ApiClient {
-  async function call<Response>(route: ApiRoute<OrganizationParams, unknown, Response>, id: string, query: object): Promise<Response> {
+  async function call<Response>(
+    route: RouteDef<OrganizationParams, unknown, undefined, Response>,
+    id: string,
+    query: object,
+  ): Promise<Response> {
     const url = new URL(route.path.replace('{id}', encodeURIComponent(id)), options.baseUrl)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
     const reply = await options.fetch(url.href, { headers: { authorization: `Bearer ${options.key}` } })
     const body = await reply.json()
     if (reply.status !== 200) {
       const refusal = ApiErrorSchema.safeParse(body)
-      throw new ApiClientError(`Cannot ${route.operationId}: ${refusal.success ? refusal.data.error.message : `status ${reply.status}`}`, {
+      throw new ApiClientError(`Cannot ${route.operationId}: ${refusal.success ? refusal.data.message : `status ${reply.status}`}`, {
         status: reply.status,
-        apiCode: refusal.data?.error.code,
+        apiCode: refusal.data?.code,
       })
     }
-    const parsed = route.response.safeParse(body)
-    if (!parsed.success)
-      throw new ApiClientError(`Cannot ${route.operationId}: the reply breaks the contract`, { status: 200, cause: parsed.error })
+    const parsed = isJsonReply(route.reply) ? route.reply.safeParse(body) : undefined
+    if (parsed?.success !== true)
+      throw new ApiClientError(`Cannot ${route.operationId}: the reply breaks the contract`, { status: 200, cause: parsed?.error })
     return parsed.data
   }
   return {

@@ -1,8 +1,9 @@
 export { ApiClientError, createApiClient } from './client.ts'
 export type { ApiClient, ApiClientOptions } from './client.ts'
-export { EVENT_CONTENT_TYPES, EVENT_ROUTES } from './event-routes.ts'
-export type { EventRoute } from './event-routes.ts'
-export { ListEventsQuerySchema, MeterQuerySchema } from './event-schemas.ts'
+export { API_ERRORS, ApiErrorSchema } from './errors.ts'
+export type { ApiError, ApiErrorCode, ApiErrorKind, ApiReason } from './errors.ts'
+export { ingestEvents, ingestOpenMeterEvents, listOpenMeterEvents, queryMeter } from './event-routes.ts'
+export type { MeterParams } from './event-routes.ts'
 export type {
   EventReport,
   EventResult,
@@ -14,14 +15,15 @@ export type {
   WindowSize,
 } from './event-types.ts'
 export { openApiDocument } from './openapi.ts'
-export { API_ROUTES, getStatement, listUsageRecords } from './routes.ts'
-export type { ApiRoute } from './routes.ts'
-export { ERROR_STATUS } from './schemas.ts'
+export { LISTENERS, isJsonReply } from './route.ts'
+export type { KeyScope, Listener, PlatformScope, RouteDef, RouteSubject, StreamContent, UserRole } from './route.ts'
+export { API_ROUTES, getStatement, listUsageRecords, routesOf } from './routes.ts'
+export { NoParamsSchema, NoQuerySchema, OrganizationParamsSchema } from './schemas.ts'
 export type {
-  ApiError,
-  ApiErrorCode,
   DecimalText,
   Held,
+  NoParams,
+  NoQuery,
   OrganizationParams,
   Statement,
   StatementLine,

@@ -1,23 +1,49 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openApiDocument } from './openapi.ts'
-import { EVENT_ROUTES } from './event-routes.ts'
-import { API_ROUTES } from './routes.ts'
+import { LISTENERS } from './route.ts'
+import { API_ROUTES, routesOf } from './routes.ts'
 
-test('openApiDocument() describes every operation once, with its parameters', () => {
-  const { paths } = openApiDocument() as { paths: Record<string, Record<string, { operationId: string; parameters: { name: string }[] }>> }
-  const described = Object.values(paths).flatMap((path) => Object.values(path).map(({ operationId }) => operationId))
-  assert.deepEqual(described.toSorted(), [...API_ROUTES, ...Object.values(EVENT_ROUTES)].map(({ operationId }) => operationId).toSorted())
+type Paths = { paths: Record<string, Record<string, { operationId: string; parameters: { name: string; in: string }[] }>> }
+
+test('openApiDocument() describes every operation of a listener once, with its parameters', () => {
+  for (const listener of LISTENERS) {
+    const { paths } = openApiDocument(listener) as Paths
+    const described = Object.values(paths).flatMap((path) => Object.values(path).map(({ operationId }) => operationId))
+    assert.deepEqual(
+      described.toSorted(),
+      routesOf(listener)
+        .map(({ operationId }) => operationId)
+        .toSorted(),
+    )
+  }
+  const { paths } = openApiDocument('public') as Paths
   const names = paths['/v1/organizations/{id}/statement']?.['get']?.parameters.map(({ name }) => name)
   assert.deepEqual(names, ['id', 'month'])
 })
 
+test('API_ROUTES names every parameter of a path in its schema, and no operation, nor method and path, twice', () => {
+  for (const listener of LISTENERS) {
+    const { paths } = openApiDocument(listener) as Paths
+    for (const [path, operations] of Object.entries(paths)) {
+      const wanted = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
+      for (const { operationId, parameters } of Object.values(operations)) {
+        const said = parameters.flatMap((each) => (each.in === 'path' ? [each.name] : []))
+        assert.deepEqual(new Set(said), new Set(wanted), operationId)
+      }
+    }
+  }
+  assert.equal(new Set(API_ROUTES.map(({ operationId }) => operationId)).size, API_ROUTES.length)
+  assert.equal(new Set(API_ROUTES.map(({ method, path }) => `${method} ${path}`)).size, API_ROUTES.length)
+})
+
 test('openApiDocument() leaves no reference dangling', () => {
-  const document = openApiDocument() as { components: { schemas: Record<string, unknown> } }
-  const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, target]) => target ?? '')
-  assert.ok(references.length > 0)
-  for (const target of references) {
-    assert.match(target, /^#\/components\/schemas\//)
-    assert.ok(document.components.schemas[target.split('/').at(-1) ?? ''], `${target} points nowhere`)
+  for (const listener of LISTENERS) {
+    const document = openApiDocument(listener) as { components: { schemas: Record<string, unknown> } }
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, target]) => target ?? '')
+    for (const target of references) {
+      assert.match(target, /^#\/components\/schemas\//)
+      assert.ok(document.components.schemas[target.split('/').at(-1) ?? ''], `${target} points nowhere`)
+    }
   }
 })

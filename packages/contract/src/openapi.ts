@@ -1,91 +1,167 @@
 import { z } from 'zod'
-import { EVENT_CONTENT_TYPES, EVENT_ROUTES } from './event-routes.ts'
-import type { EventRoute } from './event-routes.ts'
-import { API_ROUTES } from './routes.ts'
-import type { ApiRoute } from './routes.ts'
-import { ApiErrorSchema, ERROR_STATUS } from './schemas.ts'
+import { API_ERRORS, ApiErrorSchema } from './errors.ts'
+import type { ApiErrorCode } from './errors.ts'
+import { isJsonReply } from './route.ts'
+import type { Listener, RouteDef } from './route.ts'
+import { routesOf } from './routes.ts'
 
 type Json = Record<string, unknown>
 
-/** The API as an OpenAPI 3.1 document. Deterministic: the same contract gives the same document. */
-export function openApiDocument(): Json {
+const TITLES: Readonly<Record<Listener, string>> = {
+  public: 'Ascribe usage and billing API',
+  internal: 'Ascribe usage and billing API for operators',
+  admin: 'Ascribe administration API',
+}
+
+/** One listener as an OpenAPI 3.1 document. Deterministic: the same contract gives the same document. */
+export function openApiDocument(listener: Listener): Json {
   const schemas: Json = {}
   const paths: Record<string, Json> = {}
-  for (const route of API_ROUTES) paths[route.path] = { [route.method.toLowerCase()]: operation(route, schemas) }
-  for (const route of Object.values(EVENT_ROUTES)) {
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: eventOperation(route, schemas) }
+  for (const route of routesOf(listener)) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route, listener, schemas) }
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Ascribe usage and billing API', version: '1', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
-    security: [{ key: [] }],
+    info: { title: TITLES[listener], version: '1', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
     paths,
-    components: {
-      securitySchemes: {
-        key: { type: 'http', scheme: 'bearer', description: 'An API key: scope `billing:read` to read, `usage:write` to send events.' },
-      },
-      schemas,
-    },
+    components: { securitySchemes: SECURITY[listener], schemas },
   }
 }
 
-/** Only those who take bodies answer with these. */
-const BODY_CODES: ReadonlySet<string> = new Set(['conflicting_event', 'body_too_large', 'unsupported_media_type'])
+const SECURITY: Readonly<Record<Listener, Json>> = {
+  public: {
+    key: { type: 'http', scheme: 'bearer', description: 'An API key: scope `billing:read` to read, `usage:write` to send events.' },
+    token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "An access token of the customers' OIDC issuer." },
+    session: { type: 'apiKey', in: 'cookie', name: '__Host-ascribe_session', description: "The console's session, after a login." },
+  },
+  internal: {
+    assertion: { type: 'apiKey', in: 'header', name: 'Teleport-Jwt-Assertion', description: 'What Teleport adds to every request.' },
+  },
+  admin: { platform: { type: 'http', scheme: 'bearer', description: 'A credential of the platform.' } },
+}
 
-function responsesOf(route: { readonly response: z.ZodType }, schemas: Json, omitted: (code: string) => boolean): Json {
-  const error = { 'application/json': { schema: reference(ApiErrorSchema, schemas) } }
-  const responses: Json = {
-    200: { description: 'OK', content: { 'application/json': { schema: reference(route.response, schemas) } } },
+function securityOf(route: RouteDef, listener: Listener): readonly Json[] {
+  if (route.subject === 'none') return []
+  if (listener === 'internal') return [{ assertion: [] }]
+  if (listener === 'admin') return [{ platform: [] }]
+  const { scope, role } = route.needs
+  return [...(scope === undefined ? [] : [{ key: [] }]), ...(role === undefined ? [] : [{ token: [] }, { session: [] }])]
+}
+
+/** How an operator says whose data is wanted: one of these, or `Accept: <uuid>` (billing-view.md 1.3). */
+const SELECTION: readonly Json[] = [
+  {
+    name: 'X-Materialize-Organization-Id',
+    in: 'header',
+    required: false,
+    description: 'Whose data: this, or `Accept: <uuid>`, or `Accept: application/vnd.ascribe+json;org=<uuid>`. Exactly one value.',
+    schema: { type: 'string', format: 'uuid' },
+  },
+]
+
+function operation(route: RouteDef, listener: Listener, schemas: Json): Json {
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    security: securityOf(route, listener),
+    parameters: [
+      ...parameters('path', route.params, schemas),
+      ...parameters('query', route.query, schemas),
+      ...(listener === 'internal' && route.subject === 'organization' ? SELECTION : []),
+      ...(listener === 'admin' && route.method === 'POST' ? IDEMPOTENCY : []),
+    ],
+    ...(route.body !== undefined && { requestBody: { required: true, content: bodyContent(route, route.body, schemas) } }),
+    responses: responsesOf(route, listener, schemas),
   }
-  for (const [code, status] of Object.entries(ERROR_STATUS)) {
-    if (code !== 'route_not_found' && !omitted(code)) responses[status] = { description: code, content: error }
+}
+
+const IDEMPOTENCY: readonly Json[] = [
+  {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: 'The same key and request again: the first answer again, and nothing done twice.',
+    schema: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[\\x21-\\x7e]+$' },
+  },
+]
+
+function bodyContent(route: RouteDef, body: z.ZodType, schemas: Json): Json {
+  const schema = reference(body, schemas)
+  switch (route.bodyType) {
+    case 'form':
+      return { 'application/x-www-form-urlencoded': { schema } }
+    case 'raw': {
+      const batch = { type: 'array', items: schema }
+      const shapes = (type: string): Json => (type.endsWith('/json') ? { anyOf: [schema, batch] } : type.includes('batch') ? batch : schema)
+      return Object.fromEntries((route.bodyContent ?? []).map((type) => [type, { schema: shapes(type) }]))
+    }
+    default:
+      return { 'application/json': { schema } }
+  }
+}
+
+function responsesOf(route: RouteDef, listener: Listener, schemas: Json): Json {
+  const error = { 'application/json': { schema: reference(ApiErrorSchema, schemas) } }
+  const responses: Json = { [route.status ?? (route.reply === undefined ? 204 : 200)]: successOf(route, schemas) }
+  for (const status of route.alsoStatus ?? []) responses[status] = { description: status === 204 ? 'Done, and nothing to tell.' : 'OK' }
+  const codes = errorCodesOf(route, listener)
+  for (const status of new Set(codes.map((code) => API_ERRORS[code].status))) {
+    responses[status] = { description: codes.filter((code) => API_ERRORS[code].status === status).join(', '), content: error }
   }
   return responses
 }
 
-function eventOperation(route: EventRoute, schemas: Json): Json {
-  const responses = responsesOf(
-    route,
-    schemas,
-    (code) => code === 'organization_not_found' || (route.body === undefined && BODY_CODES.has(code)),
-  )
-  const names = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
-  const bodies = route.body === undefined ? undefined : eventBodies(reference(route.body, schemas))
-  return {
-    operationId: route.operationId,
-    summary: route.summary,
-    parameters: [
-      ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
-      ...(route.query === undefined ? [] : parameters('query', route.query, schemas)),
-    ],
-    ...(bodies !== undefined && { requestBody: { required: true, content: bodies } }),
-    responses: bodies === undefined ? responses : { ...responses, 204: { description: 'Committed: every event is a record.' } },
-  }
+function successOf({ reply, status }: RouteDef, schemas: Json): Json {
+  if (reply === undefined) return { description: status === 302 ? 'Goes on elsewhere: see Location.' : 'Done.' }
+  if (isJsonReply(reply)) return { description: 'OK', content: { 'application/json': { schema: reference(reply, schemas) } } }
+  return { description: 'OK', content: Object.fromEntries(reply.stream.map((type) => [type, { schema: { type: 'string' } }])) }
 }
 
-function eventBodies(event: Json): Json {
-  const batch = { type: 'array', items: event }
-  return Object.fromEntries(
-    EVENT_CONTENT_TYPES.map((type) => [
-      type,
-      { schema: type.endsWith('/json') ? { anyOf: [event, batch] } : type.includes('batch') ? batch : event },
-    ]),
-  )
-}
+const ANY: readonly ApiErrorCode[] = [
+  'invalid_request',
+  'head_too_large',
+  'request_timeout',
+  'too_many_requests',
+  'unavailable',
+  'internal',
+]
+const WITH_BODY: readonly ApiErrorCode[] = ['body_too_large', 'unsupported_media_type', 'conflict', 'conflicting_event']
+const INTERNAL: readonly ApiErrorCode[] = ['origin_refused', 'audit_unavailable']
+const ACTING: readonly ApiErrorCode[] = [
+  'organization_required',
+  'organization_ambiguous',
+  'acting_session_required',
+  'acting_session_ended',
+  'approval_required',
+]
 
-function operation(route: ApiRoute, schemas: Json): Json {
-  const responses = responsesOf(route, schemas, (code) => BODY_CODES.has(code))
-  return {
-    operationId: route.operationId,
-    summary: route.summary,
-    parameters: [...parameters('path', route.params, schemas), ...parameters('query', route.query, schemas)],
-    responses,
-  }
+/** What an operation may answer with instead. */
+function errorCodesOf(route: RouteDef, listener: Listener): readonly ApiErrorCode[] {
+  return [
+    ...ANY,
+    ...(route.subject === 'none' ? [] : (['unauthenticated'] as const)),
+    ...(route.needs.scope === undefined && route.needs.platform === undefined ? [] : (['insufficient_scope'] as const)),
+    ...(route.needs.role === undefined && listener !== 'internal' ? [] : (['insufficient_role'] as const)),
+    ...(route.subject === 'organization' ? (['organization_not_found', 'audit_unavailable'] as const) : []),
+    ...(route.path.includes('{') ? (['not_found'] as const) : []),
+    ...(route.body === undefined ? [] : WITH_BODY),
+    ...(route.method === 'GET' || listener === 'internal' ? [] : (['origin_refused', 'audit_unavailable', 'conflict'] as const)),
+    ...(listener === 'admin' && route.method === 'POST' ? (['idempotency_conflict'] as const) : []),
+    ...(listener === 'internal' ? INTERNAL : []),
+    ...(listener === 'internal' && route.subject === 'organization' ? ACTING : []),
+    ...(route.optional === 'login' ? (['issuer_unavailable', 'redirect_refused'] as const) : []),
+    ...(route.status === 302 ? (['redirect_refused'] as const) : []),
+  ]
 }
 
 function parameters(place: 'path' | 'query', schema: z.ZodType, schemas: Json): Json[] {
   const { properties = {}, required = [] } = inline(schema, schemas) as { properties?: Json; required?: string[] }
-  return Object.entries(properties).map(([name, field]) => ({ name, in: place, required: required.includes(name), schema: field }))
+  return Object.entries(properties).map(([name, field]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.includes(name),
+    schema: field,
+  }))
 }
 
 /** A reference to a schema that has an id, which is added to `schemas`. */

@@ -1,4 +1,5 @@
-import type { z } from 'zod'
+import { EVENT_ROUTES } from './event-routes.ts'
+import type { Listener, RouteDef } from './route.ts'
 import {
   OrganizationParamsSchema,
   StatementQuerySchema,
@@ -8,38 +9,37 @@ import {
 } from './schemas.ts'
 import type { OrganizationParams, Statement, StatementQuery, UsageEventPage, UsageRecordsQuery } from './types.ts'
 
-/** One operation of the API: everything that server, client and openapi.json are made from. */
-export type ApiRoute<Params = unknown, Query = unknown, Response = unknown> = {
-  readonly operationId: string
-  readonly summary: string
-  readonly method: 'GET'
-  /** With `{name}` for parameters. */
-  readonly path: string
-  readonly params: z.ZodType<Params>
-  readonly query: z.ZodType<Query, unknown>
-  readonly response: z.ZodType<Response>
-}
-
-export const getStatement: ApiRoute<OrganizationParams, StatementQuery, Statement> = {
+export const getStatement: RouteDef<OrganizationParams, StatementQuery, undefined, Statement> = {
   operationId: 'getStatement',
   summary: "An organization's statement for a month: per model and key, with quantities, rates and amounts.",
   method: 'GET',
   path: '/v1/organizations/{id}/statement',
+  listeners: ['public', 'internal'],
+  subject: 'organization',
+  needs: { scope: 'billing:read', role: 'viewer' },
   params: OrganizationParamsSchema,
   query: StatementQuerySchema,
-  response: StatementSchema,
+  reply: StatementSchema,
 }
 
-export const listUsageRecords: ApiRoute<OrganizationParams, UsageRecordsQuery, UsageEventPage> = {
+export const listUsageRecords: RouteDef<OrganizationParams, UsageRecordsQuery, undefined, UsageEventPage> = {
   operationId: 'listUsageRecords',
   summary:
     'The usage records behind a statement or one of its lines, oldest first. Of a closed month those that are charged now, late ones included.',
   method: 'GET',
   path: '/v1/organizations/{id}/usage-records',
+  listeners: ['public', 'internal'],
+  subject: 'organization',
+  needs: { scope: 'billing:read', role: 'viewer' },
   params: OrganizationParamsSchema,
   query: UsageRecordsQuerySchema,
-  response: UsageEventPageSchema,
+  reply: UsageEventPageSchema,
 }
 
-/** Every operation, in the order of the documentation. */
-export const API_ROUTES: readonly ApiRoute[] = [getStatement, listUsageRecords]
+/** Every operation of every listener, in the order of the documentation. */
+export const API_ROUTES: readonly RouteDef[] = [getStatement, listUsageRecords, ...EVENT_ROUTES]
+
+/** What one listener serves. */
+export function routesOf(listener: Listener): readonly RouteDef[] {
+  return API_ROUTES.filter(({ listeners }) => listeners.includes(listener))
+}

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type {
-  ApiError,
-  ApiErrorCode,
   Held,
+  NoParams,
+  NoQuery,
   OrganizationParams,
   Statement,
   StatementLine,
@@ -103,34 +103,11 @@ export const UsageEventPageSchema: z.ZodType<UsageEventPage> = z
   })
   .meta({ id: 'UsageEventPage' })
 
-/** Every code that the API answers with, and its status. */
-export const ERROR_STATUS: Readonly<Record<ApiErrorCode, number>> = {
-  unauthenticated: 401,
-  insufficient_scope: 403,
-  organization_not_found: 404,
-  route_not_found: 404,
-  invalid_request: 400,
-  conflicting_event: 409,
-  body_too_large: 413,
-  unsupported_media_type: 415,
-  unavailable: 503,
-  internal: 500,
-}
-
-export const ApiErrorSchema: z.ZodType<ApiError> = z
-  .strictObject({
-    error: z.strictObject({
-      code: z.enum(Object.keys(ERROR_STATUS) as ApiErrorCode[]),
-      message: z.string(),
-      events: z
-        .array(z.strictObject({ index: amount, reason: z.string() }))
-        .optional()
-        .meta({ description: 'Which events of a batch, by their place from 0, and why.' }),
-    }),
-  })
-  .meta({ id: 'ApiError' })
-
-export const OrganizationParamsSchema: z.ZodType<OrganizationParams> = z.strictObject({
+/** Of routes without parameters. */
+export const NoParamsSchema: z.ZodType<NoParams, unknown> = z.strictObject({})
+/** Of routes without a query: an unknown parameter is refused, not ignored. */
+export const NoQuerySchema: z.ZodType<NoQuery, unknown> = z.strictObject({})
+export const OrganizationParamsSchema: z.ZodType<OrganizationParams, unknown> = z.strictObject({
   id: z.string().meta({ description: "The organization's id." }),
 })
 export const StatementQuerySchema: z.ZodType<StatementQuery, unknown> = z.strictObject({ month })

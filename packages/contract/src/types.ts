@@ -87,29 +87,8 @@ export type UsageEventPage = {
   readonly next?: string | undefined
 }
 
-/** Every code that the API answers with. */
-export type ApiErrorCode =
-  | 'unauthenticated'
-  | 'insufficient_scope'
-  | 'organization_not_found'
-  | 'route_not_found'
-  | 'invalid_request'
-  | 'conflicting_event'
-  | 'body_too_large'
-  | 'unsupported_media_type'
-  | 'unavailable'
-  | 'internal'
-
-/** What the API answers when it does not answer. */
-export type ApiError = {
-  readonly error: {
-    readonly code: ApiErrorCode
-    readonly message: string
-    /** Which events of a batch, by their place from 0, and why. */
-    readonly events?: readonly { readonly index: number; readonly reason: string }[] | undefined
-  }
-}
-
+export type NoParams = Readonly<Record<string, never>>
+export type NoQuery = Readonly<Record<string, never>>
 export type OrganizationParams = { readonly id: string }
 export type StatementQuery = { readonly month: string }
 /** `model` and `auth_id` narrow to a line of the statement. */

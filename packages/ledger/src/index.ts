@@ -14,6 +14,8 @@ export {
   streamOrganizations,
 } from './organizations.ts'
 export type { MoveOutcome, NewOrganization, Organization, OrganizationFilter } from './organizations.ts'
+export { readLineage } from './lineage.ts'
+export type { Lineage } from './lineage.ts'
 export { createCredential, findCredentialByPublicId, revokeCredential } from './credentials.ts'
 export type { CreateCredentialOutcome, CredentialProof, CredentialState, NewCredential, NewSecret } from './credentials.ts'
 export { listCredentials, streamCredentials } from './directory/list-credentials.ts'

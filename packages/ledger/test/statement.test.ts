@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { getStatement } from '@ascribe/contract'
+import { getStatement, isJsonReply } from '@ascribe/contract'
 import { applyPriceBook, mapAuthId, readStatement, usageReport } from '../src/index.ts'
 import type { UsageDimension } from '../src/index.ts'
 import {
@@ -176,5 +176,6 @@ test('readStatement() never fails for a quantity beyond 2^53: it is exact as tex
   const statement = await readStatement(db, { organizationId: id, month: MONTH, scope: 'customer' })
   assert.equal(statement?.lines[0]?.quantity, '27021597764222973')
   assert.equal(statement.total, '27021597764.222973')
-  assert.deepEqual(getStatement.response.parse(statement), statement)
+  assert(isJsonReply(getStatement.reply))
+  assert.deepEqual(getStatement.reply.parse(statement), statement)
 })
