@@ -1,0 +1,53 @@
+import type { Call, Reply } from '../oauth/http.ts'
+import { ApiRefusal, JSON_HEADERS } from './api-reply.ts'
+import type { Actor } from './authenticate.ts'
+import type { World } from './world.ts'
+
+/** A JSON object whose members are not known yet. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** A call of API 2.0 after authentication, as the handlers get it. */
+export type ApiRequest = {
+  readonly world: World
+  readonly actor: Actor
+  readonly region: string
+  readonly call: Call
+  /** What the `:id` of the route's pattern matched. */
+  readonly id: string
+}
+
+export type ApiHandler = (request: ApiRequest) => Reply
+
+/** The JSON object of a request. @throws {ApiRefusal} */
+export function fieldsOf({ call }: ApiRequest): Fields {
+  if (call.body.trim() === '') throw new ApiRefusal(400, 'validation', 'The request has no body')
+  const value = parseJson(call.body)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ApiRefusal(400, 'validation', 'The body is not an object')
+  return value as Fields
+}
+
+/** The objects of a create: one by itself, or a list under `objects`. @throws {ApiRefusal} */
+export function objectsOf(request: ApiRequest): readonly Fields[] {
+  const fields = fieldsOf(request)
+  const { objects } = fields
+  return Array.isArray(objects) ? objects.map((each) => Object(each) as Fields) : [fields]
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new ApiRefusal(400, 'validation', 'The body is not JSON')
+  }
+}
+
+export const ok = (body: unknown): Reply => ({ status: 200, headers: JSON_HEADERS, body })
+export const accepted = (body: unknown): Reply => ({ status: 202, headers: JSON_HEADERS, body })
+export const deleted = (): Reply => ({ status: 204, headers: { 'Content-Type': 'text/html; charset=utf-8' } })
+
+/** 201 with `Location`: of the first object, where several were made. */
+export function created(objects: readonly { readonly resource_uri: string }[]): Reply {
+  const location = objects[0]?.resource_uri
+  return { status: 201, headers: { ...JSON_HEADERS, ...(location !== undefined && { Location: location }) }, body: { objects } }
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+
+/** An impersonated token that was given out: whose, by whom, where, until when. */
+export type ImpersonatedToken = {
+  readonly userUuid: string
+  /** The client that asked for it. */
+  readonly clientId: string
+  readonly region: string
+  readonly expiresAtMs: number
+}
+
+const TOKENS_MAX = 200_000
+
+/** What was given out, by hash: the tokens themselves are not kept. */
+export class ImpersonatedTokens {
+  readonly #byHash = new Map<string, ImpersonatedToken>()
+
+  add(token: string, facts: ImpersonatedToken): void {
+    this.#byHash.set(hashOf(token), facts)
+    const [oldest] = this.#byHash.keys()
+    if (this.#byHash.size > TOKENS_MAX && oldest !== undefined) this.#byHash.delete(oldest)
+  }
+
+  /** The token's facts while it lives. */
+  find(token: string, now: number): ImpersonatedToken | undefined {
+    const facts = this.#byHash.get(hashOf(token))
+    return facts !== undefined && facts.expiresAtMs > now ? facts : undefined
+  }
+
+  /** Ends one token. */
+  revoke(token: string): void {
+    this.#byHash.delete(hashOf(token))
+  }
+
+  /** Ends all tokens, or one user's. */
+  revokeAll(userUuid?: string): number {
+    let ended = 0
+    for (const [hash, facts] of this.#byHash) {
+      if (userUuid !== undefined && facts.userUuid !== userUuid) continue
+      this.#byHash.delete(hash)
+      ended += 1
+    }
+    return ended
+  }
+}
+
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
