@@ -128,6 +128,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/restore.ts')).configureRestore,
   },
   {
+    name: 'sandbox',
+    description: 'what cannot be had at home, each on its own: a cloud with its OAuth server',
+    load: async () => (await import('./commands/sandbox.ts')).configureSandbox,
+  },
+  {
     name: 'config',
     description: 'check the configuration; with --print, show what is in force and from where, secrets masked',
     load: async () => (await import('./commands/config.ts')).configureConfig,
