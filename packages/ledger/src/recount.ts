@@ -6,7 +6,7 @@ import type { UsageRecord } from '@ascribe/usage'
 import { countedSql } from './counted-sql.ts'
 import { sqlInstant } from './instants.ts'
 import { createBookShelf, readDatedBooks } from './price-versions.ts'
-import type { DatedBook } from './price-versions.ts'
+import type { BookShelf, DatedBook } from './price-versions.ts'
 import { idBoundsSql } from './partitions.ts'
 import type { UsageState } from './rate-groups.ts'
 import { RECORD_COLUMNS, recordOfRow } from './record-row.ts'
@@ -42,11 +42,18 @@ type Priced = DatedBook & { readonly book: PriceBook }
 /** Directory and price books of one moment, held in memory: some 200 bytes a mapping. */
 export type Recount = { fateOf(record: UsageRecord): Fate }
 
+export type RecountOptions = {
+  /** Only these auth ids can be asked about: for those who have a page of records. Default: all. */
+  readonly authIds?: readonly string[]
+  /** Parsed books. Default: a shelf of its own. */
+  readonly books?: BookShelf
+}
+
 /** Reads what is needed to tell the fate of any record. In a `repeatable read` transaction it fits the records read in the same one. */
-export async function createRecount(db: Queryable): Promise<Recount> {
-  const mappings = await readMappings(db)
+export async function createRecount(db: Queryable, options: RecountOptions = {}): Promise<Recount> {
+  const mappings = await readMappings(db, options.authIds)
   const currencies = await readCurrencies(db)
-  const books = await readBooks(db)
+  const books = await readBooks(db, options.books ?? createBookShelf())
 
   function mappingOf(record: UsageRecord): Mapping | undefined {
     return mappings.get(record.authId)?.findLast((mapping) => mapping.from <= record.startedAt)
@@ -117,9 +124,11 @@ type MappingRow = {
   readonly group_id: string | null
 }
 
-async function readMappings(db: Queryable): Promise<ReadonlyMap<string, readonly Mapping[]>> {
+async function readMappings(db: Queryable, authIds: readonly string[] | undefined): Promise<ReadonlyMap<string, readonly Mapping[]>> {
   const { rows } = await db.query<MappingRow>(
-    'select auth_id, valid_from, organization_id, user_id, group_id from auth_mapping order by valid_from, revision',
+    `select auth_id, valid_from, organization_id, user_id, group_id from auth_mapping
+     where $1::text[] is null or auth_id = any($1::text[]) order by valid_from, revision`,
+    [authIds === undefined ? null : [...authIds]],
   )
   const mappings = new Map<string, Mapping[]>()
   for (const row of rows) {
@@ -134,8 +143,7 @@ async function readCurrencies(db: Queryable): Promise<ReadonlyMap<string, Curren
   return new Map(rows.map((row) => [row.organization_id, row.currency]))
 }
 
-async function readBooks(db: Queryable): Promise<ReadonlyMap<Currency, readonly Priced[]>> {
-  const shelf = createBookShelf()
+async function readBooks(db: Queryable, shelf: BookShelf): Promise<ReadonlyMap<Currency, readonly Priced[]>> {
   const books = new Map<Currency, Priced[]>()
   for (const version of await readDatedBooks(db)) {
     const priced = { ...version, book: await shelf.bookOf(db, version) }

@@ -1,4 +1,5 @@
 import { sqlInstant } from '../instants.ts'
+import { formatRate } from '@ascribe/units'
 import type { Period } from '@ascribe/units'
 import type { DatedMonths } from './day-window.ts'
 import type { OpenMonthLine } from './open-months.ts'
@@ -6,7 +7,9 @@ import type { OpenMonthLine } from './open-months.ts'
 /** How finely time is told apart. Hours and days are UTC. */
 export type Grain = 'hour' | 'day' | 'month' | 'total'
 
-const CHARGE_COLUMNS = 'organization_id, auth_id, user_id, group_id, resource_id, model, meter, price_sequence'
+const CHARGE_COLUMNS = 'organization_id, auth_id, user_id, group_id, resource_id, model, meter, price_sequence, rate'
+/** What only the total of a month prices has no rate. */
+const QUANTITY_COLUMNS = 'organization_id, auth_id, user_id, group_id, resource_id, model, meter, price_sequence, null::numeric'
 
 /** Parameters of {@link costSource}: organizations, the period, the months with lines in it, their days, and the lines of open ones. */
 export const COST_PARAMETERS = 6
@@ -27,6 +30,7 @@ export function costValues({ organizationIds, period, months, lines }: CostValue
     model: line.model,
     meter: line.meter,
     price_sequence: line.priceSequence,
+    rate: formatRate(line.rate),
     category: line.kind,
     quantity: String(line.quantity),
     amount_nano: String(line.amount),
@@ -50,7 +54,7 @@ cross join lateral (
   select ${CHARGE_COLUMNS}, quantity, amount_nano, false as by_month from charge
   where organization_id = any($1::uuid[]) and hour >= d.day at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
   union all
-  select ${CHARGE_COLUMNS}, quantity, 0, true from period_quantity
+  select ${QUANTITY_COLUMNS}, quantity, 0, true from period_quantity
   where organization_id = any($1::uuid[]) and hour >= d.day at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
 ) c
 where not exists (select from cost_day_built b where b.day = d.day::date)`
@@ -59,7 +63,7 @@ const CHARGED_BY_HOUR = `
 select hour as at, ${CHARGE_COLUMNS}, 'usage' as category, quantity, amount_nano, false as by_month
 from charge where organization_id = any($1::uuid[]) and hour >= $2::timestamptz and hour < $3::timestamptz
 union all
-select hour, ${CHARGE_COLUMNS}, 'usage', quantity, 0, true
+select hour, ${QUANTITY_COLUMNS}, 'usage', quantity, 0, true
 from period_quantity where organization_id = any($1::uuid[]) and hour >= $2::timestamptz and hour < $3::timestamptz`
 
 // Indexes adjustment_booked and the key of statement_line.
@@ -67,13 +71,13 @@ const OF_MONTHS = `
 select m.day::timestamp at time zone 'UTC' as at, ${CHARGE_COLUMNS}, 'adjustment' as category, quantity, amount_nano, false as by_month
 from unnest($4::date[], $5::date[]) m (month, day) join adjustment a on a.booked_month = m.month and a.organization_id = any($1::uuid[])
 union all
-select m.day::timestamp at time zone 'UTC', organization_id, '', null, null, '', model, meter, price_sequence, kind, quantity, amount_nano, false
+select m.day::timestamp at time zone 'UTC', organization_id, '', null, null, '', model, meter, price_sequence, rate, kind, quantity, amount_nano, false
 from unnest($4::date[], $5::date[]) m (month, day) join statement_line s on s.month = m.month and s.organization_id = any($1::uuid[])`
 
 const OF_OPEN_MONTHS = `
-select day::timestamp at time zone 'UTC' as at, organization_id, '', null, null, '', model, meter, price_sequence, category, quantity, amount_nano, false
-from json_to_recordset($6::json) as l (day date, organization_id uuid, model text, meter text, price_sequence integer, category text,
-  quantity numeric, amount_nano numeric)`
+select day::timestamp at time zone 'UTC' as at, organization_id, '', null, null, '', model, meter, price_sequence, rate, category, quantity, amount_nano, false
+from json_to_recordset($6::json) as l (day date, organization_id uuid, model text, meter text, price_sequence integer, rate numeric,
+  category text, quantity numeric, amount_nano numeric)`
 
 /**
  * SQL of everything that is charged to organizations in a period of whole days, as rows that add up to their statements: hourly charges on

@@ -1,0 +1,102 @@
+import type { Database } from '@ascribe/postgres'
+import { describePrice, resolvePrice } from '@ascribe/rating'
+import { formatRate } from '@ascribe/units'
+import type { Currency, Quantity, Rate } from '@ascribe/units'
+import type { Start } from '../instants.ts'
+import { listPriceVersions, shelfOf } from '../price-versions.ts'
+import type { PriceVersion } from '../price-versions.ts'
+import type { ViewedRecord } from './records.ts'
+
+/** A price as far as the organization that pays it may see it: its own entry, never the book, which holds what others pay. */
+export type AppliedPrice = {
+  /** Which version of the prices: their number in the order in which they were applied. */
+  readonly version: number
+  readonly effectiveFrom: Start
+  readonly currency: Currency
+  /** Hex SHA-256 of the book's bytes. */
+  readonly sha256: string
+  /** By which entry: the model's own, that of a fine-tune, or its base model's with the premium. */
+  readonly via: 'model' | 'fine_tune' | 'base_model'
+  /** Where that stands in the book: `base_models.small`, `fine_tunes.ft:x`; below `overrides` for prices of the organization's own. */
+  readonly entry: string
+  /** Whether the organization has prices of its own. */
+  readonly own: boolean
+  readonly meter: string
+  /** Decimal price of one unit; absent: the total of the month prices it. */
+  readonly rate?: string
+  /** In words, where the total of the month prices it. */
+  readonly description?: string
+}
+
+type Priced = {
+  readonly organizationId: string
+  readonly model: string
+  readonly baseModel: string | null
+  readonly meter: string
+  readonly priceSequence: number
+}
+
+/** Finds the entry of the book that priced a meter of a model. `undefined` when that version has none. */
+export async function readAppliedPrice(db: Database, priced: Priced): Promise<AppliedPrice | undefined> {
+  const versions = new Map((await listPriceVersions(db)).map((version) => [version.sequence, version]))
+  return appliedPrice(db, priced, versions.get(priced.priceSequence))
+}
+
+async function appliedPrice(db: Database, priced: Priced, version: PriceVersion | undefined): Promise<AppliedPrice | undefined> {
+  if (version === undefined) return undefined
+  const { organizationId, model, baseModel, meter } = priced
+  const book = await shelfOf(db).bookOf(db, version)
+  const resolved = resolvePrice(book, { organizationId, model, baseModel: baseModel ?? undefined })
+  const price = resolved?.rates.get(meter)
+  if (resolved === undefined || price === undefined) return undefined
+  const own = book.overrides.has(organizationId.toLowerCase())
+  const section = { model: `base_models.${model}`, fine_tune: `fine_tunes.${model}`, base_model: `base_models.${baseModel ?? ''}` }[
+    resolved.via
+  ]
+  return {
+    version: version.sequence,
+    effectiveFrom: version.effectiveFrom,
+    currency: version.currency,
+    sha256: version.sha256,
+    via: resolved.via,
+    entry: own ? `overrides.${organizationId}.${section}` : section,
+    own,
+    meter,
+    ...(typeof price === 'bigint' ? { rate: formatRate(price) } : { description: describePrice(price) }),
+  }
+}
+
+/** What one meter of a record comes to: exact, where a charge is rounded once over its hour. */
+export type RecordCharge = {
+  readonly meter: string
+  readonly quantity: Quantity
+  readonly price: AppliedPrice
+  /** Decimal, to 18 places; absent: the total of the month prices it. */
+  readonly amount?: string
+}
+
+/** Says of records which prices applied, meter by meter; nothing for one that is held or free. */
+export async function priceRecords(db: Database, records: readonly ViewedRecord[]): Promise<readonly (readonly RecordCharge[])[]> {
+  if (records.every(({ fate }) => fate.price === undefined)) return records.map(() => [])
+  const versions = new Map((await listPriceVersions(db)).map((version) => [version.sequence, version]))
+  const result: (readonly RecordCharge[])[] = []
+  for (const { record, organizationId = '', fate } of records) {
+    const charges: RecordCharge[] = []
+    for (const [meter, quantity] of Object.entries(record.meters)) {
+      if (fate.price === undefined || fate.model === null || quantity === 0) continue
+      const { sequence: priceSequence, rates } = fate.price
+      const priced = { organizationId, model: fate.model, baseModel: fate.baseModel, meter, priceSequence }
+      const price = await appliedPrice(db, priced, versions.get(priceSequence))
+      const rate = rates.get(meter)
+      if (price === undefined || rate === undefined) continue
+      charges.push({ meter, quantity: BigInt(quantity), price, ...(typeof rate === 'bigint' && { amount: exactAmount(rate, quantity) }) })
+    }
+    result.push(charges)
+  }
+  return result
+}
+
+/** A rate is in 10^-18: the product is exact in as many places. */
+function exactAmount(rate: Rate, quantity: number): string {
+  return formatRate(rate * BigInt(quantity))
+}
