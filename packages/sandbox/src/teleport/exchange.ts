@@ -44,14 +44,14 @@ function startExchange(
     state: `${secret}_${id}`,
   })
   response.setHeader('Set-Cookie', setCookie(cookies, `${STATE_COOKIE}_${id}`, { value: secret, maxAgeS: STATE_MAX_AGE_S }))
-  response.writeHead(302, { location: `${proxy}/web/launch/${host}?${query}` }).end()
+  response.writeHead(302, { location: `${proxy}/web/launch/${host}?${query.toString()}` }).end()
 }
 
 type Handed = { readonly state_value?: unknown; readonly cookie_value?: unknown; readonly subject_cookie_value?: unknown }
 
 async function completeExchange({ sessions, cookies }: Exchange, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const handed = parseHanded(await readBody(request))
-  const [secret = '', id = ''] = String(handed.state_value ?? '').split('_', 2)
+  const [secret = '', id = ''] = typeof handed.state_value === 'string' ? handed.state_value.split('_', 2) : []
   const stateCookie = readCookies(request.headers.cookie).get(cookieName(cookies, `${STATE_COOKIE}_${id}`))
   const session = sessions.byValue(typeof handed.cookie_value === 'string' ? handed.cookie_value : undefined)
   if (secret === '' || stateCookie !== secret || session === undefined || handed.subject_cookie_value !== session.subject) {

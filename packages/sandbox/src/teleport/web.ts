@@ -60,26 +60,32 @@ function launch(web: Web, url: URL, { request, response }: Exchange): void {
   const { sessions, apps, cookies, portSuffix } = web
   const signedIn = sessions.web(readCookies(request.headers.cookie).get(cookieName(cookies, WEB_COOKIE)))
   if (signedIn === undefined) {
-    response.writeHead(302, { location: `/web/login?${new URLSearchParams({ redirect_uri: url.pathname + url.search })}` }).end()
+    response.writeHead(302, { location: `/web/login?${new URLSearchParams({ redirect_uri: url.pathname + url.search }).toString()}` }).end()
     return
   }
   const host = hostNameOf(decodeURIComponent(url.pathname.split('/')[3] ?? ''))
   const app = apps.find(({ publicAddr }) => publicAddr === host)
   if (app === undefined) return sendPage(response, 404, page('Not found', '<h1>There is no such application</h1>'))
   if (!mayUse(app, signedIn.operator)) return sendPage(response, 403, page('Access denied', '<h1>Access denied</h1>'))
+  const query = url.searchParams.get('query') ?? ''
+  const path = `${url.searchParams.get('path') ?? ''}${query === '' ? '' : `?${query}`}`
+  const given = url.searchParams.get('required-apps')
+  const chain = given ?? chainOf(app, apps).join(',')
+  const [first = ''] = chain.split(',')
+  if (given === null && first !== '') {
+    response.writeHead(302, { location: `/web/launch/${first}?${new URLSearchParams({ path, 'required-apps': chain }).toString()}` }).end()
+    return
+  }
   const base = `http://${app.publicAddr}${portSuffix}/x-teleport-auth`
-  const query = url.searchParams.get('query')
-  const path = `${url.searchParams.get('path') ?? ''}${query === null || query === '' ? '' : `?${query}`}`
-  const chain = url.searchParams.get('required-apps') ?? chainOf(app, apps).join(',')
   const state = url.searchParams.get('state')
   if (state === null) {
-    response.writeHead(302, { location: `${base}?${new URLSearchParams({ path, 'required-apps': chain })}` }).end()
+    response.writeHead(302, { location: `${base}?${new URLSearchParams({ path, 'required-apps': chain }).toString()}` }).end()
     return
   }
   const session = sessions.startApp({ app, operator: signedIn.operator, expiresAt: signedIn.expiresAt })
   web.started(session, request.socket.remoteAddress ?? '')
   const onward = new URLSearchParams({ state, subject: session.subject, path, 'required-apps': chain })
-  response.writeHead(302, { location: `${base}?${onward}#value=${session.value}` }).end()
+  response.writeHead(302, { location: `${base}?${onward.toString()}#value=${session.value}` }).end()
 }
 
 /** The apps that are signed in to one after the other, by host name; the one that is wanted comes last. */
