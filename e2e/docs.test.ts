@@ -19,6 +19,8 @@ const SECRETS = {
   INGEST_TOKEN: 'i'.repeat(16),
   MANAGER_TOKEN: 'm',
   DIRECTORY_AUTHORIZATION: 'Bearer d',
+  CLOUD_CLIENT_SECRET: 'c',
+  CLOUD_PASSWORD: 'p',
 }
 
 type Settings = Readonly<Record<string, { readonly value: string; readonly source: string; readonly env: string }>>

@@ -7,6 +7,8 @@ import { parseUpstreamUrl } from '@ascribe/gateway/routes'
 import { InputError, errorChain } from '@ascribe/kit'
 import { byteSize, cidrList, durationMs, loadConfig, secret } from '@ascribe/service'
 import type { ConfigOverride, HostPort, LoadedConfig as Loaded, Secret } from '@ascribe/service'
+import { CLOUD_VARIABLES, CloudSchema } from './cloud-settings.ts'
+import type { CloudSettings } from './cloud-settings.ts'
 import type { DataDir } from './data-dir.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
@@ -76,6 +78,8 @@ export type Config = {
   readonly api: HostPort
   /** Usage that others report. */
   readonly ingest: IngestSettings
+  /** The cloud of customers' machines. */
+  readonly cloud: CloudSettings
   /** Metrics, health and readiness. */
   readonly ops: HostPort
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'auto' | 'pretty' | 'json' }
@@ -146,6 +150,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
     .prefault({}),
   api: listener(8081),
   ingest: IngestSchema,
+  cloud: CloudSchema,
   ops: listener(8082),
   log: z
     .strictObject({
@@ -179,7 +184,7 @@ export function loadCliConfig({ env, dir, file = env['ASCRIBE_CONFIG'], override
     schema: ConfigSchema,
     ...(found !== undefined && { file: found }),
     env,
-    envNames: { database_url: 'DATABASE_URL' },
+    envNames: { database_url: 'DATABASE_URL', ...CLOUD_VARIABLES },
     otherEnvNames: OTHER_VARIABLES,
     overrides: Object.fromEntries(Object.entries(overrides).filter(([, { value }]) => value !== undefined)),
   })

@@ -60,7 +60,8 @@ export function loadConfig<S extends z.ZodType>(options: ConfigOptions<S>): Load
   const written = file?.value ?? {}
   for (const { path } of leaves)
     if (file !== undefined && has(written, path)) sources.set(path.join('.'), { kind: 'file', ...file.placeOf(path) })
-  for (const leaf of leaves) applyEnv(leaf, { written, env: options.env, sources, problems })
+  const names = new Set(leaves.map(({ envName }) => envName))
+  for (const leaf of leaves) applyEnv(leaf, { written, env: options.env, sources, problems, names })
   for (const [dotted, { flag, value }] of Object.entries(options.overrides ?? {})) {
     const leaf = leaves.find(({ path }) => path.join('.') === dotted)
     if (leaf === undefined) throw new TypeError(`overrides: there is no setting ${dotted}`)
@@ -89,12 +90,20 @@ function configError(problems: readonly string[]): ConfigError {
   )
 }
 
-type EnvContext = { readonly written: object; readonly env: Env; readonly sources: Map<string, ConfigSource>; readonly problems: string[] }
+type EnvContext = {
+  readonly written: object
+  readonly env: Env
+  readonly sources: Map<string, ConfigSource>
+  readonly problems: string[]
+  /** The variables that are settings of their own. */
+  readonly names: ReadonlySet<string>
+}
 
-function applyEnv(leaf: Leaf, { written, env, sources, problems }: EnvContext): void {
+function applyEnv(leaf: Leaf, { written, env, sources, problems, names }: EnvContext): void {
   const { envName, path } = leaf
   const text = variable(env, envName)
-  const fileName = leaf.isSecret ? variable(env, `${envName}_FILE`) : undefined
+  // A file that is a setting of its own is read by whoever uses it, again when it has changed.
+  const fileName = leaf.isSecret && !names.has(`${envName}_FILE`) ? variable(env, `${envName}_FILE`) : undefined
   if (text !== undefined && fileName !== undefined) return void problems.push(`${envName} and ${envName}_FILE: only one of them may be set`)
   if (fileName !== undefined) {
     const read = secretFile(fileName)

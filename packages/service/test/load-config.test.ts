@@ -283,3 +283,11 @@ test('loadConfig() refuses a schema that is not strict or names one variable twi
     /both be ASCRIBE_A_B/,
   )
 })
+
+test('loadConfig() leaves a file to whoever reads it when the variable of its name is a setting of its own', () => {
+  const schema = z.strictObject({ key: secret().optional(), key_file: z.string().optional() })
+  const { value, sources } = loadConfig({ schema, env: { ASCRIBE_KEY: 'k', ASCRIBE_KEY_FILE: '/not/there' } })
+  assert.equal(value.key?.reveal(), 'k')
+  assert.equal(value.key_file, '/not/there')
+  assert.deepEqual(sources.get('key_file'), { kind: 'env', name: 'ASCRIBE_KEY_FILE' })
+})
