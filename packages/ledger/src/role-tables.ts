@@ -117,6 +117,9 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   platform_credential_use: PLATFORM,
   idempotent_request: PLATFORM,
 
+  // Who is signed in. Nobody but the customers' listener has business there.
+  web_session: { api: EVERYTHING, hiddenFrom: ['settler', 'internal'] },
+
   schema_migration: DECIDED,
 }
 

@@ -20,7 +20,7 @@ export function configureUsers(users: Command, surroundings: Surroundings): void
   addEnd(users, surroundings)
 }
 
-type AddOptions = { id: string; name?: string; email?: string; org?: string[]; group?: string[] }
+type AddOptions = { id: string; name?: string; email?: string; org?: string[]; role?: string; group?: string[] }
 
 function addAdd(users: Command, surroundings: Surroundings): void {
   users
@@ -30,19 +30,30 @@ function addAdd(users: Command, surroundings: Surroundings): void {
     .option('--name <name>', 'what people call the user')
     .option('--email <address>', 'where the user gets mail')
     .addOption(new Option('--org <id...>', 'organizations that the user is a member of, by id or name'))
+    .addOption(
+      new Option('--role <role>', 'what the user may do in these organizations: a viewer reads, an admin changes as well').choices([
+        'admin',
+        'viewer',
+      ]),
+    )
     .addOption(new Option('--group <id...>', 'groups that the user is a member of'))
-    .addHelpText('after', '\nExample:  ascribe users add --id ann --name "Ann Lee" --org Acme --group research')
+    .addHelpText('after', '\nExample:  ascribe users add --id ann --name "Ann Lee" --org Acme --role admin --group research')
     .action(async (options: AddOptions, command: Command) => {
       const context = contextOf(command, surroundings)
       const changes = await changeDirectory(context, 'users', async (db) => {
         const organizations = options.org === undefined ? undefined : await idsOf(db, options.org)
-        const { id, name, email, group: groups } = options
+        const { id, name, email, role, group: groups } = options
+        if (role !== undefined && organizations === undefined)
+          throw new InputError('Cannot give the role: it is one in an organization, and none is named', {
+            hint: 'Say in which: --org Acme.',
+          })
         const fields = {
           id,
           ...(name !== undefined && { name }),
           ...(email !== undefined && { email }),
           ...(organizations !== undefined && { organizations }),
           ...(groups !== undefined && { groups }),
+          ...(role !== undefined && { role }),
         }
         return saveEntry(db, { section: 'users', fields, recordedBy: operatorOf(surroundings) })
       })
@@ -59,8 +70,21 @@ async function idsOf(db: Database, names: readonly string[]): Promise<readonly s
 
 const SHAPE: ListShape<DirectoryUser> = {
   columns: [{ title: 'id' }, { title: 'name' }, { title: 'email' }, { title: 'organizations' }, { title: 'groups' }],
-  row: ({ id, name, email, organizationIds, groupIds }) => [id, name ?? '', email ?? '', organizationIds.join(' '), groupIds.join(' ')],
-  json: ({ id, name, email, organizationIds, groupIds }) => ({ id, name, email, organizations: organizationIds, groups: groupIds }),
+  row: ({ id, name, email, organizationIds, roles = {}, groupIds }) => [
+    id,
+    name ?? '',
+    email ?? '',
+    organizationIds.map((each) => (roles[each] === undefined ? each : `${each} (${roles[each]})`)).join(' '),
+    groupIds.join(' '),
+  ],
+  json: ({ id, name, email, organizationIds, roles, groupIds }) => ({
+    id,
+    name,
+    email,
+    organizations: organizationIds,
+    ...(roles !== undefined && { roles }),
+    groups: groupIds,
+  }),
 }
 
 function addList(users: Command, surroundings: Surroundings): void {

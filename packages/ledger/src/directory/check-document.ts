@@ -86,6 +86,10 @@ function readValue(value: unknown, { type, nullable }: Field): Read {
       return typeof value === 'string' && isUuid(value.toLowerCase())
         ? { value: value.toLowerCase() }
         : { fault: `is ${shown(value)}, which is no UUID`, hint: 'organizations have UUIDs' }
+    case 'role':
+      return value === 'admin' || value === 'viewer'
+        ? { value }
+        : { fault: `is ${shown(value)}, which is no role`, hint: 'a viewer reads, an admin changes as well' }
     case 'currency':
       return typeof value === 'string' && isCurrency(value)
         ? { value }

@@ -23,6 +23,8 @@ export type UserEntry = {
   /** Organizations and groups that the user is a member of. */
   readonly organizations?: readonly string[]
   readonly groups?: readonly string[]
+  /** What the user may do in the organizations that this entry names: a viewer reads, an admin changes as well. */
+  readonly role?: 'admin' | 'viewer'
 }
 
 export type ResourceEntry = {
@@ -77,7 +79,7 @@ export type DocumentProblem = {
   readonly hint: string
 }
 
-type FieldType = 'uuid' | 'id' | 'text' | 'currency' | 'instant' | 'ids' | 'uuids' | 'words' | 'public id' | 'hmac'
+type FieldType = 'uuid' | 'id' | 'text' | 'currency' | 'instant' | 'ids' | 'uuids' | 'words' | 'role' | 'public id' | 'hmac'
 
 export type Field = { readonly type: FieldType; readonly required?: true; readonly nullable?: true }
 
@@ -96,6 +98,7 @@ export const SECTIONS: { readonly [Name in SectionName]-?: Readonly<Record<strin
     email: { type: 'text', nullable: true },
     organizations: { type: 'uuids' },
     groups: { type: 'ids' },
+    role: { type: 'role' },
   },
   resources: {
     id: { type: 'id', required: true },

@@ -8,6 +8,8 @@ export type DirectoryUser = {
   readonly email?: string
   /** Organizations and groups that the user is a member of now. */
   readonly organizationIds: readonly string[]
+  /** By organization, where one is said; absent: nowhere. */
+  readonly roles?: Readonly<Record<string, string>>
   readonly groupIds: readonly string[]
 }
 
@@ -33,17 +35,22 @@ cross join lateral (
   select * from ${table} v where v.${key} = k.${key} and v.valid_from <= clock_timestamp() order by valid_from desc, revision desc limit 1
 ) v`
 
-const memberships = (table: string, of: string): string => `
-  select coalesce(array_agg(${of}::text order by ${of}), '{}') as ids from (
-    select distinct on (${of}) ${of}, ended from ${table} m
+const memberships = (table: string, of: string, more = { select: '', column: '' }): string => `
+  select coalesce(array_agg(${of}::text order by ${of}), '{}') as ids${more.select} from (
+    select distinct on (${of}) ${of}, ended${more.column} from ${table} m
     where m.user_id = v.user_id and m.valid_from <= clock_timestamp() order by ${of}, valid_from desc, revision desc
   ) m where not ended`
 
+const ROLES = {
+  select: ", coalesce(json_object_agg(organization_id, role) filter (where role is not null), '{}') as roles",
+  column: ', role',
+}
+
 const USERS = `
-select v.user_id as id, v.name, v.email, o.ids as organizations, g.ids as groups,
+select v.user_id as id, v.name, v.email, o.ids as organizations, o.roles, g.ids as groups,
   not v.ended and ($3::text is null or $3::text = any(o.ids)) and ($4::text is null or $4::text = any(g.ids)) as matches
 ${page('user_version', 'user_id')}
-cross join lateral (${memberships('organization_member', 'organization_id')}) o
+cross join lateral (${memberships('organization_member', 'organization_id', ROLES)}) o
 cross join lateral (${memberships('group_member', 'group_id')}) g
 order by v.user_id`
 
@@ -85,7 +92,12 @@ async function* stream<Found extends Row>(db: Queryable, sql: string, asked: Ask
 
 /** Users that are there now, by id; a page at a time. */
 export async function* streamUsers(db: Queryable, filter: EntryFilter = {}): AsyncGenerator<DirectoryUser, void, undefined> {
-  type UserRow = Row & { readonly email: string | null; readonly organizations: readonly string[]; readonly groups: readonly string[] }
+  type UserRow = Row & {
+    readonly email: string | null
+    readonly organizations: readonly string[]
+    readonly roles: Readonly<Record<string, string>>
+    readonly groups: readonly string[]
+  }
   const { id = null, organizationId = null, groupId = null } = filter
   for await (const row of stream<UserRow>(db, USERS, [id, organizationId, groupId])) {
     yield {
@@ -93,6 +105,7 @@ export async function* streamUsers(db: Queryable, filter: EntryFilter = {}): Asy
       ...(row.name !== null && { name: row.name }),
       ...(row.email !== null && { email: row.email }),
       organizationIds: row.organizations,
+      ...(Object.keys(row.roles).length > 0 && { roles: row.roles }),
       groupIds: row.groups,
     }
   }

@@ -77,9 +77,11 @@ export async function syncUsers(work: SyncWork): Promise<readonly SyncChange[]> 
   ]
 }
 
-export function organizationMembers({ users = [] }: DirectoryDocument): { readonly user_id: string; readonly organization_id: string }[] {
-  return users.flatMap(({ id, organizations = [] }) =>
-    organizations.map((organization) => ({ user_id: id, organization_id: organization })),
+type OrganizationMember = { readonly user_id: string; readonly organization_id: string; readonly role: string | undefined }
+
+export function organizationMembers({ users = [] }: DirectoryDocument): OrganizationMember[] {
+  return users.flatMap(({ id, organizations = [], role }) =>
+    organizations.map((organization) => ({ user_id: id, organization_id: organization, role })),
   )
 }
 

@@ -11,6 +11,8 @@ export type Timeline = {
   readonly values: Readonly<Record<string, 'text' | 'uuid'>>
   /** Whether it can say that there is no such thing any more. */
   readonly hasEnd: boolean
+  /** What does not come back when a thing that had ended is there again: who becomes a member once more is no admin for having been one. */
+  readonly forgets?: readonly string[]
 }
 
 /** Columns by name. A value that is undefined stays as it is. */
@@ -34,8 +36,9 @@ const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
   organization_member: {
     table: 'organization_member',
     keys: { user_id: 'text', organization_id: 'uuid' },
-    values: {},
+    values: { role: 'text' },
     hasEnd: true,
+    forgets: ['role'],
   },
   group_member: { table: 'group_member', keys: { user_id: 'text', group_id: 'text' }, values: {}, hasEnd: true },
 }
@@ -85,8 +88,9 @@ function withFlags(row: TimelineRow, columns: readonly string[]): TimelineRow {
 /** Says for things that there are no such any more, from an instant on. Rows need their keys only. The caller holds lockDirectory(). */
 export async function endTimeline(tx: Queryable, name: TimelineName, write: Write): Promise<readonly TimelineChange[]> {
   if (write.rows.length === 0) return []
-  const { table, keys, values } = TIMELINES[name]
+  const { table, keys, values, forgets = [] } = TIMELINES[name]
   const [keyNames, valueNames] = [Object.keys(keys), Object.keys(values)]
+  const kept = valueNames.map((column) => (forgets.includes(column) ? 'null' : column))
   return run(
     tx,
     `with wanted as materialized (select * from json_to_recordset($1::json) as w (${columnTypes(keys)})),
@@ -97,7 +101,7 @@ export async function endTimeline(tx: Queryable, name: TimelineName, write: Writ
     ),
     added as (
       insert into ${table} (${[...keyNames, ...valueNames].join(', ')}, valid_from, revision, ended, recorded_by)
-      select ${[...keyNames, ...valueNames].join(', ')}, $2::timestamptz, next_revision, true, $3::text from changed
+      select ${[...keyNames, ...kept].join(', ')}, $2::timestamptz, next_revision, true, $3::text from changed
     )
     select 'end' as change, ${keyNames.join(', ')} from changed order by ${keyNames.join(', ')}`,
     write,
