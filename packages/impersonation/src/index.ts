@@ -1,2 +1,59 @@
-export { createRegionTable } from './region-table.ts'
+export { constantSecret, fileSecret } from './client-secret.ts'
+export type { ClientSecret, ClientSecretSource } from './client-secret.ts'
+export { systemTokenClock } from './clock.ts'
+export type { TokenClock } from './clock.ts'
+export {
+  AnswerInvalidError,
+  AuditFailedError,
+  ClientRefusedError,
+  ClientSecretError,
+  ImpersonationError,
+  ImpersonationInputError,
+  MintThrottledError,
+  MintUnavailableError,
+  NotAuthorizedError,
+  OwnerRefusedError,
+  RegionTableError,
+  RegionUnknownError,
+  SubjectMismatchError,
+  TokenUnusableError,
+} from './errors.ts'
+export type { ImpersonationErrorFields, MintStep, Reason } from './errors.ts'
+export { createHttpTransport } from './http-transport.ts'
+export type { HttpTransport, HttpTransportOptions } from './http-transport.ts'
+export type { ImpersonatedToken } from './impersonated-token.ts'
+export { impersonateUser } from './impersonate-user.ts'
+export type { ImpersonateRequest } from './impersonate-user.ts'
+export type { TokenMeters } from './instruments.ts'
+export { createIssuer } from './issuer.ts'
+export type { Issuer, IssuerOptions } from './issuer.ts'
+export type { Actor, AuditSink, MintAudit } from './mint-audit.ts'
+export type { MintSteps } from './mint-steps.ts'
+export type { Discovered } from './minter.ts'
+export type { OwnerReport } from './owners.ts'
+export { readProfile } from './read-profile.ts'
+export type { Profile } from './read-profile.ts'
+export { DEFAULT_TEMPLATE, createRegionTable } from './region-table.ts'
 export type { RegionEndpoint, RegionEntry, RegionTable, RegionTableOptions } from './region-table.ts'
+export { requestRpt } from './request-rpt.ts'
+export type { RptRequest } from './request-rpt.ts'
+export { requestServiceToken } from './request-service-token.ts'
+export type { ServiceTokenRequest } from './request-service-token.ts'
+export type { StepOptions } from './call-step.ts'
+export { SealedText } from './sealed-text.ts'
+export { decodeClaims } from './token-claims.ts'
+export type { TokenClaims } from './token-claims.ts'
+export type { TokenResponse } from './token-response.ts'
+export { createTokenSource } from './token-source.ts'
+export type {
+  Authenticator,
+  DiscoverRequest,
+  OwnerRequest,
+  TokenLimits,
+  TokenReport,
+  TokenRequest,
+  TokenSource,
+  TokenSourceOptions,
+  TokenSourceReport,
+} from './token-source-types.ts'
+export type { Transport, WireRequest, WireResponse } from './wire.ts'

@@ -99,10 +99,7 @@ function checkTemplate(template: string): void {
 /** What the template says for one region, asserted after it has been parsed: the host must be the template's with the region in it. */
 function fromTemplate(template: string, region: string): RegionEndpoint {
   const host = /^https?:\/\/([^/]*)/.exec(template)?.[1]?.replace(PLACEHOLDER, region) ?? ''
-  const address = template.replace(PLACEHOLDER, region)
-  // What begins with xn-- may be no name at all.
-  if (!URL.canParse(address)) throw new RegionUnknownError(`Cannot reach region ${quoted(region)}: ${host} is no host name`)
-  const endpoint = endpointOf(region, address, undefined)
+  const endpoint = endpointOf(region, template.replace(PLACEHOLDER, region), undefined)
   const { host: reached, protocol } = new URL(endpoint.origin)
   // URL drops the port that the scheme implies.
   const expected = host.replace(protocol === 'https:' ? /:443$/ : /:80$/, '')

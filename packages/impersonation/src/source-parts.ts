@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { silentLogger } from '@ascribe/kit'
+import type { Logger } from '@ascribe/kit'
+import { systemTokenClock } from './clock.ts'
+import type { TokenClock } from './clock.ts'
+import { createDenials } from './denials.ts'
+import type { Denials } from './denials.ts'
+import { createHttpTransport } from './http-transport.ts'
+import { createInstruments, startAtZero } from './instruments.ts'
+import type { Instruments } from './instruments.ts'
+import { createWireSteps } from './mint-steps.ts'
+import { createMinter } from './minter.ts'
+import type { Minter } from './minter.ts'
+import { createOwners } from './owners.ts'
+import type { Owners } from './owners.ts'
+import { createPeerCalls } from './peer-calls.ts'
+import type { PeerCalls } from './peer-calls.ts'
+import { DEFAULT_AUDIENCE } from './request-rpt.ts'
+import { createSecretKeeper } from './secret-keeper.ts'
+import type { SecretKeeper } from './secret-keeper.ts'
+import { createServicePairs } from './service-pair.ts'
+import { TokenCache } from './token-cache.ts'
+import type { TokenLimits, TokenSourceOptions } from './token-source-types.ts'
+import { createTurnstile } from './turnstile.ts'
+import { TransportError } from './wire.ts'
+import type { Transport } from './wire.ts'
+
+/** What a token source is made of. */
+export type SourceParts = {
+  readonly clock: TokenClock
+  readonly random: () => number
+  readonly logger: Logger
+  readonly limits: Required<TokenLimits>
+  readonly audience: string
+  readonly instruments: Instruments
+  readonly calls: PeerCalls
+  readonly secrets: SecretKeeper
+  readonly minter: Minter
+  readonly owners: Owners
+  readonly denials: Denials
+  readonly cache: TokenCache
+  /** Closes what was opened here. */
+  readonly close: () => void
+}
+
+const LIMITS = {
+  entriesMax: 10_000,
+  bytesMax: 64 * 1024 * 1024,
+  mintsMax: 4,
+  waitingMax: 1_000,
+  mintTimeoutMs: 25_000,
+  sweepMs: 10_000,
+  subjectClaim: 'sub',
+} as const
+
+/** Steps of somebody else's making bring their own way to the network. */
+const refuseToSend: Transport = () => Promise.reject(new TransportError('NO_TRANSPORT'))
+
+/** Puts the parts together. `onRotated` runs when the client secret has become another one. */
+export function createSourceParts(options: TokenSourceOptions, onRotated: () => void): SourceParts {
+  const { clock = systemTokenClock, random = Math.random, logger = silentLogger, audience = DEFAULT_AUDIENCE, issuer, clientId } = options
+  const limits = { ...LIMITS, ownerHashKey: randomBytes(32), ...options.limits }
+  const instruments = createInstruments(options.meters)
+  startAtZero(instruments)
+  const own = options.transport === undefined && options.steps === undefined ? createHttpTransport() : undefined
+  const transport = options.transport ?? own ?? refuseToSend
+  const steps = options.steps ?? createWireSteps({ transport, clock, issuer, clientId, audience })
+  const calls = createPeerCalls({ clock, random, instruments })
+  const denials = createDenials({ clock, random, max: limits.entriesMax })
+  const secrets = createSecretKeeper({
+    source: options.secret,
+    clock,
+    onRotated: () => {
+      pairs.clear()
+      denials.clear()
+      logger.info('client secret changed')
+      onRotated()
+    },
+    onUnreadable: (error) => logger.warn('client secret cannot be read', { error }),
+  })
+  const pairs = createServicePairs({ steps, calls, secrets, host: issuer.host, clock, random })
+  const turnstile = createTurnstile({ insideMax: limits.mintsMax, waitingMax: limits.waitingMax })
+  const subjectClaim = limits.subjectClaim === 'none' ? undefined : limits.subjectClaim
+  const minter = createMinter({
+    steps,
+    calls,
+    pairs,
+    turnstile,
+    audit: options.audit,
+    instruments,
+    clock,
+    issuer: issuer.href,
+    clientId,
+    subjectClaim,
+  })
+  return {
+    clock,
+    random,
+    logger,
+    limits,
+    audience,
+    instruments,
+    calls,
+    secrets,
+    minter,
+    denials,
+    owners: createOwners({ clock, hashKey: limits.ownerHashKey, max: limits.entriesMax }),
+    cache: new TokenCache({
+      entriesMax: limits.entriesMax,
+      bytesMax: limits.bytesMax,
+      onEviction: (reason) => instruments.evictions.add(1, { reason }),
+    }),
+    close: () => {
+      pairs.clear()
+      own?.[Symbol.dispose]()
+    },
+  }
+}

@@ -1,0 +1,391 @@
+import { concernOf } from './denials.ts'
+import {
+  AnswerInvalidError,
+  ImpersonationError,
+  ImpersonationInputError,
+  MintThrottledError,
+  MintUnavailableError,
+  NotAuthorizedError,
+  OwnerRefusedError,
+  SubjectMismatchError,
+} from './errors.ts'
+import { startFlight } from './flight.ts'
+import type { Flight } from './flight.ts'
+import type { ImpersonatedToken } from './impersonated-token.ts'
+import { LruMap } from './lru-map.ts'
+import type { Discovered, Minted } from './minter.ts'
+import { checkOwnerEmail, normalizeOwnerUuid } from './owner.ts'
+import { Owner } from './owners.ts'
+import type { RegionEndpoint } from './region-table.ts'
+import { createSourceParts } from './source-parts.ts'
+import type { SourceParts } from './source-parts.ts'
+import { emptyEntry } from './token-cache.ts'
+import type { CacheEntry, HeldToken } from './token-cache.ts'
+import type {
+  Authenticator,
+  DiscoverRequest,
+  OwnerRequest,
+  TokenReport,
+  TokenRequest,
+  TokenSource,
+  TokenSourceOptions,
+  TokenSourceReport,
+} from './token-source-types.ts'
+import { backOffMs, windowsOf } from './windows.ts'
+
+/** Renewals that fail are tried again after 1 to 30 s; the old token is handed out meanwhile. */
+const RENEW_MS_MIN = 1_000
+const RENEW_BACK_OFF = { baseMs: 1_000, capMs: 29_000 }
+/** An open template must not grow this. */
+const REGIONS_KEPT_MAX = 256
+/** A token that nobody has used for so long says nothing about whether renewal works. */
+const RECENT_MS = 60_000
+const GENERATION_LENGTH_MAX = 256
+
+/** A region with the part of the key that it settles. */
+type Place = { readonly endpoint: RegionEndpoint; readonly secretVersion: string; readonly keyHead: string }
+
+/**
+ * Makes the source of all tokens of one client at one issuer; a process has one. Numbered invariants: SPEC.md.
+ *
+ * @example
+ * const source = createTokenSource({ issuer, clientId, secret: fileSecret('/run/secret'), regions, audit })
+ * const token = await source.token({ ownerUuid, ownerEmail, region: 'zrh', bindingGeneration: 1 })
+ * await fetch(url, { headers: { authorization: token.authorization(url.origin) }, redirect: 'error' })
+ */
+export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  return new CachedTokenSource(options)
+}
+
+class CachedTokenSource implements TokenSource {
+  readonly #options: TokenSourceOptions
+  readonly #parts: SourceParts
+  readonly #places = new LruMap<Place>(REGIONS_KEPT_MAX)
+  /** Discoveries are limited for each address, as owners are. */
+  readonly #seekers = new LruMap<Owner>(1_000)
+  #flights = 0
+  #waiters = 0
+  #isClosed = false
+  #stopSweeping: () => void = () => {}
+
+  constructor(options: TokenSourceOptions) {
+    this.#options = options
+    this.#parts = createSourceParts(options, () => this.#purge())
+    options.meters?.beforeRender?.(() => this.#measure())
+    this.#sweepLater()
+  }
+
+  // Not async: one that is found in the cache costs one promise and no more.
+  token(request: TokenRequest): Promise<ImpersonatedToken> {
+    try {
+      const found = this.#find(request)
+      if (found !== undefined) return Promise.resolve(found)
+    } catch (error) {
+      return Promise.reject(this.#counted(error))
+    }
+    return this.#mintFor(request).catch((error: unknown) => {
+      throw this.#counted(error)
+    })
+  }
+
+  /** Policy first, then the cache; nothing here waits. */
+  #find(request: TokenRequest): ImpersonatedToken | undefined {
+    const { cache, clock, secrets, instruments } = this.#parts
+    this.#check(request)
+    const secret = secrets.current
+    if (secret === undefined) return undefined
+    secrets.readSoon()
+    const entry = cache.get(this.#keyOf(request, secret.version))
+    const { held } = entry ?? {}
+    const now = clock.monotonicMs()
+    if (entry === undefined || held === undefined || held.hardAt <= now) return undefined
+    entry.usedAt = now
+    instruments.hits.add(1)
+    if (held.softAt <= now && entry.flight === undefined && entry.renewNotBefore <= now) this.#renew(entry, request)
+    return held.token
+  }
+
+  #check(request: TokenRequest): void {
+    if (this.#isClosed) throw new MintUnavailableError('Cannot mint a token: the source is closed', { step: 'local', reason: 'closed' })
+    request.signal?.throwIfAborted()
+    try {
+      this.#options.authorize?.(request)
+    } catch (cause) {
+      throw cause instanceof ImpersonationError ? cause : new NotAuthorizedError('Cannot act for this owner: the policy refuses it', cause)
+    }
+  }
+
+  /** A JSON array, so that no two owners can be written alike: issuer, client, secret, strategy, host, audience, owner, binding. */
+  #keyOf(request: OwnerRequest, secretVersion: string): string {
+    const { bindingGeneration: generation } = request
+    const isGeneration =
+      typeof generation === 'number'
+        ? Number.isFinite(generation)
+        : typeof generation === 'string' && generation.length <= GENERATION_LENGTH_MAX
+    if (!isGeneration)
+      throw new ImpersonationInputError('Cannot act for this owner: bindingGeneration is neither a number nor a short text')
+    const { keyHead } = this.#placeOf(request.region, secretVersion)
+    return `${keyHead}"${normalizeOwnerUuid(request.ownerUuid)}",${JSON.stringify(generation)}]`
+  }
+
+  #placeOf(region: string, secretVersion: string): Place {
+    const known = this.#places.get(region)
+    if (known?.secretVersion === secretVersion) return known
+    const endpoint = this.#options.regions.endpoint(region)
+    const { issuer, clientId } = this.#options
+    const parts = [issuer.href, clientId, secretVersion, 'uma-impersonate', endpoint.origin, this.#parts.audience]
+    const place = { endpoint, secretVersion, keyHead: `${JSON.stringify(parts).slice(0, -1)},` }
+    this.#places.set(region, place)
+    return place
+  }
+
+  async #mintFor(request: TokenRequest): Promise<ImpersonatedToken> {
+    const { cache, clock, secrets, denials, instruments } = this.#parts
+    const endpoint = this.#options.regions.endpoint(request.region)
+    const ownerUuid = normalizeOwnerUuid(request.ownerUuid)
+    checkOwnerEmail(request.ownerEmail)
+    const { version } = secrets.current ?? (await secrets.read())
+    // Whoever closed it, or aborted, while the secret was read.
+    this.#check(request)
+    const key = this.#keyOf(request, version)
+    let entry = cache.get(key)
+    const now = clock.monotonicMs()
+    if (entry?.held !== undefined && entry.held.hardAt > now) return entry.held.token
+    instruments.misses.add(1)
+    if (entry?.held !== undefined) cache.drop(entry, 'expired')
+    if (entry?.flight !== undefined) return entry.flight.join(request.signal)
+    const denial = denials.find(key)
+    if (denial !== undefined) throw denial
+    if (entry === undefined || !cache.holds(entry)) {
+      const { bindingGeneration, region } = request
+      const nextCause = entry?.nextCause ?? 'first'
+      entry = emptyEntry({ key, ownerUuid, bindingGeneration, region, secretVersion: version, usedAt: now, nextCause })
+    }
+    const flight = this.#launch(entry, request, endpoint)
+    if (!cache.holds(entry)) cache.add(entry)
+    return flight.join(request.signal)
+  }
+
+  /** Starts minting for an entry that has no flight. @throws {MintThrottledError} when the owner has to wait */
+  #launch(entry: CacheEntry, request: OwnerRequest, endpoint: RegionEndpoint): Flight<ImpersonatedToken> {
+    const { clock, limits, owners, minter } = this.#parts
+    const owner = owners.at(entry.ownerUuid)
+    owner.admit(clock.monotonicMs())
+    const { ownerUuid, bindingGeneration } = entry
+    const cause = entry.held === undefined ? entry.nextCause : 'renewal'
+    const { ownerEmail, actor = {} } = request
+    const work = async (signal: AbortSignal): Promise<ImpersonatedToken> => {
+      try {
+        const minted = await minter.mint({ ownerUuid, ownerEmail, bindingGeneration, endpoint, cause, actor }, signal)
+        return this.#land(entry, minted, owner)
+      } catch (error) {
+        if (error instanceof ImpersonationError) this.#failed(entry, error, owner)
+        throw error
+      } finally {
+        this.#flights -= 1
+        if (entry.flight === flight) entry.flight = undefined
+        if (entry.held === undefined) this.#parts.cache.remove(entry)
+      }
+    }
+    this.#flights += 1
+    const onWaiters = (change: 1 | -1): void => void (this.#waiters += change)
+    const flight = startFlight(work, { clock, deadlineMs: limits.mintTimeoutMs, onWaiters })
+    entry.flight = flight
+    return flight
+  }
+
+  #land(entry: CacheEntry, minted: Minted, owner: Owner): ImpersonatedToken {
+    const { cache, clock, random, secrets, denials, logger, owners } = this.#parts
+    const { token, sealed, sentAtMs, secretVersion } = minted
+    const { softMs, hardMs } = windowsOf(token.lifeMs, random())
+    const held: HeldToken = { token, sealed, softAt: sentAtMs + softMs, hardAt: sentAtMs + hardMs, endsAt: sentAtMs + token.lifeMs }
+    if (held.hardAt <= clock.monotonicMs()) {
+      sealed.destroy()
+      throw new AnswerInvalidError('Cannot use the token: minting took longer than it lives', {
+        step: 'impersonate',
+        reason: 'expired_on_arrival',
+      })
+    }
+    owner.minted()
+    denials.forget(entry.key)
+    entry.renewFailures = 0
+    entry.renewNotBefore = 0
+    entry.nextCause = 'first'
+    logger.debug('token minted', {
+      ownerHash: owners.hashOf(entry.ownerUuid),
+      region: entry.region,
+      lifeMs: token.lifeMs,
+      generation: token.generation,
+    })
+    // A place that was taken away meanwhile stays empty; those who waited were promised this token, and get it.
+    if (cache.holds(entry) && secretVersion === entry.secretVersion && secretVersion === secrets.current?.version) cache.put(entry, held)
+    else cache.retire(held)
+    return token
+  }
+
+  #failed(entry: CacheEntry, error: ImpersonationError, owner: Owner): void {
+    const { cache, clock, random, denials, logger, owners } = this.#parts
+    const concern = concernOf(error)
+    owner.failed(error, { now: clock.monotonicMs(), random: random(), isRefusal: concern === 'owner' })
+    if (concern === 'owner') denials.remember(entry.key, error)
+    const isFinal = error instanceof OwnerRefusedError || error instanceof SubjectMismatchError
+    // Of an owner that is refused, or is somebody else, the token in hand is not used on either (fail closed).
+    if (isFinal && entry.held !== undefined) cache.drop(entry, 'refused')
+    const fields = { ownerHash: owners.hashOf(entry.ownerUuid), region: entry.region, reason: error.reason, error }
+    if (error instanceof SubjectMismatchError) logger.error('token of another user was destroyed', fields)
+    else logger.warn('token could not be minted', fields)
+  }
+
+  #renew(entry: CacheEntry, request: OwnerRequest): void {
+    const { clock, random, instruments } = this.#parts
+    const settled = (outcome: string, notBeforeMs: number): void => {
+      instruments.refreshes.add(1, { outcome })
+      entry.renewNotBefore = clock.monotonicMs() + notBeforeMs
+    }
+    const failed = (error: unknown): void => {
+      const { reason = 'abandoned', retryAfterMs = 0 } = error instanceof ImpersonationError ? error : {}
+      const waitMs = RENEW_MS_MIN + backOffMs(entry.renewFailures, { ...RENEW_BACK_OFF, random: random() })
+      entry.renewFailures += 1
+      settled(reason, Math.max(waitMs, retryAfterMs))
+    }
+    try {
+      const { endpoint } = this.#placeOf(entry.region, entry.secretVersion)
+      // Nobody waits for it but this: the old token is handed out meanwhile.
+      void this.#launch(entry, request, endpoint)
+        .join()
+        .then(() => settled('ok', 0), failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #counted(error: unknown): unknown {
+    if (!(error instanceof ImpersonationError)) return error
+    const { instruments } = this.#parts
+    if (error instanceof MintThrottledError || error.reason === 'circuit_open') instruments.throttled.add(1, { reason: error.reason })
+    else if (!error.retryable) instruments.denied.add(1, { reason: error.reason })
+    return error
+  }
+
+  invalidate(token: ImpersonatedToken): boolean {
+    const { cache } = this.#parts
+    const entry = cache.entryOf(token)
+    if (entry === undefined) return false
+    entry.nextCause = 'rejected'
+    cache.drop(entry, 'rejected')
+    return true
+  }
+
+  forget(ownerUuid: string): void {
+    const { cache } = this.#parts
+    const wanted = normalizeOwnerUuid(ownerUuid)
+    const reason = new MintUnavailableError('Cannot hand out this token: its owner was forgotten meanwhile', {
+      step: 'local',
+      reason: 'forgotten',
+    })
+    for (const entry of cache.entries()) if (entry.ownerUuid === wanted) this.#evict(entry, { as: 'forgotten', reason })
+  }
+
+  #evict(entry: CacheEntry, { as, reason }: { readonly as: 'forgotten' | 'rotated'; readonly reason?: Error }): void {
+    const { cache } = this.#parts
+    cache.drop(entry, as)
+    cache.remove(entry)
+    if (reason !== undefined) entry.flight?.abort(reason)
+  }
+
+  /** Whatever was minted with another secret is unreachable by its key; here its bytes go too. Flights end for those who wait. */
+  #purge(): void {
+    const { cache, secrets } = this.#parts
+    for (const entry of cache.entries()) if (entry.secretVersion !== secrets.current?.version) this.#evict(entry, { as: 'rotated' })
+  }
+
+  async discover(request: DiscoverRequest): Promise<Discovered> {
+    const { clock, limits, minter, secrets } = this.#parts
+    if (this.#isClosed) throw new MintUnavailableError('Cannot mint a token: the source is closed', { step: 'local', reason: 'closed' })
+    const endpoint = this.#options.regions.endpoint(request.region)
+    const ownerEmail = checkOwnerEmail(request.ownerEmail)
+    const { actor = {}, signal } = request
+    try {
+      if (secrets.current === undefined) await secrets.read()
+      this.#seekers.at(ownerEmail.toLowerCase(), () => new Owner('', clock.monotonicMs())).admit(clock.monotonicMs())
+      const flight = startFlight((own) => minter.discover({ ownerEmail, endpoint, actor }, own), {
+        clock,
+        deadlineMs: limits.mintTimeoutMs,
+      })
+      return await flight.join(signal)
+    } catch (error) {
+      throw this.#counted(error)
+    }
+  }
+
+  authenticator(owner: OwnerRequest): Authenticator {
+    return {
+      authorize: async (origin, signal) => {
+        const token = await this.token(signal === undefined ? owner : { ...owner, signal })
+        return { header: token.authorization(origin), token }
+      },
+      rejected: (token) => void this.invalidate(token),
+    }
+  }
+
+  inspect(): TokenSourceReport {
+    const { cache, calls, clock, owners } = this.#parts
+    const now = clock.monotonicMs()
+    const tokens = new Map<string, TokenReport[]>()
+    for (const { held, ownerUuid, region, bindingGeneration } of cache.entries()) {
+      if (held === undefined) continue
+      const { generation } = held.token
+      const report = { region, bindingGeneration, generation, secondsToExpiry: Math.floor((held.endsAt - now) / 1000) }
+      tokens.set(ownerUuid, [...(tokens.get(ownerUuid) ?? []), report])
+    }
+    return {
+      entries: cache.size,
+      sizeBytes: cache.sizeBytes,
+      flights: this.#flights,
+      waiters: this.#waiters,
+      breakers: calls.breakers(),
+      owners: owners.report().map((report) => ({ ...report, tokens: tokens.get(report.ownerUuid) ?? [] })),
+    }
+  }
+
+  sweep(): void {
+    const { cache, clock } = this.#parts
+    cache.sweep(clock.monotonicMs())
+    this.#measure()
+  }
+
+  #measure(): void {
+    const { cache, clock, instruments } = this.#parts
+    const now = clock.monotonicMs()
+    let leastMs = NaN
+    for (const { held, usedAt } of cache.entries()) {
+      if (held === undefined || usedAt + RECENT_MS < now) continue
+      const leftMs = Math.max(0, held.endsAt - now)
+      if (!(leftMs >= leastMs)) leastMs = leftMs
+    }
+    instruments.secondsToExpiry.set(leastMs / 1000)
+    instruments.entries.set(cache.size)
+    instruments.sizeBytes.set(cache.sizeBytes)
+    instruments.refreshInflight.set(this.#flights)
+    instruments.waiters.set(this.#waiters)
+  }
+
+  #sweepLater(): void {
+    const { clock, limits } = this.#parts
+    if (limits.sweepMs <= 0) return
+    this.#stopSweeping = clock.schedule(limits.sweepMs, () => {
+      this.sweep()
+      this.#sweepLater()
+    })
+  }
+
+  /** Ends every flight, zeroes every token, closes connections. */
+  [Symbol.dispose](): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#stopSweeping()
+    const reason = new MintUnavailableError('Cannot mint a token: the source was closed', { step: 'local', reason: 'closed' })
+    for (const entry of this.#parts.cache.entries()) this.#evict(entry, { as: 'forgotten', reason })
+    this.#parts.close()
+  }
+}
