@@ -30,6 +30,11 @@ export class KeyRing {
     return this.#keys.map(({ bareJwk }) => bareJwk)
   }
 
+  /** Whether one of the keys that are listed has signed a token. Times and the rest are not looked at. */
+  isOurs(token: string): boolean {
+    return this.#keys.some((key) => key.hasSigned(token))
+  }
+
   sign(claims: Claims, options?: JwsOptions): string {
     const [newest] = this.#keys
     // create() makes the first, and dropOld() keeps one.

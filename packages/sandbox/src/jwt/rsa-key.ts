@@ -1,4 +1,4 @@
-import { type KeyObject, createHash, generateKeyPair, sign } from 'node:crypto'
+import { type KeyObject, createHash, generateKeyPair, sign, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 
 /** The claims of a token. */
@@ -22,6 +22,7 @@ export class RsaKey {
   readonly kid: string
   readonly jwk: Jwk
   readonly #privateKey: KeyObject
+  readonly #publicKey: KeyObject
 
   private constructor(privateKey: KeyObject, publicKey: KeyObject) {
     const { n = '', e = '' } = publicKey.export({ format: 'jwk' }) as { readonly n?: string; readonly e?: string }
@@ -31,6 +32,7 @@ export class RsaKey {
       .digest('base64url')
     this.jwk = { kty: 'RSA', alg: 'RS256', use: 'sig', kid: this.kid, n, e }
     this.#privateKey = privateKey
+    this.#publicKey = publicKey
   }
 
   static async create(): Promise<RsaKey> {
@@ -42,6 +44,13 @@ export class RsaKey {
   get bareJwk(): Jwk {
     const { kid: _kid, ...jwk } = this.jwk
     return jwk
+  }
+
+  /** Whether this key has signed a token. */
+  hasSigned(token: string): boolean {
+    const [head, body, signature, ...rest] = token.split('.')
+    if (head === undefined || body === undefined || signature === undefined || rest.length > 0) return false
+    return verify('sha256', Buffer.from(`${head}.${body}`), this.#publicKey, Buffer.from(signature, 'base64url'))
   }
 
   /** A JWT in compact form (RFC 7515 section 7.1). */
