@@ -6,17 +6,21 @@ export class PlainBrowser {
   readonly #cookies = new Map<string, Map<string, string>>()
 
   /** Follows redirects, but for those to an address that begins with `stopAt`. */
-  async visit(url: string, { stopAt, init = {} }: { readonly stopAt?: string; readonly init?: RequestInit } = {}): Promise<Landing> {
-    let [at, request] = [new URL(url), init]
+  async visit(
+    url: string,
+    { stopAt, init }: { readonly stopAt?: string; readonly init?: { readonly method: string; readonly body: URLSearchParams } } = {},
+  ): Promise<Landing> {
+    let at = new URL(url)
+    let request = init
     for (let hop = 0; hop < 10; hop += 1) {
-      const reply = await fetch(at, { ...request, redirect: 'manual', headers: { ...request.headers, cookie: this.#header(at) } })
+      const reply = await fetch(at, { ...request, redirect: 'manual', headers: { cookie: this.#header(at) } })
       this.#keep(at, reply.headers.getSetCookie())
       const html = await reply.text()
       const location = reply.headers.get('location')
       if (location === null || reply.status < 300 || reply.status >= 400) return { url: at, status: reply.status, html }
       at = new URL(location, at)
       if (stopAt !== undefined && at.href.startsWith(stopAt)) return { url: at, status: reply.status, html: '' }
-      request = {}
+      request = undefined
     }
     throw new Error(`Redirected in circles: ${at.href}`)
   }

@@ -294,3 +294,12 @@ test('parseTeleportApp() reads what tctl takes, and refuses what it does not', (
   ])
     assert.throws(() => parseTeleportApp({ kind: 'app', metadata: { name: 'api' }, spec: bad }), { code: 'INPUT_INVALID' })
 })
+
+test('hosts: one app may stand for all environments, each launched at its own host', async () => {
+  await using on = await site([{ name: 'environments', publicAddr: 'aws-us-east-1-*-0.teleport.localhost' }])
+  const { teleport } = on
+  const host = (id: string): string => new URL(teleport.url.replace('teleport.localhost', `aws-us-east-1-${id}-0.teleport.localhost`)).href
+  const { page } = await launch((await ask(host('t2frxsh2bbehbiq7ekwadtbyba'))).headers.location ?? '', await login(teleport, OLGA))
+  assert.equal(page.hostname, 'aws-us-east-1-t2frxsh2bbehbiq7ekwadtbyba-0.teleport.localhost')
+  for (const id of ['', 'a.b', 'a-b']) assert.equal((await ask(host(id))).status, 404, id)
+})

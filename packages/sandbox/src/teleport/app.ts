@@ -22,7 +22,10 @@ export type TeleportApp = {
   readonly uri: string
   /** Where requests really go; default: `uri`. Lets the audience be known before the port is. */
   readonly upstream?: string
-  /** Host name without port under which browsers reach it. */
+  /**
+   * Host name without port, lower case, under which browsers reach it. One `*` stands for letters and digits: the apps of all
+   * environments at once, which in a real cluster are registered one by one.
+   */
   readonly publicAddr: string
   /** Default `roles-and-traits`, as Teleport's. */
   readonly jwtClaims?: JwtClaims

@@ -11,9 +11,22 @@ export function addressedBy(
   { clusterName, apps }: { clusterName: string; apps: readonly TeleportApp[] },
 ): Addressed {
   const host = hostNameOf(hostHeader)
-  const app = apps.find(({ publicAddr }) => publicAddr.toLowerCase() === host)
+  const app = appAt(host, apps)
   if (app !== undefined) return { kind: 'app', app }
   return host === clusterName || PROXY_ADDRESSES.has(host) ? { kind: 'proxy' } : { kind: 'unknown' }
+}
+
+/** The app of a host name: by its whole name, or by one with `*` in it, which stands for letters, digits and no dot. */
+export function appAt(host: string, apps: readonly TeleportApp[]): TeleportApp | undefined {
+  return (
+    apps.find(({ publicAddr }) => publicAddr === host) ??
+    apps.find(({ publicAddr }) => {
+      const [before = '', after] = publicAddr.split('*', 2)
+      if (after === undefined || host.length <= before.length + after.length) return false
+      const between = host.slice(before.length, host.length - after.length)
+      return host.startsWith(before) && host.endsWith(after) && /^[a-z0-9]+$/.test(between)
+    })
+  )
 }
 
 /** Lower case, without the port. */

@@ -264,7 +264,7 @@ class TeleportProxy {
     }
     const session = this.#sessionOf(app, request)
     // No CORS headers: a page that asked across origins learns nothing but that it failed (teleport#52665).
-    if (session === undefined) return this.#toLauncher(app, call)
+    if (session === undefined) return this.#toLauncher(call)
     if (path === '/teleport-logout') return this.#logout(session, response)
     const chunk = this.#chunkOf(session)
     const { legacyHeader = false } = this.#options
@@ -283,11 +283,11 @@ class TeleportProxy {
     return session !== undefined && session.app.name === app.name && session.subject === subject ? session : undefined
   }
 
-  #toLauncher(app: TeleportApp, { request, response }: { request: IncomingMessage; response: ServerResponse }): 'launched' {
+  #toLauncher({ request, response }: { request: IncomingMessage; response: ServerResponse }): 'launched' {
     request.resume()
     const url = new URL(request.url ?? '/', 'http://app')
     const query = new URLSearchParams({ path: url.pathname, ...(url.search.length > 1 && { query: url.search.slice(1) }) })
-    response.writeHead(302, { location: `${this.url}/web/launch/${app.publicAddr}?${query.toString()}` }).end()
+    response.writeHead(302, { location: `${this.url}/web/launch/${hostNameOf(request.headers.host)}?${query.toString()}` }).end()
     return 'launched'
   }
 

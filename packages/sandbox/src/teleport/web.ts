@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBody } from '../read-body.ts'
 import type { TeleportApp } from './app.ts'
 import { type CookieForm, WEB_COOKIE, cookieName, readCookies, setCookie } from './cookies.ts'
-import { hostNameOf } from './hosts.ts'
+import { appAt, hostNameOf } from './hosts.ts'
 import type { Operator } from './operators.ts'
 import { loginPage, page } from './pages.ts'
 import type { AppSession, Sessions } from './sessions.ts'
@@ -64,19 +64,19 @@ function launch(web: Web, url: URL, { request, response }: Exchange): void {
     return
   }
   const host = hostNameOf(decodeURIComponent(url.pathname.split('/')[3] ?? ''))
-  const app = apps.find(({ publicAddr }) => publicAddr === host)
+  const app = appAt(host, apps)
   if (app === undefined) return sendPage(response, 404, page('Not found', '<h1>There is no such application</h1>'))
   if (!mayUse(app, signedIn.operator)) return sendPage(response, 403, page('Access denied', '<h1>Access denied</h1>'))
   const query = url.searchParams.get('query') ?? ''
   const path = `${url.searchParams.get('path') ?? ''}${query === '' ? '' : `?${query}`}`
   const given = url.searchParams.get('required-apps')
-  const chain = given ?? chainOf(app, apps).join(',')
+  const chain = given ?? chainOf(app, host, apps).join(',')
   const [first = ''] = chain.split(',')
   if (given === null && first !== '') {
     response.writeHead(302, { location: `/web/launch/${first}?${new URLSearchParams({ path, 'required-apps': chain }).toString()}` }).end()
     return
   }
-  const base = `http://${app.publicAddr}${portSuffix}/x-teleport-auth`
+  const base = `http://${host}${portSuffix}/x-teleport-auth`
   const state = url.searchParams.get('state')
   if (state === null) {
     response.writeHead(302, { location: `${base}?${new URLSearchParams({ path, 'required-apps': chain }).toString()}` }).end()
@@ -89,12 +89,12 @@ function launch(web: Web, url: URL, { request, response }: Exchange): void {
 }
 
 /** The apps that are signed in to one after the other, by host name; the one that is wanted comes last. */
-export function chainOf(app: TeleportApp, apps: readonly TeleportApp[]): readonly string[] {
+function chainOf(app: TeleportApp, host: string, apps: readonly TeleportApp[]): readonly string[] {
   const required = (app.requiredApps ?? []).flatMap((name) => apps.filter((each) => each.name === name))
-  return required.length === 0 ? [] : [...required, app].map(({ publicAddr }) => publicAddr)
+  return required.length === 0 ? [] : [...required.map(({ publicAddr }) => publicAddr), host]
 }
 
-export function mayUse(app: TeleportApp, operator: Operator): boolean {
+function mayUse(app: TeleportApp, operator: Operator): boolean {
   return app.roles === undefined || app.roles.some((role) => operator.roles.includes(role))
 }
 
