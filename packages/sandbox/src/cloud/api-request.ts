@@ -1,6 +1,7 @@
 import type { Call, Reply } from '../oauth/http.ts'
 import { ApiRefusal, JSON_HEADERS } from './api-reply.ts'
 import type { Actor } from './authenticate.ts'
+import type { RegionState } from './region-state.ts'
 import type { World } from './world.ts'
 
 /** A JSON object whose members are not known yet. */
@@ -11,6 +12,8 @@ export type ApiRequest = {
   readonly world: World
   readonly actor: Actor
   readonly region: string
+  /** What that region holds. */
+  readonly state: RegionState
   readonly call: Call
   /** What the `:id` of the route's pattern matched. */
   readonly id: string

@@ -11,6 +11,8 @@ import type { World } from './world.ts'
 
 type Answer = { readonly reply: Reply; readonly truncateAt?: number } | 'hang' | 'drop'
 
+type AnswerContext = { readonly effect: FaultEffect | undefined; readonly signal: AbortSignal; readonly logged: LoggedCall }
+
 const FAULT_TYPES: Readonly<Record<number, ErrorType>> = {
   400: 'validation',
   402: 'payment',
@@ -39,6 +41,7 @@ export class CloudServer {
     if (call === undefined) return void response.destroy()
     const world = this.#world
     const startedAt = world.clock.now()
+    world.schedule.settle()
     const place = world.regions.placeOf(call.host, request.socket.localAddress?.replace(/^::ffff:/, '') ?? '')
     const exchange = planExchange(world, { call, place, check: this.#check })
     const { step, user, tokenOf, client, region } = exchange
@@ -66,7 +69,7 @@ export class CloudServer {
     })
     if (effect !== undefined) logged.fault = effect.id
     try {
-      const answer = await this.#answer(exchange, { effect, signal: gone.signal })
+      const answer = await this.#answer(exchange, { effect, signal: gone.signal, logged })
       this.#finish(response, answer, { logged, startedAt, requestId, isOauth: place?.kind === 'oauth' })
     } catch (error) {
       // A bug of the sandbox must not look like an answer of the cloud.
@@ -75,7 +78,7 @@ export class CloudServer {
     }
   }
 
-  async #answer(exchange: Exchange, { effect, signal }: { effect: FaultEffect | undefined; signal: AbortSignal }): Promise<Answer> {
+  async #answer(exchange: Exchange, { effect, signal, logged }: AnswerContext): Promise<Answer> {
     const { clock, knobs, random } = this.#world
     const jitterMs = knobs.latencyJitterMs === 0 ? 0 : Math.floor(random.fraction('latency') * knobs.latencyJitterMs)
     await clock.wait(knobs.latencyMs + jitterMs + (effect?.delayMs ?? 0), signal)
@@ -83,10 +86,19 @@ export class CloudServer {
     if (effect?.hang === true) return 'hang'
     if (effect?.redirect !== undefined) return { reply: { status: 307, headers: { Location: effect.redirect } } }
     if (effect?.status !== undefined) return { reply: faultReply(effect.status, effect, exchange) }
+    const before = this.#costOf(exchange)
     const reply = await exchange.run()
+    const change = this.#costOf(exchange) - before
+    if (change !== 0n) logged.costNanoPerHour = String(change)
     if (effect?.drop === 'after') return 'drop'
     const { set, truncateAt } = effect ?? {}
     return { reply: set === undefined ? reply : overlaid(reply, set), ...(truncateAt !== undefined && { truncateAt }) }
+  }
+
+  /** What the acting account's machines cost an hour. */
+  #costOf({ step, region, user }: Exchange): bigint {
+    const owner = step === 'api' && user !== undefined ? this.#world.users.byEmail(user) : undefined
+    return owner === undefined || region === undefined ? 0n : this.#world.bills.of(owner.uuid, region).costNanoPerHour
   }
 
   #finish(

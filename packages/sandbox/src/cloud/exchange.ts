@@ -2,10 +2,11 @@ import type { Call, Reply } from '../oauth/http.ts'
 import { KEYCLOAK_HEADERS } from '../oauth/keycloak-reply.ts'
 import { parseForm } from '../oauth/form.ts'
 import { realmStepOf, serveRealm } from '../oauth/oauth-server.ts'
-import { API_PREFIX, serveApi } from './api.ts'
+import { API_PREFIX, type ApiCall, serveApi } from './api.ts'
 import { ApiRefusal, gatewayPage, refusalReply } from './api-reply.ts'
 import { type Actor, authenticate } from './authenticate.ts'
 import type { CallStep } from './faults.ts'
+import { acceptedFormat, formatted } from './formats.ts'
 import { IMPERSONATE_PATH, REVOKE_PATH, impersonate, revokeImpersonated, subjectNamed } from './impersonate.ts'
 import type { TokenCheck } from './issuers.ts'
 import type { ErrorShape, ExpiresIn, Knobs } from './knobs.ts'
@@ -102,9 +103,23 @@ function planApi(world: World, call: Call, place: AtRegion): Exchange {
     errorShape,
     user: actor.user.email,
     ...(actor.tokenOf !== undefined && { tokenOf: actor.tokenOf.email }),
-    run: () => refusing(errorShape, () => Promise.resolve(serveApi(world, { call, region, actor }))),
+    run: () => runApi(world, { call, region, actor }),
   }
 }
+
+async function runApi(world: World, { call, region, actor }: ApiCall): Promise<Reply> {
+  const { knobs } = world
+  const format = acceptedFormat(call.headers.accept)
+  const reply = await refusing(knobs.errorShape, async () => {
+    if (format === undefined) throw new ApiRefusal(406, 'validation', 'None of the media types in Accept can be sent')
+    if (call.body !== '' && !isJson(call)) throw new ApiRefusal(406, 'validation', 'Send a body as application/json')
+    world.rateLimit.count(actor.user.uuid, { method: call.method, now: world.clock.now(), knobs })
+    return serveApi(world, { call, region, actor })
+  })
+  return formatted(reply, { knobs, format: format ?? 'json' })
+}
+
+const isJson = (call: Call): boolean => call.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
 
 async function refusing(shape: ErrorShape, work: () => Promise<Reply>): Promise<Reply> {
   try {
@@ -119,5 +134,5 @@ function withExpiresIn(reply: Reply, form: ExpiresIn): Reply {
   if (form === 'number' || reply.status !== 200 || typeof reply.body !== 'object' || reply.body === null) return reply
   const { expires_in: expiresIn, ...rest } = reply.body as Record<string, unknown>
   if (expiresIn === undefined) return reply
-  return { ...reply, body: form === 'string' ? { ...reply.body, expires_in: String(expiresIn) } : rest }
+  return { ...reply, body: form === 'string' ? { ...reply.body, expires_in: JSON.stringify(expiresIn) } : rest }
 }

@@ -39,6 +39,7 @@ export type Knobs = {
   readonly resizeMs: number
   readonly startMs: number
   readonly startOutcome: 'runs' | 'payment' | 'capacity' | 'concurrency-once' | 'stuck'
+  readonly emptyActionBody: 'refused' | 'accepted'
   readonly stopMs: number
   readonly shutdownMs: number
   readonly guestIgnoresShutdown: boolean
@@ -237,6 +238,10 @@ const MACHINES: { readonly [Name in Exclude<keyof Knobs, IdentityKnob | TokenKno
   startOutcome: choice(['runs', 'payment', 'capacity', 'concurrency-once', 'stuck'], {
     area: 'servers',
     says: 'What a start does: 402, 503 out of capacity, 503 concurrency at the first try, or `starting` for ever.',
+  }),
+  emptyActionBody: choice(['refused', 'accepted'], {
+    area: 'servers',
+    says: 'What an action without a body gets: 400, or its way. Clients in the field send `{}`.',
   }),
   stopMs: count(1000, { area: 'servers', says: 'Milliseconds that a power cut takes.' }),
   shutdownMs: count(60_000, { area: 'servers', says: 'Milliseconds that ACPI is given.' }),

@@ -1,15 +1,18 @@
 import { randomInt } from 'node:crypto'
 import { type Server, createServer } from 'node:http'
-import { errorCode } from '@ascribe/kit'
+import { InputError, errorCode } from '@ascribe/kit'
 import { ListenError, listenOn } from '@ascribe/service'
 import { OauthRealm } from '../oauth/oauth-realm.ts'
 import type { ClientChange } from '../oauth/realm.ts'
+import type { Bill } from './bill.ts'
+import { addAccount, addLibrary } from './initial.ts'
 import type { LoggedCall } from './call-log.ts'
 import { type ClockMode, SandboxClock } from './clock.ts'
 import { CloudServer } from './cloud-server.ts'
 import type { Fault } from './faults.ts'
 import { TokenCheck } from './issuers.ts'
 import { INITIAL_KNOBS, type Knobs, parseKnobs } from './knobs.ts'
+import { type OutsideEvent, happen } from './outside-events.ts'
 import { SeededRandom } from './random.ts'
 import { RegionTable, type RegionUrls } from './regions.ts'
 import { DEFAULT_USERS, type SandboxUser, type SandboxUserSpec, type UserChange } from './users.ts'
@@ -62,6 +65,10 @@ export type SandboxCloud = AsyncDisposable & {
   revokeTokens(of?: { readonly user?: string }): number
   /** Adds a signing key that signs from now on. `keep: 'newest'` also drops the older ones, and their tokens. */
   rotateKeys(options?: { readonly keep?: 'all' | 'newest' }): Promise<void>
+  /** Lets something happen that no client of yours did. @throws {InputError} */
+  happen(event: OutsideEvent): void
+  /** What an account has used and what it comes to, by region; exact, up to now. @throws {InputError} for an unknown user. */
+  bill(email: string): Readonly<Record<string, Bill>>
   close(): Promise<void>
 }
 
@@ -111,7 +118,8 @@ async function makeWorld(options: SandboxCloudOptions): Promise<{ world: World; 
     lifetimeS: (step) => (step === 'rpt' ? knobs.rptTtlS : knobs.saTtlS) || undefined,
   })
   const world = new World({ clock, random, realm, knobs, regions: new RegionTable(options.regions ?? REGIONS) })
-  for (const spec of options.users ?? DEFAULT_USERS) world.users.add(spec)
+  for (const spec of options.users ?? DEFAULT_USERS) addAccount(world, spec)
+  addLibrary(world)
   return { world, server: new CloudServer(world, new TokenCheck(world, options.trustIssuers ?? [])) }
 }
 
@@ -135,16 +143,26 @@ function handles(world: World, server: CloudServer): Handles {
     clearFaults: (id) => server.faults.clear(id),
     calls: () => server.calls.list(),
     forgetCalls: () => server.calls.clear(),
-    addUser: (spec) => users.add(spec),
+    addUser: (spec) => addAccount(world, spec),
     changeUser: (email, change) => void users.change(email, change),
     changeClient: (id, change) => void realm.changeClient(id, change),
     removeClient: (id) => void realm.clients.delete(id),
     revokeTokens: ({ user } = {}) => world.tokens.revokeAll(user === undefined ? undefined : users.byEmail(user)?.uuid),
+    happen: (event) => happen(world, event),
+    bill: (email) => billOf(world, email),
     rotateKeys: async ({ keep = 'all' } = {}) => {
       await realm.keys.rotate(clock.now())
       if (keep === 'newest') realm.keys.keepOnly('newest')
     },
   }
+}
+
+/** An account's bill in every region. @throws {InputError} */
+export function billOf(world: World, email: string): Readonly<Record<string, Bill>> {
+  const user = world.users.byEmail(email)
+  if (user === undefined) throw new InputError(`Cannot bill ${email}: there is no such user`)
+  world.schedule.settle()
+  return Object.fromEntries(world.regions.names.map((region) => [region, world.bills.of(user.uuid, region)]))
 }
 
 type Everywhere = { readonly servers: readonly Server[]; readonly port: number; readonly hasAddresses: boolean }

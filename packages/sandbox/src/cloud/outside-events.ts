@@ -1,0 +1,91 @@
+import { InputError } from '@ascribe/kit'
+import { writeAudit } from './audit.ts'
+import { removeDrive } from './drive-life.ts'
+import type { Server } from './entities.ts'
+import { refreshMounted } from './mounts.ts'
+import { crashHost, moveServer } from './server-life.ts'
+import type { World } from './world.ts'
+
+/** Something that happens to a server without any call of a client of ours. */
+export type OutsideEvent = {
+  /**
+   * `crash`: the host dies, the server starts again elsewhere. `unavailable`, `heal`, `pause`: as the infrastructure does.
+   * `delete`, `stop`, `rename`, `change_owner`: somebody did it in the web interface, or the cloud's staff.
+   */
+  readonly event: 'crash' | 'unavailable' | 'heal' | 'pause' | 'delete' | 'stop' | 'rename' | 'change_owner'
+  readonly server: string
+  /** For `rename`. */
+  readonly name?: string
+  /** For `change_owner`: an e-mail. */
+  readonly owner?: string
+  /** For `delete`: its drives too. Default false. */
+  readonly drives?: boolean
+}
+
+/** Lets it happen now. @throws {InputError} where there is no such server, or the event lacks something. */
+export function happen(world: World, event: OutsideEvent): void {
+  world.schedule.settle()
+  const { server, ...place } = find(world, event.server)
+  switch (event.event) {
+    case 'crash':
+      return crashHost(place, server)
+    case 'unavailable':
+      return moveServer(place, server, 'unavailable')
+    case 'pause':
+      return moveServer(place, server, 'paused')
+    case 'heal':
+      return moveServer(place, server, 'running')
+    case 'stop':
+      return moveServer(place, server, 'stopped')
+    case 'rename':
+      if (typeof event.name !== 'string') throw new InputError('Cannot rename a server: the event has no `name`')
+      server.name = event.name
+      return
+    case 'delete':
+      return removeServer(place, server, event.drives === true)
+    case 'change_owner':
+      return changeOwner(place, server, event.owner)
+    default:
+      throw new InputError(`Cannot let '${String((event as { event: unknown }).event)}' happen: there is no such event`)
+  }
+}
+
+type Place = Omit<ReturnType<typeof find>, 'server'>
+
+function find(world: World, uuid: string): { world: World; region: string; state: ReturnType<World['state']>; server: Server } {
+  for (const region of world.regions.names) {
+    const state = world.state(region)
+    const server = state.servers.get(uuid)
+    if (server !== undefined) return { world, region, state, server }
+  }
+  throw new InputError(`Cannot let anything happen to ${uuid}: there is no such server`)
+}
+
+function removeServer(place: Place, server: Server, withDrives: boolean): void {
+  moveServer(place, server, 'stopped')
+  place.state.servers.delete(server.uuid)
+  const drives = server.mounts.map(({ drive }) => drive)
+  if (withDrives) for (const drive of drives) removeDrive(place, drive)
+  else refreshMounted(place, drives)
+  writeAudit(place.state, { action: 'delete', entity: server, at: place.world.now() })
+}
+
+/** Only the cloud's staff can: the server, its drives and what they cost go over to somebody else. */
+function changeOwner({ world, region, state }: Place, server: Server, email: string | undefined): void {
+  const next = world.users.byEmail(email ?? '')
+  if (next === undefined) throw new InputError(`Cannot change the owner of a server: there is no user ${JSON.stringify(email)}`)
+  const isPaid = server.status !== 'stopped' && server.status !== 'deleting'
+  const hand = (owner: string | null, by: { cpuMhz?: bigint; memBytes?: bigint; diskBytes?: bigint }): void => {
+    if (owner !== null) world.bills.change(owner, region, Object.fromEntries(Object.entries(by).map(([key, value]) => [key, -value])))
+    world.bills.change(next.uuid, region, by)
+  }
+  if (isPaid) hand(server.owner, { cpuMhz: BigInt(server.cpu), memBytes: BigInt(server.mem) })
+  for (const { drive: uuid } of server.mounts) {
+    const drive = state.drives.get(uuid)
+    if (drive === undefined) continue
+    hand(drive.owner, { diskBytes: BigInt(drive.size) })
+    drive.owner = next.uuid
+  }
+  server.owner = next.uuid
+  writeAudit(state, { action: 'change_owner', entity: server, at: world.now() })
+}
