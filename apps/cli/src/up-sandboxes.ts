@@ -1,0 +1,87 @@
+import { organization32 } from '@ascribe/identity/view-as'
+import { SANDBOX_CONSOLE_SECRET, startIssuer } from '@ascribe/sandbox/issuer'
+import { startTeleport } from '@ascribe/sandbox/teleport'
+
+/** What a listener must be told of the sandbox Teleport before it starts. */
+export type UpTeleport = {
+  readonly jwksUrl: string
+  readonly issuer: string
+  /** `aud` of assertions: fixed, so that it is known before the listener has a port. */
+  readonly audience: string
+  readonly viewerRole: string
+  /** Origin of the consoles of all environments, with `{org32}` in it. */
+  readonly allowOrigin: string
+  /** Puts the internal listener behind it; gives where operators find the API. */
+  attach(internalUrl: string): { readonly api: string; readonly consoleOf: (organizationId: string) => string }
+}
+
+/** What the public listener must be told of the sandbox issuer. */
+export type UpIssuer = {
+  readonly issuer: string
+  readonly audience: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly organizationClaim: string
+  readonly roleClaim: string
+  /** Lets the console be answered at the public listener, once its address is known. */
+  attach(publicUrl: string): void
+}
+
+const AUDIENCE = 'http://global-api.ascribe.internal'
+const CLUSTER = 'teleport.localhost'
+const ENVIRONMENT = 'aws-us-east-1'
+
+/** Starts a stand-in for Teleport whose two apps, the API and the consoles of all environments, are the internal listener. */
+export async function startUpTeleport(stack: AsyncDisposableStack): Promise<UpTeleport> {
+  const teleport = stack.use(await startTeleport({ clusterName: CLUSTER }))
+  const { port } = new URL(teleport.url)
+  const consoleHost = (organization: string): string => `${ENVIRONMENT}-${organization}-0.${CLUSTER}`
+  return {
+    jwksUrl: teleport.jwksUrl,
+    issuer: teleport.issuer,
+    audience: AUDIENCE,
+    viewerRole: 'billing-viewer',
+    allowOrigin: `http://${consoleHost('{org32}')}:${port}`,
+    attach(internalUrl) {
+      const shared = { uri: AUDIENCE, upstream: internalUrl, jwtClaims: 'roles' } as const
+      teleport.addApp({ ...shared, name: 'global-api', publicAddr: `global-api.${CLUSTER}` })
+      // The environment's server would hand the console's files through; here they come from the internal listener itself.
+      teleport.addApp({ ...shared, name: 'environments', publicAddr: consoleHost('*'), requiredApps: ['global-api'] })
+      return {
+        api: teleport.appUrl('global-api'),
+        consoleOf: (id) => `http://${consoleHost(organization32(id))}:${port}/internal-console/`,
+      }
+    },
+  }
+}
+
+/** Starts an issuer whose users belong to these organizations. */
+export async function startUpIssuer(
+  stack: AsyncDisposableStack,
+  organizations: { readonly demo: string; readonly other?: string },
+): Promise<UpIssuer> {
+  const issuer = stack.use(await startIssuer())
+  const { demo, other } = organizations
+  for (const username of ['ada', 'vic']) issuer.setOrganizations(username, [demo])
+  if (other !== undefined) {
+    issuer.setOrganizations('max', [demo, other])
+    issuer.setOrganizations('eve', [other])
+  }
+  return {
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    clientId: 'ascribe-console',
+    clientSecret: SANDBOX_CONSOLE_SECRET,
+    organizationClaim: 'organization_id',
+    roleClaim: 'ascribe_role',
+    attach(publicUrl) {
+      const { origin } = new URL(publicUrl)
+      issuer.putClient({
+        id: 'ascribe-console',
+        secret: SANDBOX_CONSOLE_SECRET,
+        redirectUris: [`${origin}/*`],
+        backchannelLogoutUri: `${origin}/login/backchannel-logout`,
+      })
+    },
+  }
+}
