@@ -46,8 +46,8 @@ export type JwtClaims = JWTPayload & { readonly sub: string; readonly exp: numbe
 export type VerifyOptions = {
   readonly keys: KeySet
   readonly issuer: string
-  /** Any of these has to be among the token's. */
-  readonly audience: readonly string[]
+  /** Any of these has to be among the token's. `any`: of tokens that their issuer has given us itself, over our own connection. */
+  readonly audience: readonly string[] | 'any'
   readonly algorithms: readonly Algorithm[]
   /** By which clocks may differ, milliseconds. */
   readonly skewMs: number
@@ -55,6 +55,8 @@ export type VerifyOptions = {
   readonly types: readonly string[]
   /** Longer tokens are not looked at. */
   readonly bytesMax: number
+  /** A token without `sub` gets an empty one. Default false: it is refused. */
+  readonly isSubjectOptional?: boolean
   readonly clock?: Clock
 }
 
@@ -138,30 +140,33 @@ async function tryKey(
   key: PublicKey,
   { header, options }: { readonly header: Header; readonly options: VerifyOptions },
 ): Promise<JwtOutcome> {
-  const { issuer, audience, algorithms, skewMs, clock = systemClock } = options
+  const { issuer, audience, algorithms, skewMs, isSubjectOptional = false, clock = systemClock } = options
   try {
     const now = clock()
     const { payload } = await jwtVerify(token, await key.import(header.alg), {
       algorithms: [...algorithms],
       issuer,
-      audience: [...audience],
+      ...(audience !== 'any' && { audience: [...audience] }),
       clockTolerance: skewMs / 1000,
       currentDate: new Date(now),
-      requiredClaims: ['exp', 'sub'],
+      requiredClaims: isSubjectOptional ? ['exp'] : ['exp', 'sub'],
     })
-    return checkClaims(payload, now + skewMs)
+    return checkClaims(isSubjectOptional ? { sub: '', ...payload } : payload, { latest: now + skewMs, isSubjectOptional })
   } catch (error) {
     return refusalOf(error)
   }
 }
 
 /** What the library leaves to us. `latest`: the latest instant that may be called past. */
-function checkClaims(payload: JWTPayload, latest: number): JwtOutcome {
+function checkClaims(
+  payload: JWTPayload,
+  { latest, isSubjectOptional }: { readonly latest: number; readonly isSubjectOptional: boolean },
+): JwtOutcome {
   const { sub, exp, iat } = payload
   // 1e999 is a number in JSON, and no instant.
   if (typeof exp !== 'number' || !Number.isSafeInteger(Math.floor(exp * 1000))) return refusal('claims', 'exp is no instant')
   if (iat !== undefined && iat * 1000 > latest) return refusal('not_yet_valid', 'it was issued in the future')
-  if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_LENGTH_MAX || /\p{Cc}/u.test(sub))
+  if (typeof sub !== 'string' || (sub === '' && !isSubjectOptional) || sub.length > SUBJECT_LENGTH_MAX || /\p{Cc}/u.test(sub))
     return refusal('subject', 'sub is no short text')
   return { kind: 'verified', claims: { ...payload, sub, exp } }
 }
