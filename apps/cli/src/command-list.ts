@@ -133,6 +133,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/sandbox.ts')).configureSandbox,
   },
   {
+    name: 'whoami',
+    description: "act as an owner in the cloud for a moment: whose account that is, how long tokens live, and why not if it doesn't work",
+    load: async () => (await import('./commands/whoami.ts')).configureWhoami,
+  },
+  {
+    name: 'token',
+    description: 'what a token says of itself, without showing it',
+    load: async () => (await import('./commands/token.ts')).configureToken,
+  },
+  {
+    name: 'owners',
+    description: 'the users in whose cloud accounts machines are made',
+    load: async () => (await import('./commands/owners.ts')).configureOwners,
+  },
+  {
     name: 'config',
     description: 'check the configuration; with --print, show what is in force and from where, secrets masked',
     load: async () => (await import('./commands/config.ts')).configureConfig,

@@ -16,7 +16,7 @@ export class CloudSigmaError extends AscribeError {
   readonly region: string
 
   constructor(fault: CloudFault, where: { readonly operation: string; readonly region: string; readonly cause?: unknown }) {
-    super(`Cannot ${where.operation} in ${where.region}: ${sayFault(fault)}`, where.cause === undefined ? {} : { cause: where.cause })
+    super(`Cannot call ${where.operation} in ${where.region}: ${sayFault(fault)}`, where.cause === undefined ? {} : { cause: where.cause })
     this.fault = fault
     this.operation = where.operation
     this.region = where.region
