@@ -5,11 +5,13 @@ import { organizationRoute } from './handler.ts'
 import type { Route } from './handler.ts'
 import { readStatement } from './read-statement.ts'
 import { readUsageRecords } from './read-usage-records.ts'
+import { readRoutes } from './reads/index.ts'
 
 /** What both customers and operators read. */
 export const READ_ROUTES: readonly Route[] = [
   organizationRoute(getStatement, ({ db, organizationId }, { query }) => readStatement(db, organizationId, query)),
   organizationRoute(listUsageRecords, ({ db, organizationId }, { query }) => readUsageRecords(db, organizationId, query)),
+  ...readRoutes,
 ]
 
 /** Every row of the customers' listener. */

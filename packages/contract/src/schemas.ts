@@ -76,7 +76,7 @@ export const StatementSchema: z.ZodType<Statement> = z
   })
   .meta({ id: 'Statement' })
 
-const UsageEventSchema: z.ZodType<UsageEvent> = z
+export const UsageEventSchema: z.ZodType<UsageEvent> = z
   .looseObject({
     event_id: z.uuid(),
     request_id: z.string().meta({ description: "The client's X-Request-Id, else the event id. Not unique." }),

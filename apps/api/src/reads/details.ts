@@ -1,0 +1,201 @@
+import { getCharge, getRecord, listChargeRecords, listCharges, listRecords } from '@ascribe/contract/reads'
+import type {
+  ChargeDetail,
+  ChargeJson,
+  ChargesPage,
+  ChargesQuery,
+  PriceJson,
+  RecordChargeJson,
+  RecordJson,
+  RecordsPage,
+  RecordsQuery,
+} from '@ascribe/contract/reads'
+import { toEventJson } from '@ascribe/ledger'
+import {
+  findCharge,
+  isOfCharge,
+  periodOfDays,
+  priceRecords,
+  readAppliedPrice,
+  readCharges,
+  readFamily,
+  readRecord,
+  readRecords,
+} from '@ascribe/ledger/views'
+import type {
+  AppliedPrice,
+  ChargePlace,
+  CursorScope,
+  RecordCharge,
+  RecordPlace,
+  RecordQuery,
+  ViewedCharge,
+  ViewedRecord,
+} from '@ascribe/ledger/views'
+import { formatInstant, formatNano, isUuid } from '@ascribe/units'
+import { Refusal } from '../errors.ts'
+import { organizationRoute } from '../handler.ts'
+import type { OrganizationContext, Route } from '../handler.ts'
+import { badCursor, nextOf, placeOrRefuse } from './paging.ts'
+
+/** From a charge to its records and to the price that applied. */
+export const detailRoutes: readonly Route[] = [
+  organizationRoute(listCharges, (context, { query }) => readChargesPage(context, query)),
+  organizationRoute(getCharge, (context, { params }) => readChargeDetail(context, params.charge)),
+  organizationRoute(listChargeRecords, (context, { params, query }) => readRecordsOfCharge(context, { ...query, charge: params.charge })),
+  organizationRoute(listRecords, (context, { query }) => readRecordsPage(context, query)),
+  organizationRoute(getRecord, (context, { params }) => readOneRecord(context, params.record)),
+]
+
+const FILTERS = ['apiKey', 'user', 'group', 'resource', 'model', 'meter'] as const
+
+type Filters = Pick<RecordQuery, 'authId' | 'userId' | 'groupId' | 'resourceId' | 'model' | 'meter'>
+
+function filtersOf(query: Pick<RecordsQuery, (typeof FILTERS)[number]>): Filters {
+  const { apiKey, user, group, resource, model, meter } = query
+  return {
+    ...(apiKey !== undefined && { authId: apiKey }),
+    ...(user !== undefined && { userId: user }),
+    ...(group !== undefined && { groupId: group }),
+    ...(resource !== undefined && { resourceId: resource }),
+    ...(model !== undefined && { model }),
+    ...(meter !== undefined && { meter }),
+  }
+}
+
+function scopeOf(operation: string, organizationId: string, query: ChargesQuery): CursorScope {
+  return [operation, organizationId, query.from, query.to, ...FILTERS.map((name) => query[name])]
+}
+
+async function currencyOf({ db, organizationId }: OrganizationContext): Promise<string> {
+  return (await readFamily(db, organizationId))[0]?.currency ?? ''
+}
+
+async function readChargesPage(context: OrganizationContext, query: ChargesQuery): Promise<ChargesPage> {
+  const { db, organizationId } = context
+  const scope = scopeOf('listCharges', organizationId, query)
+  const after = chargePlaceOf(placeOrRefuse(scope, query.cursor))
+  const { charges, next } = await readCharges(db, {
+    organizationId,
+    period: periodOfDays(query),
+    ...filtersOf(query),
+    limit: query.limit,
+    ...(after !== undefined && { after }),
+  })
+  const currency = await currencyOf(context)
+  return { data: charges.map((charge) => chargeJson(charge, currency)), ...nextOf(scope, next && [String(next.hour), next.key]) }
+}
+
+function chargePlaceOf(place: readonly string[] | undefined): ChargePlace | undefined {
+  if (place === undefined) return undefined
+  const [hour = '', key = ''] = place
+  if (!isInstantText(hour) || !isUuid(key)) throw badCursor()
+  return { hour: Number(hour), key }
+}
+
+/** Epoch milliseconds that PostgreSQL holds, and that we wrote: until the year 9999. */
+function isInstantText(text: string): boolean {
+  return /^\d{1,15}$/.test(text) && Number(text) < Date.UTC(9999, 0)
+}
+
+function chargeJson(charge: ViewedCharge, currency: string): ChargeJson {
+  return {
+    id: charge.id,
+    start: formatInstant(charge.period.start),
+    end: formatInstant(charge.period.end),
+    apiKey: charge.authId,
+    user: charge.userId,
+    group: charge.groupId,
+    resource: charge.resourceId,
+    model: charge.model,
+    baseModel: charge.baseModel,
+    meter: charge.meter,
+    priceVersion: charge.priceSequence,
+    rate: charge.rate,
+    quantity: String(charge.quantity),
+    amount: formatNano(charge.amount),
+    currency,
+    records: Number(charge.recordCount),
+    ...(charge.recordsDigest !== undefined && { recordsDigest: charge.recordsDigest }),
+  }
+}
+
+async function chargeOrRefuse({ db, organizationId }: OrganizationContext, chargeId: string): Promise<ViewedCharge> {
+  const charge = await findCharge(db, { organizationId, chargeId })
+  if (charge === undefined) throw new Refusal('not_found', 'There is no such charge. An hour that is rated again may have others.')
+  return charge
+}
+
+async function readChargeDetail(context: OrganizationContext, chargeId: string): Promise<ChargeDetail> {
+  const charge = await chargeOrRefuse(context, chargeId)
+  const price = await readAppliedPrice(context.db, charge)
+  return { ...chargeJson(charge, await currencyOf(context)), ...(price !== undefined && { price: priceJson(price) }) }
+}
+
+function priceJson({ effectiveFrom, ...price }: AppliedPrice): PriceJson {
+  return { ...price, ...(effectiveFrom !== 'beginning' && { effectiveFrom: formatInstant(effectiveFrom) }) }
+}
+
+type OfCharge = { readonly charge: string; readonly limit: number; readonly cursor?: string | undefined }
+
+async function readRecordsOfCharge(context: OrganizationContext, { charge: chargeId, limit, cursor }: OfCharge): Promise<RecordsPage> {
+  const charge = await chargeOrRefuse(context, chargeId)
+  const { organizationId } = context
+  const query: RecordQuery = {
+    organizationId,
+    period: charge.period,
+    authId: charge.authId,
+    resourceId: charge.resourceId,
+    meter: charge.meter,
+    matches: (found) => isOfCharge(charge, found),
+    limit,
+  }
+  return recordsPage(context, query, { scope: ['listChargeRecords', organizationId, charge.id], cursor })
+}
+
+async function readRecordsPage(context: OrganizationContext, query: RecordsQuery): Promise<RecordsPage> {
+  const { organizationId } = context
+  const asked: RecordQuery = { organizationId, period: periodOfDays(query), ...filtersOf(query), limit: query.limit }
+  return recordsPage(context, asked, { scope: scopeOf('listRecords', organizationId, query), cursor: query.cursor })
+}
+
+async function recordsPage(
+  { db }: OrganizationContext,
+  query: RecordQuery,
+  { scope, cursor }: { readonly scope: CursorScope; readonly cursor: string | undefined },
+): Promise<RecordsPage> {
+  const after = recordPlaceOf(placeOrRefuse(scope, cursor))
+  const { records, next } = await readRecords(db, { ...query, ...(after !== undefined && { after }) })
+  const charges = await priceRecords(db, records)
+  return {
+    data: records.map((record, index) => recordJson(record, charges[index] ?? [])),
+    ...nextOf(scope, next && [String(next.instant), next.eventId]),
+  }
+}
+
+function recordPlaceOf(place: readonly string[] | undefined): RecordPlace | undefined {
+  if (place === undefined) return undefined
+  const [instant = '', eventId = ''] = place
+  if (!isInstantText(instant) || !isUuid(eventId)) throw badCursor()
+  return { instant: Number(instant), eventId }
+}
+
+function recordJson(found: ViewedRecord, charges: readonly RecordCharge[]): RecordJson {
+  return {
+    event: toEventJson(found),
+    state: found.fate.state,
+    charges: charges.map(({ quantity, price, amount, meter }): RecordChargeJson => ({
+      meter,
+      quantity: String(quantity),
+      price: priceJson(price),
+      ...(amount !== undefined && { amount }),
+    })),
+  }
+}
+
+async function readOneRecord({ db, organizationId }: OrganizationContext, eventId: string): Promise<RecordJson> {
+  const found = await readRecord(db, { organizationId, eventId })
+  if (found === undefined) throw new Refusal('not_found', 'There is no such record.')
+  const [charges = []] = await priceRecords(db, [found])
+  return recordJson(found, charges)
+}

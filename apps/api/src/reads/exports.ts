@@ -1,0 +1,46 @@
+import { exportCharges } from '@ascribe/contract/reads'
+import type { ExportQuery } from '@ascribe/contract/reads'
+import { CHARGES_HEADER, FOCUS_HEADER, chargesLine, focusLine, streamExportRows, textOf } from '@ascribe/ledger/money'
+import type { ExportRow } from '@ascribe/ledger/money'
+import { periodOfDays } from '@ascribe/ledger/views'
+import { monthOf } from '@ascribe/units'
+import type { Instant, Period } from '@ascribe/units'
+import { StreamReply, organizationRoute } from '../handler.ts'
+import type { OrganizationContext, Route } from '../handler.ts'
+
+/** Everything that is charged in a window, as a file. */
+export const exportRoutes: readonly Route[] = [organizationRoute(exportCharges, (context, { query }) => exportOf(context, query))]
+
+const FORMATS = {
+  csv: { header: CHARGES_HEADER, line: (row: ExportRow) => chargesLine(row) },
+  focus: { header: FOCUS_HEADER, line: (row: ExportRow) => focusLine(row) },
+} as const
+
+function exportOf({ db, organizationId, clock }: OrganizationContext, { from, to, format }: ExportQuery): Promise<StreamReply> {
+  const period = untilEndOfMonth(periodOfDays({ from, to }), clock())
+  let rows = 0
+  const { header, line } = FORMATS[format]
+  const counted = (row: ExportRow): string => {
+    rows += 1
+    return line(row)
+  }
+  const found = streamExportRows(db, { organizationId, from: period.start, to: period.end, select: 'all' })
+  return Promise.resolve(
+    new StreamReply({
+      contentType: 'text/csv; charset=utf-8',
+      fileName: `charges-${organizationId}-${from}-${to}${format === 'focus' ? '-focus-1.2' : ''}.csv`,
+      chunks: textOf(found, { header, line: counted }),
+      rows: () => rows,
+    }),
+  )
+}
+
+/**
+ * A window that reaches today takes in what this month comes to so far, as reports do (see monthsDatedIn): there is no usage after today, and
+ * so the rest of the month adds just the lines of the month.
+ */
+export function untilEndOfMonth(period: Period, now: Instant): Period {
+  const month = monthOf(new Date(now).toISOString().slice(0, 7))
+  if (month === undefined || period.end <= now || period.end > month.end) return period
+  return { start: period.start, end: month.end }
+}

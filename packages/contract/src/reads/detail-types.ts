@@ -1,0 +1,74 @@
+import type { DecimalText, UsageEvent } from '../types.ts'
+
+export type PageQuery = { readonly limit: number; readonly cursor?: string | undefined }
+
+type DetailFilter = {
+  readonly from: string
+  readonly to: string
+  readonly apiKey?: string | undefined
+  readonly user?: string | undefined
+  readonly group?: string | undefined
+  readonly resource?: string | undefined
+  readonly model?: string | undefined
+  readonly meter?: string | undefined
+}
+export type ChargesQuery = PageQuery & DetailFilter
+export type RecordsQuery = PageQuery & DetailFilter
+
+/** The entry of the prices that applied: what this organization pays, and where it stands. */
+export type PriceJson = {
+  readonly version: number
+  /** Absent: from the beginning. */
+  readonly effectiveFrom?: string | undefined
+  readonly currency: string
+  readonly sha256: string
+  readonly via: 'model' | 'fine_tune' | 'base_model'
+  readonly entry: string
+  /** The organization has prices of its own. */
+  readonly own: boolean
+  readonly meter: string
+  readonly rate?: DecimalText | undefined
+  readonly description?: string | undefined
+}
+
+export type ChargeJson = {
+  readonly id: string
+  readonly start: string
+  readonly end: string
+  readonly apiKey: string
+  readonly user: string | null
+  readonly group: string | null
+  readonly resource: string
+  readonly model: string
+  readonly baseModel: string | null
+  readonly meter: string
+  readonly priceVersion: number
+  readonly rate: DecimalText
+  readonly quantity: string
+  /** Quantity × rate, rounded once to 10^-9. */
+  readonly amount: DecimalText
+  readonly currency: string
+  readonly records: number
+  /** Exclusive or of the ids of the records that were charged, hex. */
+  readonly recordsDigest?: string | undefined
+}
+export type ChargesPage = { readonly data: readonly ChargeJson[]; readonly nextCursor?: string | undefined }
+export type ChargeParams = { readonly id: string; readonly charge: string }
+export type ChargeDetail = ChargeJson & { readonly price?: PriceJson | undefined }
+
+export type RecordChargeJson = {
+  readonly meter: string
+  readonly quantity: string
+  readonly amount?: DecimalText | undefined
+  readonly price: PriceJson
+}
+export type RecordJson = {
+  readonly event: UsageEvent
+  readonly state: 'charged' | 'free' | 'unpriced' | 'unattributed' | 'unknown'
+  /** Exact, before a charge of the hour is rounded. */
+  readonly charges: readonly RecordChargeJson[]
+}
+export type RecordsPage = { readonly data: readonly RecordJson[]; readonly nextCursor?: string | undefined }
+export type RecordParams = { readonly id: string; readonly record: string }
+
+export type ExportQuery = { readonly from: string; readonly to: string; readonly format: 'csv' | 'focus' }
