@@ -118,7 +118,8 @@ async function accountOfOwner(
     const found = await source.discover({ ownerEmail: owner, region, actor })
     return { uuid: found.ownerUuid, email: found.ownerEmail, state: found.state }
   }
-  return accountBehind(authenticatorOf(source, { ...request, expect, owner }), { endpoint, deps, ca })
+  // Awaited here: the source is closed on the way out.
+  return await accountBehind(authenticatorOf(source, { ...request, expect, owner }), { endpoint, deps, ca })
 }
 
 /** Without a binding, the word of whoever holds the client secret is its own: `whoami`, and never a machine of somebody's. */

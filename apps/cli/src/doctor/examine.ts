@@ -5,6 +5,7 @@ import { verifyJournal } from '@ascribe/journal'
 import { listPriceVersions, listQuarantine, pendingLedgerMigrations } from '@ascribe/ledger'
 import type { Context } from '../context.ts'
 import { openDatabaseOnly } from '../open-ledger.ts'
+import { examineCloud } from './cloud.ts'
 import { examineUpstreams } from './upstreams.ts'
 
 /** One thing that was looked at. `note`: worth knowing, not wrong. `mend` says what to do. */
@@ -22,12 +23,16 @@ export async function* examine(context: Context): AsyncGenerator<Finding, void, 
     : { what: 'node', state: 'wrong', detail: `${process.version} is too old`, mend: 'Use Node 26 or newer.' }
   const directory = examineDirectory(context)
   yield directory
-  if (directory.state === 'wrong') return
+  if (directory.state === 'wrong') {
+    yield* examineCloud(context)
+    return
+  }
   yield await examineSpace(context)
   yield examineSecret(context)
   yield await examineJournals(context)
   yield* examineDatabase(context)
   yield* examineUpstreams(context)
+  yield* examineCloud(context)
 }
 
 function examineDirectory({ dir }: Context): Finding {
