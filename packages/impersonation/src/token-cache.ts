@@ -96,7 +96,7 @@ export class TokenCache {
   }
 
   put(entry: CacheEntry, held: HeldToken): void {
-    if (entry.held !== undefined) this.#empty(entry, 'replaced')
+    this.empty(entry, 'replaced')
     entry.held = held
     this.#byToken.set(held.token, entry)
     this.#sizeBytes += held.sealed.sizeBytes
@@ -111,7 +111,7 @@ export class TokenCache {
 
   /** Takes the token out. The place goes too, unless a flight is about to fill it. */
   drop(entry: CacheEntry, reason: Eviction): void {
-    if (entry.held !== undefined) this.#empty(entry, reason)
+    this.empty(entry, reason)
     if (entry.flight === undefined) this.remove(entry)
   }
 
@@ -152,7 +152,8 @@ export class TokenCache {
     }
   }
 
-  #empty(entry: CacheEntry, reason: Eviction): void {
+  /** Takes the token out and leaves the place, which remembers why the next one is minted. The sweep takes it away. */
+  empty(entry: CacheEntry, reason: Eviction): void {
     const { held } = entry
     if (held === undefined) return
     entry.held = undefined

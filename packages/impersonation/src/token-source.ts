@@ -152,15 +152,12 @@ class CachedTokenSource implements TokenSource {
     const now = clock.monotonicMs()
     if (entry?.held !== undefined && entry.held.hardAt > now) return entry.held.token
     instruments.misses.add(1)
-    if (entry?.held !== undefined) cache.drop(entry, 'expired')
+    if (entry?.held !== undefined) cache.empty(entry, 'expired')
     if (entry?.flight !== undefined) return entry.flight.join(request.signal)
     const denial = denials.find(key)
     if (denial !== undefined) throw denial
-    if (entry === undefined || !cache.holds(entry)) {
-      const { bindingGeneration, region } = request
-      const nextCause = entry?.nextCause ?? 'first'
-      entry = emptyEntry({ key, ownerUuid, bindingGeneration, region, secretVersion: version, usedAt: now, nextCause })
-    }
+    const { bindingGeneration, region } = request
+    entry ??= emptyEntry({ key, ownerUuid, bindingGeneration, region, secretVersion: version, usedAt: now, nextCause: 'first' })
     const flight = this.#launch(entry, request, endpoint)
     if (!cache.holds(entry)) cache.add(entry)
     return flight.join(request.signal)
@@ -272,7 +269,7 @@ class CachedTokenSource implements TokenSource {
     const entry = cache.entryOf(token)
     if (entry === undefined) return false
     entry.nextCause = 'rejected'
-    cache.drop(entry, 'rejected')
+    cache.empty(entry, 'rejected')
     return true
   }
 
