@@ -57,7 +57,7 @@ function allowedUser(world: World, subject: string): SandboxUser {
   const allowed = knobs.impersonatableUsers
   if (allowed.length > 0 && !allowed.some((each) => each.toLowerCase() === user.email.toLowerCase()))
     throw new ApiRefusal(403, 'permission', 'The client may not impersonate this user')
-  return user
+  return (knobs.impersonateGives === '' ? undefined : users.byEmail(knobs.impersonateGives)) ?? user
 }
 
 type Issue = { readonly user: SandboxUser; readonly service: Claims; readonly region: string; readonly host: string }

@@ -21,6 +21,7 @@ export type Knobs = {
   readonly impExpiresIn: ExpiresIn
   readonly impersonateErrorShape: ErrorShape
   readonly impersonateUnknownStatus: number
+  readonly impersonateGives: string
   readonly revocationEndpoint: boolean
   readonly oauthClockSkewMs: number
   readonly oauthState: 'up' | 'starting' | 'overloaded'
@@ -159,6 +160,13 @@ const TOKENS: { readonly [Name in TokenKnob]: Knob<Knobs[Name]> } = {
     check: (value) => isCount(value) && Number(value) >= 400 && Number(value) <= 599,
     says: 'The status of step 3 for an unknown user.',
   },
+  impersonateGives: {
+    area: 'tokens',
+    initial: '',
+    takes: 'an e-mail, or nothing',
+    check: (value) => typeof value === 'string',
+    says: 'Step 3 gives a token of this user, whoever was asked for: identity must be asserted, never assumed (R-2).',
+  },
   oauthClockSkewMs: {
     area: 'tokens',
     initial: 0,
@@ -182,6 +190,7 @@ type TokenKnob =
   | 'impExpiresIn'
   | 'impersonateErrorShape'
   | 'impersonateUnknownStatus'
+  | 'impersonateGives'
   | 'oauthClockSkewMs'
   | 'oauthState'
 

@@ -1,26 +1,26 @@
-import { randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { type Server, createServer } from 'node:http'
-import { InputError, errorCode } from '@ascribe/kit'
-import { ListenError, listenOn } from '@ascribe/service'
+import { errorCode } from '@ascribe/kit'
+import { ListenError, listenOn, urlOf } from '@ascribe/service'
 import { OauthRealm } from '../oauth/oauth-realm.ts'
-import type { ClientChange } from '../oauth/realm.ts'
-import type { Bill } from './bill.ts'
-import { addAccount, addLibrary } from './initial.ts'
-import type { LoggedCall } from './call-log.ts'
 import { type ClockMode, SandboxClock } from './clock.ts'
 import { CloudServer } from './cloud-server.ts'
-import type { Fault } from './faults.ts'
+import { serveControl } from './control.ts'
+import { type CloudHandles, handlesOf } from './handles.ts'
+import { addAccount, addLibrary } from './initial.ts'
 import { TokenCheck } from './issuers.ts'
 import { INITIAL_KNOBS, type Knobs, parseKnobs } from './knobs.ts'
-import { type OutsideEvent, happen } from './outside-events.ts'
 import { SeededRandom } from './random.ts'
 import { RegionTable, type RegionUrls } from './regions.ts'
-import { DEFAULT_USERS, type SandboxUser, type SandboxUserSpec, type UserChange } from './users.ts'
+import { readCall, sendReply } from './transmit.ts'
+import { DEFAULT_USERS, type SandboxUserSpec } from './users.ts'
 import { World } from './world.ts'
 
 export type SandboxCloudOptions = {
-  /** Default 0: a free one. The control listener has another. */
+  /** Default 0: a free one. */
   readonly port?: number
+  /** Of the control listener. Default 0. */
+  readonly controlPort?: number
   /** Uuids, MACs, jitter and shares of faults follow from it. Default: a new one each time. */
   readonly seed?: number
   /** Default `cloudsigma`. */
@@ -35,56 +35,40 @@ export type SandboxCloudOptions = {
   readonly trustIssuers?: readonly string[]
 }
 
-/** A running sandbox cloud. Everything here can also be done over HTTP, at `control`. */
-export type SandboxCloud = AsyncDisposable & {
-  /** `http://127.0.0.1:PORT`. Keycloak takes its issuer from `Host`, and so does this: call it by this URL. */
-  readonly oauthUrl: string
-  readonly issuer: string
-  readonly realm: string
-  readonly seed: number
-  /** `http://direct.{region}.localhost:PORT`. */
-  readonly apiUrl: string
-  readonly regions: Readonly<Record<string, RegionUrls>>
-  readonly clients: readonly { readonly id: string; readonly secret: string }[]
-  readonly users: readonly Pick<SandboxUser, 'email' | 'uuid' | 'password' | 'state' | 'isPlatform'>[]
-  readonly clock: Pick<SandboxClock, 'now' | 'advance' | 'freeze' | 'run' | 'mode'>
-  readonly knobs: Knobs
-  /** @throws {InputError} where a name or value is none. */
-  setKnobs(knobs: Partial<Knobs>): void
-  /** Arms a fault and gives its id. @throws {InputError} */
-  addFault(fault: Fault): number
-  clearFaults(id?: number): void
-  /** Every call so far, oldest first. */
-  calls(): readonly LoggedCall[]
-  forgetCalls(): void
-  addUser(spec: SandboxUserSpec): SandboxUser
-  changeUser(email: string, change: UserChange): void
-  changeClient(id: string, change: ClientChange): void
-  removeClient(id: string): void
-  /** Ends impersonated tokens at once, of one user or of all; gives how many. */
-  revokeTokens(of?: { readonly user?: string }): number
-  /** Adds a signing key that signs from now on. `keep: 'newest'` also drops the older ones, and their tokens. */
-  rotateKeys(options?: { readonly keep?: 'all' | 'newest' }): Promise<void>
-  /** Lets something happen that no client of yours did. @throws {InputError} */
-  happen(event: OutsideEvent): void
-  /** What an account has used and what it comes to, by region; exact, up to now. @throws {InputError} for an unknown user. */
-  bill(email: string): Readonly<Record<string, Bill>>
-  close(): Promise<void>
-}
+/** A running sandbox cloud. Everything that its handles do can also be done over HTTP, at `control`. */
+export type SandboxCloud = AsyncDisposable &
+  CloudHandles & {
+    /** `http://127.0.0.1:PORT`. Keycloak takes its issuer from `Host`, and so does this: call it by this URL. */
+    readonly oauthUrl: string
+    readonly issuer: string
+    readonly realm: string
+    readonly seed: number
+    /** `http://direct.{region}.localhost:PORT`. */
+    readonly apiUrl: string
+    readonly regions: Readonly<Record<string, RegionUrls>>
+    /** The control listener; `page` is for a browser. The token is wanted for everything there. */
+    readonly control: { readonly url: string; readonly token: string; readonly page: string }
+    close(): Promise<void>
+  }
 
 const REGIONS = ['zrh', 'sjc']
 const REALM = 'cloudsigma'
 const SEED_MAX = 2 ** 32
 const PORT_TRIES = 5
+const TOKEN_BYTES = 24
 
 /** Starts a Keycloak-like OAuth server and a CloudSigma-like cloud on loopback. */
 export async function startSandboxCloud(options: SandboxCloudOptions = {}): Promise<SandboxCloud> {
   const { world, server } = await makeWorld(options)
   const serve = (): Server => createServer({ keepAliveTimeout: 60_000 }, (request, response) => void server.serve(request, response))
   const { servers, port, hasAddresses } = await listenEverywhere(world.regions, { serve, port: options.port ?? 0 })
+  const handles = handlesOf(world, server)
+  const token = randomBytes(TOKEN_BYTES).toString('base64url')
+  const control = controlServer(handles, token)
+  const controlUrl = urlOf(await listenOn(control, { host: '127.0.0.1', port: options.controlPort ?? 0 }))
   const close = async (): Promise<void> => {
     await Promise.all(
-      servers.map((each) => {
+      [...servers, control].map((each) => {
         const { promise, resolve } = Promise.withResolvers<void>()
         each.close(() => resolve())
         each.closeAllConnections()
@@ -94,17 +78,19 @@ export async function startSandboxCloud(options: SandboxCloudOptions = {}): Prom
   }
   const oauthUrl = `http://127.0.0.1:${port}`
   const urls = world.regions.names.map((region) => [region, world.regions.urls(region, { port, hasAddresses })] as const)
-  return {
+  const fixed = {
     oauthUrl,
     issuer: `${oauthUrl}/realms/${world.realm.name}`,
     realm: world.realm.name,
     seed: world.random.seed,
     apiUrl: `http://direct.{region}.localhost:${port}`,
     regions: Object.fromEntries(urls),
-    ...handles(world, server),
+    control: { url: controlUrl, token, page: `${controlUrl}/?token=${token}` },
     close,
     [Symbol.asyncDispose]: close,
   }
+  // By descriptors, since `knobs`, `users` and `clients` are getters: they must go on telling what is so now.
+  return Object.defineProperties(handles, Object.getOwnPropertyDescriptors(fixed)) as SandboxCloud
 }
 
 async function makeWorld(options: SandboxCloudOptions): Promise<{ world: World; server: CloudServer }> {
@@ -123,46 +109,14 @@ async function makeWorld(options: SandboxCloudOptions): Promise<{ world: World; 
   return { world, server: new CloudServer(world, new TokenCheck(world, options.trustIssuers ?? [])) }
 }
 
-type Handles = Omit<SandboxCloud, 'oauthUrl' | 'issuer' | 'realm' | 'seed' | 'apiUrl' | 'regions' | 'close' | typeof Symbol.asyncDispose>
-
-function handles(world: World, server: CloudServer): Handles {
-  const { realm, users, clock } = world
-  return {
-    get clients() {
-      return [...realm.clients.values()].flatMap(({ id, secret }) => (secret === undefined ? [] : [{ id, secret }]))
-    },
-    get users() {
-      return users.list()
-    },
-    get knobs() {
-      return { ...world.knobs }
-    },
-    clock,
-    setKnobs: (knobs) => void Object.assign(world.knobs, parseKnobs(knobs)),
-    addFault: (fault) => server.faults.add(fault),
-    clearFaults: (id) => server.faults.clear(id),
-    calls: () => server.calls.list(),
-    forgetCalls: () => server.calls.clear(),
-    addUser: (spec) => addAccount(world, spec),
-    changeUser: (email, change) => void users.change(email, change),
-    changeClient: (id, change) => void realm.changeClient(id, change),
-    removeClient: (id) => void realm.clients.delete(id),
-    revokeTokens: ({ user } = {}) => world.tokens.revokeAll(user === undefined ? undefined : users.byEmail(user)?.uuid),
-    happen: (event) => happen(world, event),
-    bill: (email) => billOf(world, email),
-    rotateKeys: async ({ keep = 'all' } = {}) => {
-      await realm.keys.rotate(clock.now())
-      if (keep === 'newest') realm.keys.keepOnly('newest')
-    },
-  }
-}
-
-/** An account's bill in every region. @throws {InputError} */
-export function billOf(world: World, email: string): Readonly<Record<string, Bill>> {
-  const user = world.users.byEmail(email)
-  if (user === undefined) throw new InputError(`Cannot bill ${email}: there is no such user`)
-  world.schedule.settle()
-  return Object.fromEntries(world.regions.names.map((region) => [region, world.bills.of(user.uuid, region)]))
+/** The control listener answers on an address and port of its own. */
+function controlServer(cloud: CloudHandles, token: string): Server {
+  return createServer((request, response) => {
+    void readCall(request).then(async (call) => {
+      if (call === undefined) return void response.destroy()
+      sendReply(response, await serveControl(cloud, call, token), { date: Date.now() })
+    })
+  })
 }
 
 type Everywhere = { readonly servers: readonly Server[]; readonly port: number; readonly hasAddresses: boolean }
