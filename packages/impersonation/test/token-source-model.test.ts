@@ -25,6 +25,7 @@ type Command =
   | { readonly kind: 'rotate' }
   | { readonly kind: 'forget'; readonly owner: number }
   | { readonly kind: 'land' }
+  | { readonly kind: 'sweep' }
 
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   {
@@ -56,6 +57,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('rotate' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), owner: fc.nat(OWNERS - 1) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('land' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const) }) },
 )
 
 /** What the fake cloud knows of a token that it gave: the truth that handed-out tokens are judged by. */
@@ -146,13 +148,13 @@ class Model {
     else if (command.kind === 'jump') clock.jumpWall(command.ms)
     else if (command.kind === 'weather') this.weather = command.weather
     else if (command.kind === 'rotate') this.secret += 1
+    else if (command.kind === 'sweep') source.sweep()
     else if (command.kind === 'forget') source.forget(uuidOf(command.owner))
     else if (command.kind === 'rejected') {
       const last = this.handed.at(-1)
       if (last !== undefined) source.invalidate(last)
     } else if (this.#scheduler.count() > 0) await this.#scheduler.waitNext(1)
     await settle()
-    source.sweep()
   }
 
   /** Everything lands, and the source has nothing under way that nobody knows of. */
@@ -180,7 +182,7 @@ test(
         fc.asyncProperty(
           fc.scheduler(),
           fc.constantFrom(60_000, 300_000, 3_600_000),
-          fc.array(anyCommand, { maxLength: 60 }),
+          fc.array(anyCommand, { minLength: 10, maxLength: 80, size: 'max' }),
           async (scheduler, lifeMs, commands) => {
             const model = new Model(scheduler, lifeMs)
             for (const command of commands) await model.run(command)
@@ -209,14 +211,20 @@ test(
   'token() never has two mints under way for one key, nor two flights for the pair, whatever lands in what order (T3)',
   { timeout: 120_000 },
   async () => {
-    const event = fc.oneof(fc.nat(OWNERS - 1), fc.constant('land' as const), fc.constantFrom(1_000, 26_000, 241_000))
+    const event = fc.oneof(
+      { weight: 3, arbitrary: fc.nat(1) },
+      { weight: 3, arbitrary: fc.constant('land' as const) },
+      { weight: 1, arbitrary: fc.constantFrom(1_000, 26_000, 241_000) },
+    )
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.array(event, { maxLength: 80 }), async (scheduler, script) => {
+      fc.asyncProperty(fc.scheduler(), fc.array(event, { minLength: 10, maxLength: 80, size: 'max' }), async (scheduler, script) => {
         const { steps, source, clock } = createWorld()
         const underWay = new Set<string>()
+        const violations: string[] = []
         steps.before = async (step, signal) => {
           const key = step === 'impersonate' ? (steps.calls.at(-1)?.ownerEmail ?? '') : step
-          assert.ok(step === 'profile' || !underWay.has(key), `two flights for ${key}`)
+          // Not thrown here: who renews in the background would keep it to itself.
+          if (step !== 'profile' && underWay.has(key)) violations.push(`two flights for ${key}`)
           underWay.add(key)
           const { promise: cut, reject } = Promise.withResolvers<never>()
           signal.addEventListener('abort', () => reject(signal.reason as Error))
@@ -238,6 +246,7 @@ test(
           await settle()
         }
         await Promise.all(asks)
+        assert.deepEqual(violations, [])
         for (const error of errors) assert.ok(error instanceof ImpersonationError && error.retryable, String(error))
       }),
       { numRuns: 200 },
