@@ -11,8 +11,12 @@ export type UpTeleport = {
   readonly viewerRole: string
   /** Origin of the consoles of all environments, with `{org32}` in it. */
   readonly allowOrigin: string
-  /** Puts the internal listener behind it; gives where operators find the API. */
-  attach(internalUrl: string): { readonly api: string; readonly consoleOf: (organizationId: string) => string }
+  /** Origin of the API's app: where the console asks. */
+  readonly apiOrigin: string
+  /** Where the console of an organization is. */
+  consoleOf(organizationId: string): string
+  /** Puts the internal listener behind it, once its address is known. */
+  attach(internalUrl: string): void
 }
 
 /** What the public listener must be told of the sandbox issuer. */
@@ -42,15 +46,13 @@ export async function startUpTeleport(stack: AsyncDisposableStack): Promise<UpTe
     audience: AUDIENCE,
     viewerRole: 'billing-viewer',
     allowOrigin: `http://${consoleHost('{org32}')}:${port}`,
+    apiOrigin: `http://global-api.${CLUSTER}:${port}`,
+    consoleOf: (id) => `http://${consoleHost(organization32(id))}:${port}/internal-console/`,
     attach(internalUrl) {
       const shared = { uri: AUDIENCE, upstream: internalUrl, jwtClaims: 'roles' } as const
       teleport.addApp({ ...shared, name: 'global-api', publicAddr: `global-api.${CLUSTER}` })
       // The environment's server would hand the console's files through; here they come from the internal listener itself.
       teleport.addApp({ ...shared, name: 'environments', publicAddr: consoleHost('*'), requiredApps: ['global-api'] })
-      return {
-        api: teleport.appUrl('global-api'),
-        consoleOf: (id) => `http://${consoleHost(organization32(id))}:${port}/internal-console/`,
-      }
     },
   }
 }
