@@ -93,5 +93,5 @@ export async function askLines<Line>(args: readonly string[], options: RunOption
 }
 
 function withoutAscribe(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ASCRIBE_') && name !== 'DATABASE_URL'))
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(ASCRIBE_|CLOUDSIGMA_|DATABASE_URL$)/.test(name)))
 }
