@@ -41,8 +41,9 @@ test('startFlight() ends when the last one leaves', async () => {
   const leaving = new AbortController()
   const waiting = [shared.join(leaving.signal), shared.join(leaving.signal)]
   leaving.abort(new Error('gone'))
+  assert.equal(shared.isEnding, false)
   await Promise.allSettled(waiting)
-  assert.equal(signal().aborted, true)
+  assert.deepEqual([signal().aborted, shared.isEnding], [true, true])
 })
 
 test('startFlight() has a deadline of its own, whoever waits', async () => {

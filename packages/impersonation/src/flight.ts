@@ -8,6 +8,8 @@ export type Flight<T> = {
   /** Ends the work, for everybody. */
   abort(reason: Error): void
   readonly waiters: number
+  /** It was ended and only has to land: who comes now starts another one. */
+  readonly isEnding: boolean
 }
 
 export type FlightOptions = {
@@ -54,6 +56,9 @@ export function startFlight<T>(work: (signal: AbortSignal) => Promise<T>, option
     abort: (reason) => ending.abort(reason),
     get waiters() {
       return waiters
+    },
+    get isEnding() {
+      return ending.signal.aborted
     },
   }
 }

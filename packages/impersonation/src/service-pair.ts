@@ -74,7 +74,8 @@ class SharedPairs implements ServicePairs {
     if (there !== undefined) return Promise.resolve(there)
     const denial = this.#denials.find(CLIENT)
     if (denial !== undefined) return Promise.reject(denial)
-    return (this.#flight ?? this.#launch()).join(signal)
+    const flight = this.#flight?.isEnding === false ? this.#flight : this.#launch()
+    return flight.join(signal)
   }
 
   drop(generation: number): void {

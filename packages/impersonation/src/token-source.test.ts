@@ -436,9 +436,22 @@ test('one caller that leaves does not cancel the others, and the last one does',
   assert.equal(ended, 0)
   gate.resolve()
   await second
-  const lonely = source.token(ownerOf(2, { signal: AbortSignal.timeout(1) }))
-  gate.promise.catch(() => {})
-  await lonely.catch(() => {})
+})
+
+test('a caller that comes just after the last one left gets a flight of its own, not the end of theirs', async () => {
+  const { source, steps } = createWorld()
+  steps.before = (step, signal) =>
+    step === 'impersonate' && steps.count('impersonate') === 1
+      ? new Promise<void>((_, reject) => signal.addEventListener('abort', () => void settle().then(() => reject(signal.reason as Error))))
+      : undefined
+  const leaving = new AbortController()
+  const first = source.token(ownerOf(1, { signal: leaving.signal }))
+  await settle()
+  leaving.abort(new Error('gone'))
+  await assert.rejects(first, /gone/)
+  const token = await source.token(ownerOf(1))
+  await settle()
+  assert.equal(await source.token(ownerOf(1)), token)
 })
 
 test("forget() drops an owner's tokens and ends what is being minted; the others keep theirs", async () => {

@@ -153,7 +153,7 @@ class CachedTokenSource implements TokenSource {
     if (entry?.held !== undefined && entry.held.hardAt > now) return entry.held.token
     instruments.misses.add(1)
     if (entry?.held !== undefined) cache.empty(entry, 'expired')
-    if (entry?.flight !== undefined) return entry.flight.join(request.signal)
+    if (entry?.flight?.isEnding === false) return entry.flight.join(request.signal)
     const denial = denials.find(key)
     if (denial !== undefined) throw denial
     const { bindingGeneration, region } = request
@@ -181,7 +181,7 @@ class CachedTokenSource implements TokenSource {
       } finally {
         this.#flights -= 1
         if (entry.flight === flight) entry.flight = undefined
-        if (entry.held === undefined) this.#parts.cache.remove(entry)
+        if (entry.held === undefined && entry.flight === undefined) this.#parts.cache.remove(entry)
       }
     }
     this.#flights += 1
