@@ -138,8 +138,12 @@ function faultReply(status: number, effect: FaultEffect, { errorShape }: Exchang
   )
 }
 
+/** Lays members over the JSON object of a reply; a null one removes. */
 function overlaid(reply: Reply, set: Readonly<Record<string, unknown>>): Reply {
-  if (typeof reply.body !== 'object' || reply.body === null || Array.isArray(reply.body)) return reply
-  const body = Object.entries({ ...reply.body, ...set }).filter(([name]) => set[name] !== null)
-  return { ...reply, body: Object.fromEntries(body) }
+  const isText = typeof reply.body === 'string'
+  if (isText && reply.headers['Content-Type']?.startsWith('application/json') !== true) return reply
+  const body: unknown = isText ? JSON.parse(String(reply.body)) : reply.body
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return reply
+  const members = Object.entries({ ...body, ...set }).filter(([name]) => set[name] !== null)
+  return { ...reply, body: Object.fromEntries(members) }
 }

@@ -91,7 +91,7 @@ export function handlesOf(world: World, server: CloudServer): CloudHandles {
     changeClient: (id, change) => void realm.changeClient(id, change),
     removeClient: (id) => void realm.clients.delete(id),
     changeRealm: ({ notBefore }) => void (realm.notBefore = notBefore ?? realm.notBefore),
-    revokeTokens: ({ user } = {}) => world.tokens.revokeAll(user === undefined ? undefined : known(world, user).uuid),
+    revokeTokens: ({ user } = {}) => world.tokens.revokeAll(clock.now(), user === undefined ? undefined : known(world, user).uuid),
     rotateKeys: async ({ keep = 'all' } = {}) => {
       if (keep !== 'oldest') await realm.keys.rotate(clock.now())
       if (keep !== 'all') realm.keys.keepOnly(keep)

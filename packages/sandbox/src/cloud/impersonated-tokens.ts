@@ -32,13 +32,13 @@ export class ImpersonatedTokens {
     this.#byHash.delete(hashOf(token))
   }
 
-  /** Ends all tokens, or one user's. */
-  revokeAll(userUuid?: string): number {
+  /** Ends all tokens, or one user's, and says how many were alive. */
+  revokeAll(now: number, userUuid?: string): number {
     let ended = 0
     for (const [hash, facts] of this.#byHash) {
       if (userUuid !== undefined && facts.userUuid !== userUuid) continue
       this.#byHash.delete(hash)
-      ended += 1
+      if (facts.expiresAtMs > now) ended += 1
     }
     return ended
   }

@@ -11,12 +11,12 @@ const STYLE = `
 body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 16px; max-width: 1100px }
 h1 { font-size: 1.3rem; margin: 0 0 4px } h2 { font-size: 1.05rem; margin: 28px 0 8px }
 p { margin: 0; color: var(--dim) } a { color: inherit }
-table { border-collapse: collapse; width: 100% } th { text-align: left; font-weight: 600 }
-th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% } th { text-align: left; font-weight: 600; white-space: nowrap }
+th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } code { font-size: .86em; color: var(--dim) }
 .s { display: inline-block; border: 1px solid var(--line); border-radius: 9px; padding: 0 8px; white-space: nowrap }
 .running { border-color: #2e8b57 } .unavailable, .SUSPENDED { border-color: #c0392b } .stopping, .starting, .deleting { border-color: #c58a00 }
-@media (max-width: 640px) {
+@media (max-width: 900px) {
   thead { position: absolute; left: -9999px } tr { display: block; padding: 8px 0; border-bottom: 1px solid var(--line) }
   td { display: flex; justify-content: space-between; gap: 12px; border: 0; padding: 2px 0; text-align: right }
   td::before { content: attr(data-label); color: var(--dim); flex: none; text-align: left }
@@ -32,9 +32,9 @@ export function cloudPage(cloud: CloudHandles): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sandbox cloud</title><style>${STYLE}</style></head><body><main>
 <h1>Sandbox cloud</h1><p>${now}, clock ${cloud.clock.mode}. Reload to see what has changed.</p>
-<h2>Accounts</h2>${table(['E-mail', 'State', 'Balance', 'Costs an hour', 'UUID'], accounts.map(accountCells))}
-<h2>Machines</h2>${servers.length === 0 ? '<p>None yet.</p>' : table(['Name', 'Status', 'Owner', 'Region', 'CPU', 'Memory', 'Disk', 'Address', 'UUID'], servers.map(serverCells))}
-<h2>Last calls</h2>${calls.length === 0 ? '<p>None yet.</p>' : table(['At', 'Call', 'Host', 'Acts as', 'Answer'], calls.map(callCells))}
+<h2>Accounts</h2>${table(['E-mail', 'State', '>Balance', '>Costs an hour'], accounts.map(accountCells))}
+<h2>Machines</h2>${servers.length === 0 ? '<p>None yet.</p>' : table(['Name', 'Status', 'Owner', 'Region', '>CPU', '>Memory', '>Disk', 'Address'], servers.map(serverCells))}
+<h2>Last calls</h2>${calls.length === 0 ? '<p>None yet.</p>' : table(['At', 'Call', 'Host', 'Acts as', '>Answer'], calls.map(callCells))}
 </main></body></html>
 `
 }
@@ -42,15 +42,14 @@ export function cloudPage(cloud: CloudHandles): string {
 type Cell = { readonly html: string; readonly isNumber?: boolean }
 
 const accountCells = ({ email, state, isPlatform, currency, balanceNano, costNanoPerHour, uuid }: SeenAccount): readonly Cell[] => [
-  { html: `${text(email)}${isPlatform ? ' (the service account’s own)' : ''}` },
+  { html: `${text(email)}${isPlatform ? ' (the service account’s own)' : ''}<br><code>${text(uuid)}</code>` },
   { html: badge(state) },
   { html: `${money(balanceNano)} ${text(currency)}`, isNumber: true },
   { html: `${money(costNanoPerHour)} ${text(currency)}`, isNumber: true },
-  { html: `<code>${text(uuid)}</code>` },
 ]
 
 const serverCells = (server: SeenServer): readonly Cell[] => [
-  { html: text(server.name) },
+  { html: `${text(server.name)}<br><code>${text(server.uuid)}</code>` },
   { html: badge(server.status) },
   { html: text(server.owner ?? '') },
   { html: text(server.region) },
@@ -58,7 +57,6 @@ const serverCells = (server: SeenServer): readonly Cell[] => [
   { html: gib(server.mem), isNumber: true },
   { html: gib(server.diskBytes), isNumber: true },
   { html: text(server.addresses.join(', ')) },
-  { html: `<code>${text(server.uuid)}</code>` },
 ]
 
 const callCells = ({ at, method, path, host, user, tokenOf, status, fault }: LoggedCall): readonly Cell[] => [
@@ -69,15 +67,19 @@ const callCells = ({ at, method, path, host, user, tokenOf, status, fault }: Log
   { html: `${status ?? 'open'}${fault === undefined ? '' : `, fault ${fault}`}`, isNumber: true },
 ]
 
+/** A title that begins with `>` stands over numbers. */
 function table(titles: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const head = titles.map((title) => `<th scope="col">${title}</th>`).join('')
+  const head = titles.map((title) =>
+    title.startsWith('>') ? `<th scope="col" class="n">${title.slice(1)}</th>` : `<th scope="col">${title}</th>`,
+  )
   const body = rows.map((cells) => {
-    const tds = cells.map(
-      ({ html, isNumber }, index) => `<td data-label="${titles[index]}"${isNumber === true ? ' class="n"' : ''}><span>${html}</span></td>`,
-    )
+    const tds = cells.map(({ html, isNumber }, index) => {
+      const label = titles[index]?.replace('>', '') ?? ''
+      return `<td data-label="${label}"${isNumber === true ? ' class="n"' : ''}><span>${html}</span></td>`
+    })
     return `<tr>${tds.join('')}</tr>`
   })
-  return `<table><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table>`
+  return `<table><thead><tr>${head.join('')}</tr></thead><tbody>${body.join('\n')}</tbody></table>`
 }
 
 const badge = (word: string): string => `<span class="s ${text(word)}">${text(word)}</span>`
