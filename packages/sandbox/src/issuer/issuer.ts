@@ -67,7 +67,6 @@ const ACCESS_TTL_S = 300
  */
 export async function startIssuer(options: IssuerOptions = {}): Promise<SandboxIssuer> {
   const keys = await KeyRing.create()
-  const foreign = await RsaKey.create()
   const { audience = 'ascribe', accessTtlS = ACCESS_TTL_S, clock: now = Date.now } = options
   const [users, clients] = [options.users ?? sandboxUsers(), [...(options.clients ?? sandboxClients())]]
   const sessions = new IssuerSessions(now)
@@ -86,7 +85,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<SandboxI
     },
   }
   context = served
-  const issuer = controls(served, foreign)
+  const issuer = controls(served)
   return Object.assign(issuer, {
     async [Symbol.asyncDispose](): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -99,8 +98,10 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<SandboxI
 
 type Controls = Omit<SandboxIssuer, typeof Symbol.asyncDispose>
 
-function controls(context: IssuerContext, foreign: RsaKey): Controls {
+function controls(context: IssuerContext): Controls {
   const { issuer, keys, clients, sessions, users } = context
+  /** Signs forgeries: no JWKS lists it. */
+  let foreign: RsaKey | undefined
   const userOf = (username: string): IssuerUser => {
     const user = users.find((each) => each.username === username)
     if (user === undefined)
@@ -131,7 +132,9 @@ function controls(context: IssuerContext, foreign: RsaKey): Controls {
         ttlS,
       }
       const claims = accessClaims(facts, faults)
-      return faults.wrongKey === true ? foreign.sign(claims, { header: { kid: keys.jwks[0]?.['kid'] } }) : keys.sign(claims)
+      return faults.wrongKey === true
+        ? (foreign ??= RsaKey.createSync()).sign(claims, { header: { kid: keys.jwks[0]?.['kid'] } })
+        : keys.sign(claims)
     },
     rotateKeys: () => keys.rotate(),
     dropOldKeys: () => keys.dropOld(),
@@ -165,7 +168,8 @@ async function serve(context: IssuerContext, issuer: Controls, call: Call): Prom
       case 'POST /logout':
         return await endSession(context, call)
       case 'POST /sandbox/tokens':
-        return await control(issuer, call)
+      case 'POST /sandbox/users':
+        return await control(issuer, path, call)
       default:
         return sendJson(response, 404, { error: 'not_found' })
     }
@@ -175,10 +179,15 @@ async function serve(context: IssuerContext, issuer: Controls, call: Call): Prom
   }
 }
 
-/** Tokens for tests that run in another process. Not for pages of other origins: they could be anybody. */
-async function control(issuer: Controls, { request, response }: Call): Promise<void> {
+/** For tests that run in another process. Not for pages: they could be anybody. */
+async function control(issuer: Controls, path: string, { request, response }: Call): Promise<void> {
   if (request.headers.origin !== undefined) return sendJson(response, 403, { error: 'not for pages' })
-  const { user, ttlS, audience } = JSON.parse((await readBody(request)).toString()) as Readonly<Record<string, unknown>>
+  const { user, ttlS, audience, organizations } = JSON.parse((await readBody(request)).toString()) as Readonly<Record<string, unknown>>
+  if (path === '/sandbox/users') {
+    if (!Array.isArray(organizations)) throw new InputError('Cannot change the user: organizations must be a list')
+    issuer.setOrganizations(String(user), organizations.map(String))
+    return sendJson(response, 200, {})
+  }
   const options = { ...(typeof ttlS === 'number' && { ttlS }), ...(typeof audience === 'string' && { audience }) }
   sendJson(response, 200, { access_token: issuer.userToken(String(user), options) })
 }

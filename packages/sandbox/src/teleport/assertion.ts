@@ -42,21 +42,17 @@ export function assertionClaims({ clusterName, app, operator, now, expiresAt }: 
 export class AssertionSigner {
   readonly #keys: KeyRing
   /** Signs forgeries: no JWKS lists it. */
-  readonly #foreign: RsaKey
+  #foreign: RsaKey | undefined
 
-  private constructor(keys: KeyRing, foreign: RsaKey) {
+  constructor(keys: KeyRing) {
     this.#keys = keys
-    this.#foreign = foreign
-  }
-
-  static async create(keys: KeyRing): Promise<AssertionSigner> {
-    return new AssertionSigner(keys, await RsaKey.create())
   }
 
   sign(claims: Claims, faults: TeleportFaults = {}): string {
     const withKid = faults.noKid !== true
     const [newest] = this.#keys.jwks
-    if (faults.wrongKey === true) return this.#foreign.sign(claims, { withKid, ...(withKid && { header: { kid: newest?.['kid'] } }) })
+    if (faults.wrongKey === true)
+      return (this.#foreign ??= RsaKey.createSync()).sign(claims, { withKid, ...(withKid && { header: { kid: newest?.['kid'] } }) })
     if (faults.algorithm === undefined) return this.#keys.sign(claims, { withKid })
     const head = encode({ alg: faults.algorithm, typ: 'JWT', ...(withKid && { kid: newest?.['kid'] }) })
     const signed = `${head}.${encode(claims)}`

@@ -91,7 +91,7 @@ const SEEN_MAX = 10_000
  */
 export async function startTeleport(options: TeleportOptions = {}): Promise<SandboxTeleport> {
   const keys = await KeyRing.create()
-  const proxy = new TeleportProxy(options, { keys, signer: await AssertionSigner.create(keys) })
+  const proxy = new TeleportProxy(options, { keys, signer: new AssertionSigner(keys) })
   const server = createServer({ maxHeaderSize: 256 * 1024 }, (request, response) => void proxy.serve(request, response))
   const { port } = await listenOn(server, { host: options.host ?? '127.0.0.1', port: options.port ?? 0 })
   proxy.port = port
