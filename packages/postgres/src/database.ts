@@ -50,6 +50,11 @@ export type DatabaseOptions = DatabaseTarget & {
   readonly statementTimeoutMs?: number
   /** A transaction left idle for this long is ended by the server, so that a hung program holds no locks for ever. Default 60 s; 0: never. */
   readonly idleInTransactionTimeoutMs?: number
+  /**
+   * Every connection goes on as this role, of which the login has to be a member (PostgreSQL: `set role`). It keeps a program from what it has no
+   * business with; a statement that was smuggled in could go back (`reset role`), which a login of its own forbids. Subscriptions stay the login's.
+   */
+  readonly role?: string
   readonly logger?: Logger
 }
 
@@ -129,6 +134,7 @@ function createPool(config: pg.ClientConfig, options: DatabaseOptions, logger: L
   const { max = POOL_MAX, statementTimeoutMs, idleInTransactionTimeoutMs = IDLE_IN_TRANSACTION_MS } = options
   const sql = [SESSION_SQL, `set idle_in_transaction_session_timeout = ${Math.trunc(idleInTransactionTimeoutMs)}`]
   if (statementTimeoutMs !== undefined) sql.push(`set statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
+  if (options.role !== undefined) sql.push(`set role "${options.role.replaceAll('"', '""')}"`)
   const poolConfig: pg.PoolConfig & { onConnect: (client: pg.ClientBase) => Promise<void> } = {
     ...config,
     max,

@@ -249,3 +249,22 @@ test('close() waits for what runs, refuses what comes later, and may be called t
   assert.equal((await running).rowCount, 1)
   await assert.rejects(other.query('select 1'), failsAs('other'))
 })
+
+test('openDatabase() with a role runs every statement as the role, in transactions and on new connections too', async () => {
+  await using db = await testDatabase()
+  const role = `ascribe_test_"role_${process.pid}`
+  const name = `"${role.replaceAll('"', '""')}"`
+  await db.query(`create role ${name} nologin; create table secret (n integer)`)
+  try {
+    await using limited = openDatabase({ ...db.target, role })
+    const { rows } = await limited.query<{ name: string }>('select current_user::text as name')
+    assert.deepEqual(rows, [{ name: role }])
+    for (const refused of [limited.query('select from secret'), limited.transaction((tx) => tx.query('select from secret'))]) {
+      await assert.rejects(refused, (error) => error instanceof DatabaseError && error.sqlstate === '42501')
+    }
+    await using unknown = openDatabase({ ...db.target, role: 'ascribe_test_nobody' })
+    await assert.rejects(unknown.query('select 1'), DatabaseError)
+  } finally {
+    await db.query(`drop role ${name}`)
+  }
+})
