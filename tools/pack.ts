@@ -1,6 +1,14 @@
 import { join } from 'node:path'
 import { buildPackage } from './pack/build.ts'
+import { useOwnExports, usePublishedExports } from './pack/publish-exports.ts'
 
-// The `prepack` of apps/cli, so that `npm pack -w apps/cli` gives a package that runs under node_modules.
-const { sources, workspaces } = await buildPackage(join(import.meta.dirname, '..'), 'apps/cli')
-console.error(`apps/cli/dist: ${sources.length} sources of ${workspaces.length} workspaces`)
+// `prepack` and, with --undo, `postpack` of what is packed: `npm pack -w apps/cli`, `npm pack -w packages/impersonation`.
+const root = join(import.meta.dirname, '..')
+const [dir = 'apps/cli'] = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+
+if (process.argv.includes('--undo')) await useOwnExports(join(root, dir))
+else {
+  const { sources, workspaces } = await buildPackage(root, dir)
+  await usePublishedExports(join(root, dir))
+  console.error(`${dir}/dist: ${sources.length} sources of ${workspaces.length} workspaces`)
+}

@@ -65,9 +65,12 @@ async function emitDeclarations(root: string, out: string, bundle: Bundle): Prom
   await rm(config)
 }
 
-/** The command itself: says which Node it needs before anything that an older one cannot load. */
+/** The command itself, where there is one: says which Node it needs before anything that an older one cannot load. */
 async function writeLauncher(root: string, entryDir: string, out: string): Promise<void> {
-  const { engines } = JSON.parse(await readFile(join(root, entryDir, 'package.json'), 'utf8')) as { engines?: { node?: string } }
+  await copyFile(join(root, 'LICENSE'), join(out, 'LICENSE')).catch(() => undefined)
+  const manifest = JSON.parse(await readFile(join(root, entryDir, 'package.json'), 'utf8')) as { bin?: object; engines?: { node?: string } }
+  const { bin, engines } = manifest
+  if (bin === undefined) return
   const major = /\d+/.exec(engines?.node ?? '')?.[0]
   if (major === undefined) throw new Error(`Cannot pack ${entryDir}: its package.json names no engines.node`)
   const launcher = join(out, 'ascribe.js')
@@ -84,5 +87,4 @@ async function writeLauncher(root: string, entryDir: string, out: string): Promi
     ].join('\n'),
   )
   await chmod(launcher, 0o755)
-  await copyFile(join(root, 'LICENSE'), join(out, 'LICENSE')).catch(() => undefined)
 }

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { dependenciesOf, isRelative, packageOf, targetOf } from '../tidy/imports.ts'
 import type { Import, Source } from '../tidy/source.ts'
+import { isPublished } from '../tidy/manifests.ts'
 import { isTest, isTesting } from '../tidy/tree.ts'
 import type { Tree, Workspace } from '../tidy/tree.ts'
 
@@ -9,14 +10,14 @@ export type Bundle = {
   readonly workspaces: readonly Workspace[]
   /** TypeScript that ships. */
   readonly sources: readonly Source[]
-  /** Everything else that code finds beside itself: `.sql`, `.yaml`, `.json`. */
+  /** Everything else that code finds beside itself: `.sql`, `.yaml`, `.json`, and what pages are made of. */
   readonly assets: readonly string[]
   /** Packages from elsewhere that the bundled workspaces ask for, with their versions. */
   readonly dependencies: ReadonlyMap<string, string>
   readonly optionalDependencies: ReadonlyMap<string, string>
 }
 
-const ASSET = /\.(sql|ya?ml|json)$/
+const ASSET = /\.(sql|ya?ml|json|html|css)$|\/assets\/[\w.-]+\.js$/
 const NOT_SHIPPED = /(^|\/)(test|fixtures|recorded|node_modules|dist)\/|\/(package|tsconfig[^/]*)\.json$/
 
 /** Collects a workspace and every workspace that it reaches. The entry may name them as devDependencies: they are built in. */
@@ -28,7 +29,8 @@ export function collectBundle(tree: Tree, entryDir: string): Bundle {
   const workspaces = new Set<Workspace>([entry])
   // A set that grows while it is walked: the new members are walked too.
   for (const workspace of workspaces) {
-    const names = [...dependenciesOf(workspace), ...(workspace === entry ? Object.keys(entry.manifest.devDependencies ?? {}) : [])]
+    const buildsIn = workspace === entry || isPublished(workspace)
+    const names = [...dependenciesOf(workspace), ...(buildsIn ? Object.keys(workspace.manifest.devDependencies ?? {}) : [])]
     for (const name of names) {
       const next = byName.get(name)
       if (next !== undefined) workspaces.add(next)

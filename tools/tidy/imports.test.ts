@@ -5,6 +5,12 @@ const UNITS = 'packages/units/src/a.ts'
 const USAGE = 'packages/usage/src/a.ts'
 const LEDGER = 'packages/ledger/src/a.ts'
 
+/** A package that is published by itself, with a workspace built in. */
+const PUBLISHED = manifest('usage', 1, {
+  publishConfig: { exports: { '.': './dist/packages/usage/src/index.js' } },
+  devDependencies: { '@ascribe/units': '0.1.0', zod: '4.0.0' },
+})
+
 proveRules(importRules, {
   'a source imports only what its package.json declares': {
     faults: [
@@ -19,8 +25,13 @@ proveRules(importRules, {
         found: `${LEDGER}:1 ships an import of @ascribe/usage, a devDependency`,
       },
       { files: { 'tools/x.ts': "import { one } from '@ascribe/units'\n" }, found: 'tools/x.ts:1 imports @ascribe/units, which the root' },
+      {
+        files: { 'packages/usage/package.json': PUBLISHED, [USAGE]: "import { z } from 'zod'\n" },
+        found: `${USAGE}:1 ships an import of zod, a devDependency`,
+      },
     ],
     sound: [
+      { 'packages/usage/package.json': PUBLISHED, [USAGE]: "import { one } from '@ascribe/units'\n" },
       { 'packages/ledger/src/b.test.ts': "import { one } from '@ascribe/usage'\n" },
       { [LEDGER]: "import type { One } from '@ascribe/usage'\nimport { type Two } from '@ascribe/usage'\n" },
       {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { isRoot, layerOf } from './manifests.ts'
+import { isPublished, isRoot, layerOf } from './manifests.ts'
 import type { Problem, Rule } from './rule.ts'
 import type { Import, Source } from './source.ts'
 import { isTest, workspaceOf } from './tree.ts'
@@ -39,7 +39,8 @@ function isDeclared(tree: Tree): Problem[] {
     if (name === manifest.name) return undefined
     const shipped = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }
     if (name in shipped) return undefined
-    const mayUseDev = workspace === undefined || isRoot(workspace) || isTest(source.path) || kind === 'type'
+    const isBuiltIn = workspace !== undefined && isPublished(workspace) && tree.workspaces.some((other) => other.name === name)
+    const mayUseDev = workspace === undefined || isRoot(workspace) || isBuiltIn || isTest(source.path) || kind === 'type'
     if (name in (manifest.devDependencies ?? {}))
       return mayUseDev ? undefined : `ships an import of ${name}, a devDependency; move it to dependencies`
     return `imports ${name}, which ${workspace?.dir ?? 'the root'}'s package.json does not declare; add it there with an exact version`

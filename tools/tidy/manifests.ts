@@ -21,6 +21,11 @@ export function isRoot(workspace: Workspace): boolean {
   return layerOf(workspace) >= 7
 }
 
+/** Published by itself: npm gets one tarball, and the workspaces that it needs are built in. They may stand in `devDependencies`. */
+export function isPublished(workspace: Workspace): boolean {
+  return workspace.manifest.publishConfig?.exports !== undefined
+}
+
 function describes({ workspaces, files }: Tree): Problem[] {
   return workspaces.flatMap((workspace) => {
     const { dir, manifest } = workspace

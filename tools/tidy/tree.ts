@@ -17,6 +17,8 @@ export type Manifest = {
   readonly devDependencies?: Versions
   readonly optionalDependencies?: Versions
   readonly peerDependencies?: Versions
+  /** Of a package that is published by itself: what its `exports` are inside the tarball. */
+  readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> }
   readonly ascribe?: { readonly layer?: number }
 }
 
