@@ -1,6 +1,6 @@
 import { API_ERRORS } from '@ascribe/contract'
 import type { ApiError, ApiErrorCode } from '@ascribe/contract'
-import { InputError } from '@ascribe/kit'
+import { InputError, errorCode } from '@ascribe/kit'
 import { DatabaseError } from '@ascribe/postgres'
 
 type RefusalOptions = {
@@ -40,6 +40,13 @@ export function refusalOf(thrown: unknown): Refusal {
   if (thrown instanceof InputError) return new Refusal('invalid_request', thrown.message, { cause: thrown })
   if (thrown instanceof DatabaseError && thrown.retryable) {
     return new Refusal('unavailable', 'The ledger cannot be asked now. Try again soon.', { headers: { 'retry-after': '1' }, cause: thrown })
+  }
+  if (errorCode(thrown) === 'AUDIT_TRAIL_DOWN') {
+    const headers = { 'retry-after': '1' }
+    return new Refusal('audit_unavailable', 'The trail cannot be written, so nothing is told or done. Try again soon.', {
+      headers,
+      cause: thrown,
+    })
   }
   return new Refusal('internal', 'Something went wrong here. It has been logged.', { cause: thrown })
 }

@@ -1,19 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { KeyScope, PlatformScope, RouteDef, UserRole } from '@ascribe/contract'
+import type { OperatorPolicy } from '@ascribe/identity/teleport'
 import type { Logger } from '@ascribe/kit'
-import type { EventSender } from '@ascribe/ledger'
+import type { ActingSession, AuditEntry, EventSender, SignedHead } from '@ascribe/ledger'
 import type { Database, Queryable } from '@ascribe/postgres'
-
-/** The row behind "on behalf of": who looks, at whom, why, and until when. */
-export type Acting = {
-  readonly sessionId: string
-  readonly organizationId: string
-  readonly reason: string
-  readonly ticket: string
-  /** Epoch milliseconds. */
-  readonly startedAt: number
-  readonly expiresAt: number
-}
 
 /** Who is asking, proven. */
 export type Caller =
@@ -36,8 +26,11 @@ export type Caller =
       readonly roles: readonly string[]
       /** The Teleport cluster: `iss` of the assertion. */
       readonly issuer: string
+      readonly policy: OperatorPolicy
+      /** Organizations that the request names beside its body: in a header, by its origin. What it does must be about these. */
+      readonly named: readonly string[]
       /** Present whenever there is an organization. */
-      readonly acting?: Acting
+      readonly acting?: ActingSession
     }
   | { readonly kind: 'platform'; readonly credentialId: string; readonly scopes: readonly PlatformScope[] }
   | { readonly kind: 'sender'; readonly sender: EventSender }
@@ -65,12 +58,28 @@ export type RequestContext = {
   /** Children whose data is in the reply: each gets a line in its own log before the body leaves. */
   alsoAbout(organizationIds: readonly string[]): void
   /** What should stand in the trail beside path and query: ids and amounts, never a secret, never contents. */
-  note(detail: Readonly<Record<string, string | number | boolean>>): void
+  note(detail: Detail): void
   /**
    * For a route that `auditsItself`: writes the line of this request in the transaction of its change, as the last statement of it, with the
    * status that will be answered. Throws: nothing has happened.
    */
-  auditIn(tx: Queryable, status: number, detail?: Readonly<Record<string, string | number | boolean>>): Promise<void>
+  auditIn(tx: Queryable, line: ChangeLine): Promise<void>
+  /** The end of a log as it is now, signed; `undefined`: nothing is in it. */
+  signedHead(organizationId: string): Promise<SignedHead | undefined>
+}
+
+/** Ids and amounts. */
+export type Detail = Readonly<Record<string, string | number | boolean>>
+
+/** What a handler says of its change. */
+export type ChangeLine = {
+  readonly kind: AuditEntry['kind']
+  /** About to be sent. */
+  readonly status: number
+  /** Whose log it is in. Default: the organization's that is asked about. */
+  readonly organizationId?: string
+  readonly act?: AuditEntry['act']
+  readonly detail?: Detail
 }
 
 export type OrganizationContext = RequestContext & { readonly organizationId: string }
@@ -141,6 +150,10 @@ export type Route = {
   readonly def: RouteDef
   /** Its handler writes the line of a change itself, with `auditIn`. */
   readonly auditsItself?: boolean
+  /** About nobody's data: it leaves a line in the log only. */
+  readonly leavesNoLine?: boolean
+  /** A document, or the way to one: a browser may open it from any page (R17). */
+  readonly isNavigation?: boolean
   readonly handle: (context: RequestContext, input: HandlerInput<unknown, unknown, unknown>) => Promise<unknown>
 }
 

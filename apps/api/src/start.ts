@@ -1,42 +1,56 @@
 import type { ServerSecret } from '@ascribe/identity'
 import type { Logger, Meters } from '@ascribe/kit'
+import type { Trail } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import type { HostPort } from '@ascribe/service'
 import { authenticateSender } from './event-sender.ts'
 import type { EventsConfig } from './event-routes.ts'
 import { startListener } from './http/listener.ts'
 import { createPublicGate } from './http/public-gate.ts'
-import { createKeyCaller } from './key-caller.ts'
+import { consoleRoutes } from './plain-console/console-routes.ts'
 import { publicRoutes } from './public-routes.ts'
+import { createSignIn } from './sign-in.ts'
+import type { SignInConfig } from './sign-in.ts'
+import { siteRoutes } from './site/site-routes.ts'
 import { noTrail } from './trail.ts'
-import type { Trail } from './trail.ts'
 
-export type ApiConfig = HostPort & {
-  /** Events of others; absent: none are taken in, and none can be read. */
-  readonly events?: EventsConfig
-}
-
-export type ApiDeps = {
+/** What every listener is given. */
+export type ListenerDeps = {
+  /** A pool under the listener's own role. */
   readonly db: Database
-  readonly serverSecret: ServerSecret
   /** Absent: what leaves a line is refused. */
-  readonly trail?: Trail
+  readonly trail?: Pick<Trail, 'append' | 'appendIn' | 'signedHead'>
+  readonly serverSecret: ServerSecret
   readonly logger: Logger
   readonly meters: Meters
   /** Epoch milliseconds. Default: the machine's. */
   readonly clock?: () => number
+  /** Returns when gateways of this machine know of a change of keys. Default: at once. */
+  readonly published?: () => Promise<void>
+}
+
+export type PublicConfig = HostPort & {
+  /** Events of others; absent: none are taken in, and none can be read. */
+  readonly events?: EventsConfig
+  /** The customers' identity provider; absent: API keys alone. */
+  readonly signIn?: SignInConfig
 }
 
 export type Api = AsyncDisposable & { readonly url: string }
 
+/** With what is left out. */
+export function whole(deps: ListenerDeps): Required<ListenerDeps> {
+  return { trail: noTrail, clock: Date.now, published: async () => {}, ...deps }
+}
+
 /** Starts the customers' listener. */
-export async function startApi(config: ApiConfig, given: ApiDeps): Promise<Api> {
-  const deps = { trail: noTrail, clock: Date.now, ...given }
-  const { db } = deps
+export async function startApi(config: PublicConfig, given: ListenerDeps): Promise<Api> {
+  const deps = whole(given)
   const { events } = config
+  const signIn = createSignIn(config.signIn, deps)
   const gate = createPublicGate({
-    db,
-    identify: createKeyCaller(deps),
+    db: deps.db,
+    identify: ({ method, message }, wanted) => signIn.caller.identify({ method, rawHeaders: message.rawHeaders }, wanted),
     ...(events !== undefined && {
       identifySender: async (incoming) => ({
         kind: 'sender',
@@ -44,10 +58,11 @@ export async function startApi(config: ApiConfig, given: ApiDeps): Promise<Api> 
       }),
     }),
   })
-  return startListener(deps, {
-    address: config,
-    gate,
-    routes: publicRoutes({ events }),
-    ...(events !== undefined && { rawBytesMax: events.bodySize }),
-  })
+  const routes = [
+    ...publicRoutes(deps, events),
+    ...signIn.routes,
+    ...siteRoutes('public'),
+    ...consoleRoutes('public', { apiOrigin: '', isInternal: false }),
+  ]
+  return startListener(deps, { address: config, gate, routes, ...(events !== undefined && { rawBytesMax: events.bodySize }) })
 }

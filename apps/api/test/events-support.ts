@@ -4,7 +4,7 @@ import { createOrganization, rateDirtyHours, readStatement, streamEvents } from 
 import type { EventRule, LedgerRecord } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { startApi } from '../src/index.ts'
-import { createKey, serverSecret, silentTrail } from './support.ts'
+import { createKey, serverSecret } from './support.ts'
 
 /** A token of the installation. */
 export const TOKEN = 'platform-token-0123456789'
@@ -36,10 +36,7 @@ export type EventsApi = AsyncDisposable & {
 
 export async function openEventsApi(db: Database): Promise<EventsApi> {
   const events = { rules: RULES, tokens: [{ id: 'platform', token: TOKEN }], bodySize: BODY_SIZE, batchMax: BATCH_MAX }
-  const api = await startApi(
-    { host: '127.0.0.1', port: 0, events },
-    { db, serverSecret, logger: silentLogger, meters: silentMeters, trail: silentTrail, clock: Date.now },
-  )
+  const api = await startApi({ host: '127.0.0.1', port: 0, events }, { db, serverSecret, logger: silentLogger, meters: silentMeters })
   const ask = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await fetch(api.url + path, init)
     const text = await response.text()

@@ -12,7 +12,6 @@ import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { createIdSource } from '@ascribe/units'
 import { startApi } from '../src/index.ts'
-import type { Trail } from '../src/trail.ts'
 
 /** 2026-03-01T10:00:00Z: in a month of its own, far from now. */
 export const TEN: number = Date.UTC(2026, 2, 1, 10)
@@ -124,14 +123,8 @@ export type TestApi = AsyncDisposable & {
   ask(path: string, init?: RequestInit): Promise<Reply>
 }
 
-/** For what writes no line. */
-export const silentTrail: Trail = { append: () => Promise.resolve(), appendIn: () => Promise.resolve() }
-
 export async function openApi(db: Database, logger: Logger = silentLogger): Promise<TestApi> {
-  const api = await startApi(
-    { host: '127.0.0.1', port: 0 },
-    { db, serverSecret, logger, meters: silentMeters, trail: silentTrail, clock: Date.now },
-  )
+  const api = await startApi({ host: '127.0.0.1', port: 0 }, { db, serverSecret, logger, meters: silentMeters })
   const ask = async (path: string, init: RequestInit = {}): Promise<Reply> => {
     const response = await fetch(api.url + path, init)
     const text = await response.text()

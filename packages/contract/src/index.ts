@@ -14,6 +14,16 @@ export type {
   MeterRow,
   WindowSize,
 } from './event-types.ts'
+export { endActingSession, getActingSession, redirect, searchOrganizations, startActingSession } from './internal-routes.ts'
+export type {
+  ActingSessionJson,
+  EndActing,
+  EndedActing,
+  FoundOrganizations,
+  OrganizationSearch,
+  RedirectQuery,
+  StartActing,
+} from './internal-types.ts'
 export { openApiDocument } from './openapi.ts'
 export { LISTENERS, isJsonReply } from './route.ts'
 export type { KeyScope, Listener, PlatformScope, RouteDef, RouteSubject, StreamContent, UserRole } from './route.ts'

@@ -1,4 +1,12 @@
+import { getAccessLog } from './access-log.ts'
+import { DIRECTORY_ROUTES } from './admin/directory-routes.ts'
+import { MONEY_ROUTES } from './admin/money-routes.ts'
+import { ORGANIZATION_ROUTES } from './admin/organization-routes.ts'
+import { OWNER_ROUTES } from './admin/owner-routes.ts'
 import { EVENT_ROUTES } from './event-routes.ts'
+import { INTERNAL_ROUTES } from './internal-routes.ts'
+import { READ_ROUTES } from './reads/routes.ts'
+import { LOGIN_ROUTES } from './login/routes.ts'
 import type { Listener, RouteDef } from './route.ts'
 import {
   OrganizationParamsSchema,
@@ -7,6 +15,9 @@ import {
   UsageEventPageSchema,
   UsageRecordsQuerySchema,
 } from './schemas.ts'
+import { BUDGET_ROUTES } from './writes/budget-routes.ts'
+import { KEY_ROUTES } from './writes/key-routes.ts'
+import { SUPPORT_ROUTES } from './writes/support-routes.ts'
 import type { OrganizationParams, Statement, StatementQuery, UsageEventPage, UsageRecordsQuery } from './types.ts'
 
 export const getStatement: RouteDef<OrganizationParams, StatementQuery, undefined, Statement> = {
@@ -37,7 +48,22 @@ export const listUsageRecords: RouteDef<OrganizationParams, UsageRecordsQuery, u
 }
 
 /** Every operation of every listener, in the order of the documentation. */
-export const API_ROUTES: readonly RouteDef[] = [getStatement, listUsageRecords, ...EVENT_ROUTES]
+export const API_ROUTES: readonly RouteDef[] = [
+  getStatement,
+  listUsageRecords,
+  ...READ_ROUTES,
+  getAccessLog,
+  ...SUPPORT_ROUTES,
+  ...KEY_ROUTES,
+  ...BUDGET_ROUTES,
+  ...LOGIN_ROUTES,
+  ...EVENT_ROUTES,
+  ...INTERNAL_ROUTES,
+  ...ORGANIZATION_ROUTES,
+  ...DIRECTORY_ROUTES,
+  ...MONEY_ROUTES,
+  ...OWNER_ROUTES,
+]
 
 /** What one listener serves. */
 export function routesOf(listener: Listener): readonly RouteDef[] {

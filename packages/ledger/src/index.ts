@@ -151,3 +151,24 @@ export { closeSupportWindow, openSupportWindow, readSupportAccess, setSupportAcc
 export type { PolicyOutcome, SupportAccess } from './support/policy.ts'
 export { decideSupportRequest, listSupportRequests } from './support/requests.ts'
 export type { DecideOutcome, Decision, SupportRequest, SupportRequestPage } from './support/requests.ts'
+export { lookUpOrganizations } from './support/look-up.ts'
+export type { FoundOrganization, LookUp, LookedUp } from './support/look-up.ts'
+
+export { mapOwner, readOwner, streamOwners } from './owners/owners.ts'
+export type { CloudOwner, MapOwnerOutcome, OwnerMapping } from './owners/owners.ts'
+export {
+  PLATFORM_SCOPES,
+  createPlatformCredential,
+  listPlatformCredentials,
+  provePlatformKey,
+  revokePlatformCredential,
+} from './platform/credentials.ts'
+export type {
+  MadePlatformCredential,
+  NewPlatformCredential,
+  PlatformCredential,
+  PlatformScope,
+  ProvenPlatformKey,
+} from './platform/credentials.ts'
+export { createIdempotency } from './platform/idempotency.ts'
+export type { Idempotency, IdempotencyOptions, IdempotentBegin, IdempotentReply, IdempotentRequest } from './platform/idempotency.ts'

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Counter, Logger } from '@ascribe/kit'
+import type { Trail } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { Refusal, refusalOf } from '../errors.ts'
 import { PlainReply } from '../handler.ts'
 import type { RequestContext, Route } from '../handler.ts'
-import type { Trail } from '../trail.ts'
 import type { Established, Gate } from './gate.ts'
 import { readIncoming } from './incoming.ts'
 import type { Incoming } from './incoming.ts'
@@ -12,8 +12,7 @@ import { readInput } from './read-input.ts'
 import { StreamBrokenError, outgoingOf, refused, send } from './reply.ts'
 import type { Outgoing } from './reply.ts'
 import type { RouteMatch, Router } from './router.ts'
-import { createAccount } from './account.ts'
-import type { Account } from './account.ts'
+import { Account } from './account.ts'
 
 export type Once = (
   request: { readonly caller: Established['caller']; readonly incoming: Incoming; readonly bytes: Buffer },
@@ -24,7 +23,7 @@ export type ExchangeDeps = {
   readonly gate: Gate
   readonly router: Router
   readonly db: Database
-  readonly trail: Trail
+  readonly trail: Pick<Trail, 'append' | 'appendIn' | 'signedHead'>
   readonly logger: Logger
   readonly clock: () => number
   readonly requests: Counter
@@ -99,7 +98,7 @@ async function refusing({ logger, gate }: ExchangeDeps, { incoming, route, accou
   if (refusal.status >= 500) logger.error('api request failed', { ...fields, error: refusal.cause ?? refusal })
   else logger.debug('api request refused', { ...fields, reason: refusal.cause ?? refusal.message })
   try {
-    await account?.refused(refusal.status)
+    if (refusal.code !== 'audit_unavailable') await account?.refused(refusal.status)
     return refused(refusal, requestId)
   } catch (thrown) {
     const untold = refusalOf(thrown)
@@ -122,9 +121,9 @@ async function work(deps: ExchangeDeps, state: State, { response, isPath }: Arri
   state.route = route
   const established = await gate.establish(incoming, route.def, match?.params ?? {})
   state.established = established
-  state.account = createAccount(deps, { incoming, route, established })
+  state.account = new Account(deps, { incoming, route, established })
   state.established = await gate.authorize(established, route.def, incoming)
-  state.account = createAccount(deps, { incoming, route, established: state.established })
+  state.account = new Account(deps, { incoming, route, established: state.established })
   const { input, bytes } = await readInput(route.def, incoming, { params: match?.params ?? {}, response, rawBytesMax: deps.rawBytesMax })
   const { account } = state
   const handle = async (): Promise<Outgoing> => {
@@ -163,6 +162,7 @@ function contextOf(deps: ExchangeDeps, { incoming, established }: State, account
     rawHeaders: incoming.message.rawHeaders,
     alsoAbout: (ids) => account.alsoAbout(ids),
     note: (detail) => account.note(detail),
-    auditIn: (tx, status, detail) => account.auditIn(tx, status, detail),
+    auditIn: (tx, line) => account.auditIn(tx, line),
+    signedHead: (chain) => deps.trail.signedHead(deps.db, chain),
   }
 }

@@ -1,9 +1,9 @@
 import type { Listener } from '@ascribe/contract'
 import type { Logger, Meters } from '@ascribe/kit'
+import type { Trail } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import type { HostPort } from '@ascribe/service'
 import type { Route } from '../handler.ts'
-import type { Trail } from '../trail.ts'
 import { answer } from './exchange.ts'
 import type { Once } from './exchange.ts'
 import type { Gate } from './gate.ts'
@@ -14,7 +14,7 @@ import type { HttpListener } from './server.ts'
 export type ListenerDeps = {
   /** Under this listener's own role. */
   readonly db: Database
-  readonly trail: Trail
+  readonly trail: Pick<Trail, 'append' | 'appendIn' | 'signedHead'>
   readonly logger: Logger
   readonly meters: Meters
   readonly clock: () => number

@@ -7,10 +7,12 @@ import type { Caller } from '../handler.ts'
 import type { Established, Gate } from './gate.ts'
 import type { Incoming } from './incoming.ts'
 
+/** Who asks. `wanted`: the organization that the path names, for who belongs to several. @throws {Refusal} */
+export type IdentifyCaller = (incoming: Incoming, wanted: string | undefined) => Promise<Caller>
+
 export type PublicGateDeps = {
   readonly db: Database
-  /** Who asks. `wanted`: the organization that the path names, for who belongs to several. */
-  readonly identify: (incoming: Incoming, wanted: string | undefined) => Promise<Caller>
+  readonly identify: IdentifyCaller
   /** Whoever reports usage; absent: nobody may. */
   readonly identifySender?: (incoming: Incoming) => Promise<Caller>
 }

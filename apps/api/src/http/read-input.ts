@@ -22,6 +22,9 @@ export async function readInput(def: RouteDef, incoming: Incoming, { params, res
   if (def.body === undefined) return { input: { params: path, query, body: undefined }, bytes: Buffer.alloc(0) }
   const bytes = await readBytes(incoming.message, response, def.bodyType === 'raw' ? rawBytesMax : BODY_BYTES_MAX)
   const contentType = incoming.headers['content-type']
+  // Where a body may be left out, nothing is nothing, of whatever type.
+  if (bytes.length === 0 && def.bodyType !== 'raw')
+    return { input: { params: path, query, body: checked(def.body, undefined, 'body') }, bytes }
   const body =
     def.bodyType === 'raw'
       ? bytes

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import { NoParamsSchema, openApiDocument } from '@ascribe/contract'
+import type { Listener, RouteDef } from '@ascribe/contract'
+import { z } from 'zod'
+import { PlainReply, route } from '../handler.ts'
+import type { Route } from '../handler.ts'
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  json: 'application/json; charset=utf-8',
+}
+
+/** A definition of something that is no operation: it is in no document. */
+function siteDef(listener: Listener, path: string): RouteDef {
+  return {
+    operationId: `file ${path}`,
+    summary: 'A file.',
+    method: 'GET',
+    path,
+    listeners: [listener],
+    subject: 'none',
+    needs: {},
+    params: NoParamsSchema,
+    // Deep links of a console and its parameters are the console's own business.
+    query: z.looseObject({}),
+  }
+}
+
+export type SiteFile = {
+  readonly path: string
+  readonly body: string
+  /** `html`, `css`, `js` or `json`. */
+  readonly kind: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A file of a listener: nobody's data, but kept out of caches like everything else, so that a new version is new at once. */
+export function fileRoute(listener: Listener, { path, body, kind, headers = {} }: SiteFile): Route {
+  const contentType = TYPES[kind]
+  if (contentType === undefined) throw new Error(`no media type for ${kind}`)
+  return {
+    ...route(siteDef(listener, path), async () => new PlainReply({ status: 200, body, contentType, headers })),
+    isNavigation: kind === 'html',
+  }
+}
+
+/** What a page of ours may do: load from here, ask here, and be in nobody's frame. */
+export function pageHeaders(connect: readonly string[] = []): Readonly<Record<string, string>> {
+  return {
+    'content-security-policy': [
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      `connect-src ${["'self'", ...connect].join(' ')}`,
+      "img-src 'self'",
+      "base-uri 'none'",
+      "form-action 'self'",
+      "frame-ancestors 'none'",
+    ].join('; '),
+    'referrer-policy': 'no-referrer',
+    'x-frame-options': 'DENY',
+  }
+}
+
+export function assetText(url: URL): string {
+  return readFileSync(url, 'utf8')
+}
+
+/** What every listener has beside its operations: health, its document, and a viewer of it that loads nothing from elsewhere. */
+export function siteRoutes(listener: Listener): readonly Route[] {
+  const asset = (name: string): string => assetText(new URL(`./assets/${name}`, import.meta.url))
+  return [
+    fileRoute(listener, { path: '/healthz', kind: 'json', body: '{"ok":true}' }),
+    fileRoute(listener, { path: '/openapi.json', kind: 'json', body: `${JSON.stringify(openApiDocument(listener))}\n` }),
+    fileRoute(listener, { path: '/docs', kind: 'html', body: asset('viewer.html'), headers: pageHeaders() }),
+    fileRoute(listener, { path: '/docs/viewer.js', kind: 'js', body: asset('viewer.js') }),
+    fileRoute(listener, { path: '/docs/viewer.css', kind: 'css', body: asset('viewer.css') }),
+  ]
+}
