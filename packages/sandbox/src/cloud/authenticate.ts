@@ -15,10 +15,10 @@ export type Actor = {
 
 const refused = (): ApiRefusal => new ApiRefusal(401, 'permission', 'Authentication failed')
 
-/** Who calls API 2.0, by HTTP Basic or by an impersonated bearer. The host decides what a bearer is worth. @throws {ApiRefusal} */
+/** Who calls API 2.0, by HTTP Basic, by a login's cookie or by an impersonated bearer. The host decides what a bearer is worth. @throws {ApiRefusal} */
 export function authenticate(world: World, call: Call, place: Extract<Place, { region: string }>): Actor {
   const bearer = bearerOf(call)
-  if (bearer === undefined) return { user: basicUser(world, call) }
+  if (bearer === undefined) return { user: world.sessions.userOf(world, call) ?? basicUser(world, call) }
   const token = world.tokens.find(bearer, world.clock.now())
   const owner = token === undefined ? undefined : world.users.get(token.userUuid)
   if (token === undefined || owner === undefined) throw refused()

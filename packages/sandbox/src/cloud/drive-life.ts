@@ -3,7 +3,7 @@ import { writeAudit } from './audit.ts'
 import { DRIVE_BLOCK_BYTES } from './capabilities.ts'
 import type { Drive, DriveStatus } from './entities.ts'
 import { addJob } from './jobs.ts'
-import { refreshMounted, restingStatus } from './mounts.ts'
+import { billTo, restingStatus } from './mounts.ts'
 
 /** Sizes are rounded up to whole blocks. */
 export function wholeBlocks(sizeBytes: number): number {
@@ -20,9 +20,9 @@ export type CloneSpec = {
 
 /** Adds a drive of the caller's in a passing state, which ends after `ms`. It is paid for from its first moment. */
 export function addDrive(request: ApiRequest, drive: Drive, { ms, endsAs }: { ms: number; endsAs?: DriveStatus }): Drive {
-  const { world, state, region } = request
+  const { world, state } = request
   state.drives.set(drive.uuid, drive)
-  if (drive.owner !== null) world.bills.change(drive.owner, region, { diskBytes: BigInt(drive.size) })
+  billTo(request, drive, drive.owner)
   const { status } = drive
   world.schedule.after(ms, () => {
     if (drive.status === status) drive.status = endsAs ?? restingStatus(request, drive)
@@ -50,6 +50,7 @@ export function addClone(request: ApiRequest, source: Drive, spec: CloneSpec): D
     status: 'cloning_dst',
     allowMultimount: false,
     affinities: spec.affinities ?? [],
+    payer: null,
     jobs: [job.uuid],
   }
   addDrive(request, clone, { ms: knobs.cloneMs, ...(knobs.cloneEndsAs === 'unavailable' && { endsAs: 'unavailable' }) })
@@ -60,12 +61,11 @@ export function addClone(request: ApiRequest, source: Drive, spec: CloneSpec): D
 
 /** Takes a drive away, from servers too, and off the bill. */
 export function removeDrive(request: Pick<ApiRequest, 'world' | 'state' | 'region'>, uuid: string): void {
-  const { world, state, region } = request
+  const { world, state } = request
   const drive = state.drives.get(uuid)
   if (drive === undefined) return
   state.drives.delete(uuid)
   for (const server of state.serversWith(uuid)) server.mounts = server.mounts.filter((mount) => mount.drive !== uuid)
-  if (drive.owner !== null) world.bills.change(drive.owner, region, { diskBytes: -BigInt(drive.size) })
+  billTo(request, drive, null)
   writeAudit(state, { action: 'delete', entity: drive, at: world.now() })
-  refreshMounted(request, [uuid])
 }

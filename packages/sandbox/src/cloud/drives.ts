@@ -77,6 +77,7 @@ function newDrive(request: ApiRequest, fields: Fields): Drive {
     status: 'creating',
     allowMultimount: fields['allow_multimount'] === true,
     affinities: [],
+    payer: null,
     jobs: [],
   }
 }
@@ -114,7 +115,7 @@ function resize(request: ApiRequest, drive: Drive, size: number): void {
   const isRunning = state.serversWith(drive.uuid).some(({ status }) => status !== 'stopped')
   if (drive.status !== restingStatus(request, drive) || isRunning)
     throw wrongState({ uuid: drive.uuid, target: 'resizing', expected: 'unmounted', current: drive.status })
-  if (drive.owner !== null) world.bills.change(drive.owner, region, { diskBytes: BigInt(size - drive.size) })
+  if (drive.payer !== null) world.bills.change(drive.payer, region, { diskBytes: BigInt(size - drive.size) })
   Object.assign(drive, { size, status: 'resizing' })
   world.schedule.after(world.knobs.resizeMs, () => {
     if (drive.status === 'resizing') drive.status = restingStatus(request, drive)

@@ -69,6 +69,8 @@ export type Drive = Entity & {
   status: DriveStatus
   allowMultimount: boolean
   affinities: readonly string[]
+  /** Who is billed for it. */
+  payer: string | null
   jobs: string[]
   /** Of library drives: what they hold; copied into the meta of clones. */
   readonly image?: Readonly<Record<string, string>>

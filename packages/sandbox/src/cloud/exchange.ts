@@ -11,6 +11,7 @@ import { IMPERSONATE_PATH, REVOKE_PATH, impersonate, revokeImpersonated, subject
 import type { TokenCheck } from './issuers.ts'
 import type { ErrorShape, ExpiresIn, Knobs } from './knobs.ts'
 import type { Place } from './regions.ts'
+import { ACCOUNTS_ACTION } from './sessions.ts'
 import type { World } from './world.ts'
 
 /** A call that is understood and not yet answered: faults and the log come between. */
@@ -90,6 +91,8 @@ function planImpersonate(world: World, { call, place, check }: { call: Call; pla
 function planApi(world: World, call: Call, place: AtRegion): Exchange {
   const { region } = place
   const errorShape = world.knobs.errorShape
+  if (call.path === `${API_PREFIX}${ACCOUNTS_ACTION}`)
+    return { step: 'api', region, errorShape, run: () => refusing(errorShape, async () => world.sessions.act(world, call)) }
   let actor: Actor
   try {
     actor = authenticate(world, call, place)

@@ -45,6 +45,7 @@ export function addLibrary(world: World): void {
         status: 'unmounted',
         allowMultimount: false,
         affinities: [],
+        payer: null,
         jobs: [],
         image,
       }

@@ -36,12 +36,30 @@ function assertMountable(request: ApiRequest, uuid: string, server: Server | und
   if (isElsewhere && !drive.allowMultimount) throw wrongState({ uuid, target: 'mounted', expected: 'unmounted', current: drive.status })
 }
 
-/** Puts drives into the state that follows from being on a server or not. */
-export function refreshMounted(request: Pick<ApiRequest, 'state'>, uuids: Iterable<string>): void {
+/** What follows for drives from being on a server or not: their state, and who pays. */
+export function refreshMounted(place: MountPlace, uuids: Iterable<string>): void {
   for (const uuid of uuids) {
-    const drive = request.state.drives.get(uuid)
-    if (drive?.status === 'mounted' || drive?.status === 'unmounted') drive.status = restingStatus(request, drive)
+    const drive = place.state.drives.get(uuid)
+    if (drive === undefined) continue
+    if (drive.status === 'mounted' || drive.status === 'unmounted') drive.status = restingStatus(place, drive)
+    billTo(place, drive, payerOf(place, drive))
   }
+}
+
+type MountPlace = Pick<ApiRequest, 'world' | 'state' | 'region'>
+
+/** A drive's owner; by the knob, whoever mounts it, where it was shared (open question 11). */
+function payerOf({ world, state }: MountPlace, drive: Drive): string | null {
+  if (world.knobs.sharedPayer === 'owner') return drive.owner
+  return state.serversWith(drive.uuid).find(({ owner }) => owner !== drive.owner)?.owner ?? drive.owner
+}
+
+/** Takes a drive off one bill and puts it on another. */
+export function billTo({ world, region }: Omit<MountPlace, 'state'>, drive: Drive, payer: string | null): void {
+  if (drive.payer === payer) return
+  if (drive.payer !== null) world.bills.change(drive.payer, region, { diskBytes: -BigInt(drive.size) })
+  if (payer !== null) world.bills.change(payer, region, { diskBytes: BigInt(drive.size) })
+  drive.payer = payer
 }
 
 /** `mounted` where it is on a server, else `unmounted`. */

@@ -2,7 +2,7 @@ import { InputError } from '@ascribe/kit'
 import { writeAudit } from './audit.ts'
 import { removeDrive } from './drive-life.ts'
 import type { Server } from './entities.ts'
-import { refreshMounted } from './mounts.ts'
+import { billTo, refreshMounted } from './mounts.ts'
 import { crashHost, moveServer } from './server-life.ts'
 import type { World } from './world.ts'
 
@@ -75,16 +75,14 @@ function changeOwner({ world, region, state }: Place, server: Server, email: str
   const next = world.users.byEmail(email ?? '')
   if (next === undefined) throw new InputError(`Cannot change the owner of a server: there is no user ${JSON.stringify(email)}`)
   const isPaid = server.status !== 'stopped' && server.status !== 'deleting'
-  const hand = (owner: string | null, by: { cpuMhz?: bigint; memBytes?: bigint; diskBytes?: bigint }): void => {
-    if (owner !== null) world.bills.change(owner, region, Object.fromEntries(Object.entries(by).map(([key, value]) => [key, -value])))
-    world.bills.change(next.uuid, region, by)
-  }
-  if (isPaid) hand(server.owner, { cpuMhz: BigInt(server.cpu), memBytes: BigInt(server.mem) })
+  const by = { cpuMhz: BigInt(server.cpu), memBytes: BigInt(server.mem) }
+  if (isPaid && server.owner !== null) world.bills.change(server.owner, region, { cpuMhz: -by.cpuMhz, memBytes: -by.memBytes })
+  if (isPaid) world.bills.change(next.uuid, region, by)
   for (const { drive: uuid } of server.mounts) {
     const drive = state.drives.get(uuid)
     if (drive === undefined) continue
-    hand(drive.owner, { diskBytes: BigInt(drive.size) })
     drive.owner = next.uuid
+    billTo({ world, region }, drive, next.uuid)
   }
   server.owner = next.uuid
   writeAudit(state, { action: 'change_owner', entity: server, at: world.now() })

@@ -1,12 +1,12 @@
-type Planned = { readonly due: number; readonly order: number; readonly run: () => void }
+type Planned = { readonly due: number; readonly run: () => void }
 
 /**
  * What will happen, and when. Nothing here waits: whoever looks at the world first lets everything happen that is due by
  * then, in order, each at its own instant. So no test sleeps, and a bill is exact to the millisecond.
  */
 export class Schedule {
-  #planned: Planned[] = []
-  #order = 0
+  /** The next thing first; what was planned earlier goes first among those that are due together. */
+  readonly #planned: Planned[] = []
   /** The instant of what is just happening. */
   #at: number | undefined
   readonly #now: () => number
@@ -21,29 +21,29 @@ export class Schedule {
   }
 
   after(ms: number, run: () => void): void {
-    this.#planned.push({ due: this.now() + ms, order: this.#order++, run })
+    const due = this.now() + ms
+    let [low, high] = [0, this.#planned.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#planned[middle]?.due ?? 0) <= due) low = middle + 1
+      else high = middle
+    }
+    this.#planned.splice(low, 0, { due, run })
   }
 
   /** Lets everything happen that is due; what it plans in turn happens too, if it is due. */
   settle(): void {
+    // Something that is happening may look at the world, too; it is not to start what follows it.
+    if (this.#at !== undefined) return
     const until = this.#now()
     try {
-      for (let next = this.#take(until); next !== undefined; next = this.#take(until)) {
+      for (let next = this.#planned[0]; next !== undefined && next.due <= until; next = this.#planned[0]) {
+        this.#planned.shift()
         this.#at = next.due
         next.run()
       }
     } finally {
       this.#at = undefined
     }
-  }
-
-  #take(until: number): Planned | undefined {
-    let first: Planned | undefined
-    for (const each of this.#planned) {
-      if (each.due > until) continue
-      if (first === undefined || each.due < first.due || (each.due === first.due && each.order < first.order)) first = each
-    }
-    if (first !== undefined) this.#planned = this.#planned.filter((each) => each !== first)
-    return first
   }
 }

@@ -48,6 +48,7 @@ export function sendReply(response: ServerResponse, reply: Reply, { date, trunca
   const bytes = Buffer.from(text)
   response.sendDate = false
   const length = reply.status === 204 ? {} : { 'Content-Length': String(bytes.length) }
+  if (reply.cookies !== undefined) response.setHeader('Set-Cookie', [...reply.cookies])
   response.writeHead(reply.status, { Date: new Date(date).toUTCString(), ...reply.headers, ...length })
   if (truncateAt === undefined) return void response.end(bytes)
   response.write(bytes.subarray(0, truncateAt), () => response.destroy())

@@ -8,6 +8,7 @@ import { RateLimit } from './rate-limit.ts'
 import { RegionState } from './region-state.ts'
 import type { RegionTable } from './regions.ts'
 import { Schedule } from './schedule.ts'
+import { Sessions } from './sessions.ts'
 import { type SandboxUser, UserStore } from './users.ts'
 
 export type WorldParts = {
@@ -30,6 +31,7 @@ export class World {
   readonly bills: Bills
   /** As they stand now: turned in place. */
   readonly knobs: Knobs
+  readonly sessions: Sessions = new Sessions()
   readonly rateLimit: RateLimit = new RateLimit()
   readonly #states: ReadonlyMap<string, RegionState>
 

@@ -18,6 +18,8 @@ export type Call = {
 export type Reply = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  /** Values of `Set-Cookie`. */
+  readonly cookies?: readonly string[]
   readonly body?: unknown
 }
 

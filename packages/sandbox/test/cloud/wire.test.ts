@@ -288,3 +288,54 @@ test('balance, currentusage, subscriptions, locations, capabilities and logs say
   cloud.setKnobs({ actInLogs: true })
   assert.equal((await page(user, 'logs/?limit=1')).objects[0]?.['act'], 'kubernetes_cluster_service')
 })
+
+test('POST /accounts/action/?do=login gives cookies; unsafe verbs need the CSRF token too', async () => {
+  const login = await call(urlOf('accounts/action/?do=login'), {
+    method: 'POST',
+    body: { username: 'user@example.com', password: 'user-password' },
+  })
+  assert.equal(login.status, 200)
+  const cookies = login.headers.getSetCookie().map((each) => String(each.split(';', 1)[0]))
+  const csrf = String(cookies.find((each) => each.startsWith('csrftoken='))?.slice('csrftoken='.length))
+  const cookie = cookies.join('; ')
+  assert.equal(((await call(urlOf('profile/'), { headers: { cookie } })).json as Json)['email'], 'user@example.com')
+  const post = (headers: Readonly<Record<string, string>>): ReturnType<typeof call> =>
+    call(urlOf('servers/'), { method: 'POST', body: SHAPE, headers: { cookie, ...headers } })
+  assert.equal((await post({})).status, 403)
+  assert.equal((await post({ 'x-csrftoken': csrf })).status, 201)
+  await call(urlOf('accounts/action/?do=logout'), { method: 'POST', body: {}, headers: { cookie } })
+  assert.equal((await call(urlOf('profile/'), { headers: { cookie } })).status, 401)
+  const wrong = await call(urlOf('accounts/action/?do=login'), { method: 'POST', body: { username: 'user@example.com', password: 'x' } })
+  assert.equal(wrong.status, 401)
+})
+
+test('sharedPayer says who pays for a drive that was shared and is mounted elsewhere (open question 11)', async () => {
+  cloud.addUser({ email: 'lender@example.com' })
+  const lender = await actAs(cloud, 'lender@example.com')
+  const tag = firstOf(await lender.post('tags/', { name: 'lent' })).uuid
+  await lender.post('acls/', {
+    name: 'a',
+    rules: [{ permission: 'ATTACH' }, { permission: 'LIST' }],
+    grantees: ['other@example.com'],
+    tags: [tag],
+  })
+  const bytesOf = (email: string): bigint | undefined => cloud.bill(email)['zrh']?.diskBytes
+  const before = bytesOf('other@example.com') ?? 0n
+  for (const [sharedPayer, lenderPays] of [
+    ['owner', true],
+    ['user', false],
+  ] as const) {
+    cloud.setKnobs({ sharedPayer })
+    const drive = firstOf(await lender.post('drives/', { name: 'd', size: 536_870_912, media: 'disk', tags: [tag] })).uuid
+    cloud.clock.advance(1000)
+    const server = await made(other, { drives: [{ drive, device: 'virtio', dev_channel: '0:0' }] })
+    assert.deepEqual(
+      [bytesOf('lender@example.com'), (bytesOf('other@example.com') ?? 0n) - before],
+      lenderPays ? [536_870_912n, 0n] : [0n, 536_870_912n],
+    )
+    await other.delete(`servers/${server}/`)
+    assert.equal(bytesOf('lender@example.com'), 536_870_912n)
+    assert.equal((await lender.delete(`drives/${drive}/`)).status, 204)
+    assert.deepEqual([bytesOf('lender@example.com'), bytesOf('other@example.com')], [0n, before])
+  }
+})
