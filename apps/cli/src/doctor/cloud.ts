@@ -121,9 +121,10 @@ async function* examineClient(access: ImpersonationAccess, { transport, cloud }:
   }
 }
 
-/** Those that are listed, else the one that commands take; an open table names none. */
-function endpointsOf({ regions }: CloudAccess, { region }: CloudSettings): readonly RegionEndpoint[] {
-  const names = regions.regions ?? (region === undefined ? [] : [region])
+/** Those that are listed; of an open table those with addresses of their own, and the one that commands take. */
+function endpointsOf({ regions }: CloudAccess, { region, endpoints }: CloudSettings): readonly RegionEndpoint[] {
+  const named = new Set([...Object.keys(endpoints), ...(region === undefined ? [] : [region])])
+  const names = regions.regions ?? [...named]
   return names.slice(0, REGIONS_MAX).map((name) => regions.endpoint(name))
 }
 
