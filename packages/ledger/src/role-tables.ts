@@ -39,15 +39,19 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   group_version: DECIDED,
   group_member: DECIDED,
   resource_version: DECIDED,
-  auth_mapping: DECIDED,
-  credential: { internalColumns: ['auth_id', 'public_id', 'name', 'scopes', 'created_at', 'revoked_at'] },
-  credential_secret: { internalColumns: ['public_id', 'auth_id', 'created_at', 'created_by'] },
-  credential_secret_end: DECIDED,
+  // Customers make keys of their own, and end them.
+  auth_mapping: { api: 'insert' },
+  credential: {
+    api: 'insert, update (revoked_at)',
+    internalColumns: ['auth_id', 'public_id', 'name', 'scopes', 'created_at', 'revoked_at'],
+  },
+  credential_secret: { api: 'insert', internalColumns: ['public_id', 'auth_id', 'created_at', 'created_by'] },
+  credential_secret_end: { api: 'insert' },
   directory_source: { hiddenFrom: MACHINERY },
   // Settlers publish, and make the version in which something planned begins.
-  policy_version: { settler: 'update' },
-  policy_due: DERIVED,
-  policy_key_change: DERIVED,
+  policy_version: { settler: 'update', api: 'update' },
+  policy_due: { ...DERIVED, api: EVERYTHING },
+  policy_key_change: { ...DERIVED, api: EVERYTHING },
 
   usage_record: { settler: 'insert', api: 'insert' },
   usage_quarantine: { settler: EVERYTHING, api: 'insert', hiddenFrom: MACHINERY },
@@ -87,15 +91,15 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   billing_party: DECIDED,
   tax_rule: DECIDED,
 
-  // A budget is decided; that its past has been counted is noted.
-  budget: { settler: 'update (counted)' },
-  budget_limit: DECIDED,
+  // A budget is decided, by customers too; that its past has been counted is noted.
+  budget: { settler: 'update (counted)', api: 'insert, update (name, thresholds, webhook_url, effective_until, ended_by)' },
+  budget_limit: { api: 'insert' },
   rate_limit: DECIDED,
   budget_account: DERIVED,
   budget_lease: DERIVED,
   // It has the addresses of webhooks, which may hold what lets one in.
   budget_alert: { ...DERIVED, hiddenFrom: MACHINERY },
-  budget_state: DERIVED,
+  budget_state: { ...DERIVED, api: 'update (rules)' },
   gateway_writer: DERIVED,
 
   audit_head: TRAIL,

@@ -58,8 +58,6 @@ function statements(tables: readonly string[], schema: string): readonly string[
   const everybody = LEDGER_ROLES.join(', ')
   return [
     `revoke all on all tables in schema ${schema} from ${everybody}`,
-    // A grant of columns outlives that.
-    ...tables.flatMap((name) => columnRevocations(name)),
     `revoke all on all sequences in schema ${schema} from ${everybody}`,
     // Functions that act with the rights of their owner. Anybody may call a new one.
     `revoke all on function ${OWNERS_FUNCTIONS.join(', ')} from public, ${everybody}`,
@@ -89,9 +87,4 @@ function readersGrants(name: string): readonly string[] {
 
 function grants(name: string, words: string, role: Reader | 'admin'): readonly string[] {
   return words === '' ? [] : [`grant ${words} on ${name} to ascribe_${role}`]
-}
-
-function columnRevocations(name: string): readonly string[] {
-  const columns = TABLE_RIGHTS[name]?.internalColumns
-  return columns === undefined ? [] : [`revoke select (${columns.join(', ')}) on ${name} from ascribe_internal`]
 }

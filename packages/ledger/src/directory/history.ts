@@ -7,8 +7,8 @@ import { directoryNow, endTimeline, readTimeline } from './timeline.ts'
 import type { TimelineEntry, TimelineName } from './timeline.ts'
 
 /** What has a history, and by which id it is asked for. */
-export type HistorySubject = 'organization' | 'user' | 'group' | 'resource' | 'auth-id'
-export const HISTORY_SUBJECTS: readonly HistorySubject[] = ['organization', 'user', 'group', 'resource', 'auth-id']
+export type HistorySubject = 'organization' | 'user' | 'group' | 'resource' | 'auth-id' | 'owner'
+export const HISTORY_SUBJECTS: readonly HistorySubject[] = ['organization', 'user', 'group', 'resource', 'auth-id', 'owner']
 
 /** One thing that was said: from when on it holds, when it was said and by whom, and what; the last is by column. */
 export type HistoryEntry = {
@@ -25,7 +25,7 @@ export type HistoryEntry = {
 
 /** Everything that was ever said of something, in the order of when it holds. Empty: nobody has ever heard of it. */
 export async function readHistory(db: Queryable, subject: HistorySubject, id: string): Promise<readonly HistoryEntry[]> {
-  if (id.includes('\0') || (subject === 'organization' && !isUuid(id))) return []
+  if (id.includes('\0') || ((subject === 'organization' || subject === 'owner') && !isUuid(id))) return []
   const entries = await read(db, subject, id)
   return entries.toSorted((a, b) => compare(a.validFrom, b.validFrom) || a.recordedAt - b.recordedAt || a.revision - b.revision)
 }
@@ -45,6 +45,8 @@ async function read(db: Queryable, subject: HistorySubject, id: string): Promise
       return timelines(db, ['group', 'group_member'], { column: 'group_id', id })
     case 'resource':
       return timelines(db, ['resource'], { column: 'resource_id', id })
+    case 'owner':
+      return timelines(db, ['cloud_owner'], { column: 'user_id', id })
     case 'auth-id':
       return [...(await mappings(db, id)), ...(await secrets(db, id))]
   }

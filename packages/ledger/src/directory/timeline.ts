@@ -20,7 +20,15 @@ export type TimelineRow = Readonly<Record<string, string | null | undefined>>
 
 export type TimelineChange = { readonly change: 'create' | 'update' | 'end'; readonly key: TimelineRow }
 
-export type TimelineName = 'organization' | 'parent' | 'user' | 'group' | 'resource' | 'organization_member' | 'group_member'
+export type TimelineName =
+  | 'organization'
+  | 'parent'
+  | 'user'
+  | 'group'
+  | 'resource'
+  | 'organization_member'
+  | 'group_member'
+  | 'cloud_owner'
 
 const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
   organization: { table: 'organization_version', keys: { organization_id: 'uuid' }, values: { name: 'text' }, hasEnd: true },
@@ -41,6 +49,7 @@ const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
     forgets: ['role'],
   },
   group_member: { table: 'group_member', keys: { user_id: 'text', group_id: 'text' }, values: {}, hasEnd: true },
+  cloud_owner: { table: 'cloud_owner', keys: { user_id: 'uuid' }, values: { organization_id: 'uuid' }, hasEnd: true },
 }
 
 type Write = {
