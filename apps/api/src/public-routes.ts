@@ -6,6 +6,7 @@ import { organizationRoute } from './handler.ts'
 import type { Route } from './handler.ts'
 import { readStatement } from './read-statement.ts'
 import { readUsageRecords } from './read-usage-records.ts'
+import { readRoutes } from './reads/index.ts'
 import { ownBudgetRoutes } from './writes/budgets.ts'
 import { keyRoutes } from './writes/keys.ts'
 import type { KeyDeps } from './writes/keys.ts'
@@ -15,6 +16,7 @@ import { supportRoutes } from './writes/support.ts'
 export const READ_ROUTES: readonly Route[] = [
   organizationRoute(getStatement, ({ db, organizationId }, { query }) => readStatement(db, organizationId, query)),
   organizationRoute(listUsageRecords, ({ db, organizationId }, { query }) => readUsageRecords(db, organizationId, query)),
+  ...readRoutes,
   accessLogRoute,
 ]
 

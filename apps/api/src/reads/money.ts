@@ -22,7 +22,7 @@ import type { CreditBlock, CreditEntry, InvoiceContent, InvoiceSummary } from '@
 import { listStatements as statementsOf, readBudgetsOf, readCreditsView, readFamily } from '@ascribe/ledger/views'
 import { formatInstant, formatNano, formatRate, isUuid, monthOf } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
-import { StreamReply, organizationRoute } from '../handler.ts'
+import { PlainReply, organizationRoute } from '../handler.ts'
 import type { OrganizationContext, Route } from '../handler.ts'
 import { badCursor, nextOf, placeOrRefuse } from './paging.ts'
 
@@ -133,14 +133,9 @@ async function readInvoice(context: OrganizationContext, idOrNumber: string): Pr
   }
 }
 
-async function printView(context: OrganizationContext, idOrNumber: string): Promise<StreamReply> {
+async function printView(context: OrganizationContext, idOrNumber: string): Promise<PlainReply> {
   const { summary, content } = await invoiceOrRefuse(context, idOrNumber)
-  const html = renderInvoiceHtml(content, { state: summary.state })
-  return new StreamReply({ contentType: 'text/html; charset=utf-8', chunks: one(html), rows: () => content.lines.length })
-}
-
-async function* one(text: string): AsyncGenerator<string> {
-  yield text
+  return new PlainReply({ status: 200, contentType: 'text/html; charset=utf-8', body: renderInvoiceHtml(content, { state: summary.state }) })
 }
 
 async function readCredits(context: OrganizationContext): Promise<CreditsReply> {
