@@ -1,5 +1,6 @@
 import { validator } from './focus/validator.ts'
 import { openmeterForPython } from './openmeter/install.ts'
+import { promtool } from './prometheus/install.ts'
 import { keycloak } from './keycloak/install.ts'
 import { engines } from './support/metered-engine.ts'
 import { broker } from './support/spread-fleet.ts'
