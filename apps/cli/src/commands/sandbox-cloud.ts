@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { runProcess } from '@ascribe/service'
-import { type Knobs, type SandboxCloud, type SandboxCloudOptions, type SandboxUserSpec, startSandboxCloud } from '@ascribe/sandbox'
+import { type Knobs, type SandboxCloud, type SandboxCloudOptions, type SandboxUserSpec, startSandboxCloud } from '@ascribe/sandbox/cloud'
 import { countArgument, listArgument, portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import type { Finish } from '../finish.ts'

@@ -4,7 +4,7 @@ import type { Entity } from './entities.ts'
 import type { RegionState } from './region-state.ts'
 
 /** What `user` was granted on somebody else's object, sorted. Granted on tags; what was granted cannot be passed on. */
-export function grantedOn(state: RegionState, user: string, entity: Entity): readonly string[] {
+function grantedOn(state: RegionState, user: string, entity: Entity): readonly string[] {
   const permissions = new Set<string>()
   for (const acl of state.acls.values()) {
     // An ACL opens only what its own owner owns.

@@ -13,7 +13,7 @@ import { setTags, tagsOf } from './resource-tags.ts'
 
 type Shown = Readonly<Record<string, unknown>> & { readonly resource_uri: string }
 
-export function driveJson(request: ApiRequest, drive: Drive): Shown {
+function driveJson(request: ApiRequest, drive: Drive): Shown {
   const { kind, uuid, jobs, storageType } = drive
   return {
     affinities: drive.affinities,

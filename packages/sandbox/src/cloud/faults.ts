@@ -64,7 +64,7 @@ const STEPS: readonly unknown[] = ['service-token', 'rpt', 'impersonate', 'oauth
 const FAULTS_MAX = 1000
 
 /** Checks a fault as it came over HTTP. @throws {InputError} */
-export function parseFault(value: unknown): Fault {
+function parseFault(value: unknown): Fault {
   const { match = {}, does, ...rest } = objectOf(value, 'fault')
   rejectUnknown(rest, [], 'fault')
   const checkedMatch = objectOf(match, 'match')

@@ -1,6 +1,6 @@
 import { type KeyObject, createPublicKey } from 'node:crypto'
 import { callHttp } from '@ascribe/service'
-import { RESOURCE_SERVER } from '../oauth/realm.ts'
+import { IMPERSONATE_SCOPE, RESOURCE_SERVER } from '../oauth/realm.ts'
 import { type Claims, verifyJwt } from '../oauth/signing-keys.ts'
 import type { World } from './world.ts'
 
@@ -49,7 +49,7 @@ export function grantsImpersonation(claims: Claims): boolean {
   const audience = [claims['aud']].flat()
   const { permissions } = (claims['authorization'] ?? {}) as { permissions?: readonly { rsname?: unknown; scopes?: unknown }[] }
   const isGranted = permissions?.some(
-    ({ rsname, scopes }) => rsname === 'user-impersonation' && [scopes].flat().includes('user:impersonate'),
+    ({ rsname, scopes }) => rsname === 'user-impersonation' && [scopes].flat().includes(IMPERSONATE_SCOPE),
   )
   return audience.includes(RESOURCE_SERVER) && isGranted === true
 }

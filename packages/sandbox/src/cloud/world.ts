@@ -1,3 +1,4 @@
+import { assert } from '@ascribe/kit'
 import type { OauthRealm } from '../oauth/oauth-realm.ts'
 import { Bills } from './bill.ts'
 import type { SandboxClock } from './clock.ts'
@@ -56,7 +57,7 @@ export class World {
   state(region: string): RegionState {
     const state = this.#states.get(region)
     // Regions come from the region table only, and every one of it got its state above.
-    if (state === undefined) throw new Error(`There is no region '${region}'`)
+    assert(state !== undefined, `There is no region '${region}'`)
     return state
   }
 

@@ -1,5 +1,6 @@
 import { type KeyObject, createHash, generateKeyPair, sign, verify } from 'node:crypto'
 import { promisify } from 'node:util'
+import { assert } from '@ascribe/kit'
 import { selfSignedCertificate } from './certificate.ts'
 
 const makeKeyPair = promisify(generateKeyPair)
@@ -51,7 +52,7 @@ export class SigningKeys {
   sign(claims: Claims): string {
     const key = this.#keys.find(({ use }) => use === 'sig')
     // A realm always has one: create() makes it and keepOnly() keeps one.
-    if (key === undefined) throw new Error('Cannot sign a token: the realm has no signing key')
+    assert(key !== undefined, 'The realm has no signing key')
     const head = encode({ alg: 'RS256', typ: 'JWT', kid: key.kid })
     const body = `${head}.${encode(claims)}`
     return `${body}.${sign('sha256', Buffer.from(body), key.privateKey).toString('base64url')}`
