@@ -154,6 +154,25 @@ test('startImplied() begins when the assertion was issued, and the same assertio
   assert.deepEqual(outcomes.filter(({ kind }) => kind === 'started').length, 1)
 })
 
+test('startImplied() takes assertions that were renewed within one sign-in for one: renewing makes no session longer', async () => {
+  await using db = await openLedger()
+  const acme = await organization(db)
+  const renewed = (issuedAt: number, expiresAt: number): ReturnType<typeof startImplied> =>
+    startImplied(db, {
+      operator: ada,
+      organizationId: acme,
+      assertion: { id: `jwt of ${issuedAt}`, issuedAt, expiresAt },
+      ttlMs: 60 * MINUTE,
+      now: issuedAt,
+      audit,
+    })
+  const evening = TEN + 720 * MINUTE
+  assert.equal((await renewed(TEN, evening)).kind, 'started')
+  assert.deepEqual(await renewed(TEN + 5 * MINUTE, evening), { kind: 'not_started', why: 'used' })
+  assert.deepEqual(await renewed(TEN + 65 * MINUTE, evening), { kind: 'not_started', why: 'used' })
+  assert.equal((await renewed(TEN + 70 * MINUTE, evening + MINUTE)).kind, 'started')
+})
+
 test('delegationOf() is delegation: the organization is the subject, the operator acts (R25)', async () => {
   await using db = await openLedger()
   const acme = await organization(db)

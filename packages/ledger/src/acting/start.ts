@@ -64,8 +64,11 @@ export type ImpliedOutcome = StartOutcome | { readonly kind: 'not_started'; read
 export type ImpliedActing = {
   readonly operator: ActingOperator
   readonly organizationId: string
-  /** What tells one assertion from another, and when it was issued. */
-  readonly assertion: { readonly id: string; readonly issuedAt: Instant }
+  /**
+   * What tells one assertion from another, when it was issued, and when the sign-in behind it ends. A proxy issues new ones for the same sign-in
+   * every few minutes, with the same end: given that, they all count as one, or nobody would ever have to stop.
+   */
+  readonly assertion: { readonly id: string; readonly issuedAt: Instant; readonly expiresAt?: Instant }
   /** From when the assertion was issued; at most an hour. */
   readonly ttlMs: number
   readonly now?: Instant
@@ -75,13 +78,15 @@ export type ImpliedActing = {
 const IMPLIED_REASON = 'implied by sign-in'
 
 /**
- * The session of installations that ask for no reason: it begins when the operator's assertion was issued, so that at every organization it ends at
- * the same time, and an assertion that has begun one there never begins a second, ended or not.
+ * The session of installations that ask for no reason: it begins when the operator's assertion was issued, so that the same assertion ends at the
+ * same time at every organization, and one that has begun a session there never begins a second, ended or not; nor does a later one of that sign-in.
  */
 export async function startImplied(db: Database, input: ImpliedActing): Promise<ImpliedOutcome> {
   const { operator, organizationId, assertion, now = systemClock(), audit } = input
   const ttlMs = Math.min(input.ttlMs, ACTING_MINUTES_MAX * 60_000)
-  const sha256 = createHash('sha256').update(assertion.id).digest()
+  const { id, expiresAt: signInEndsAt } = assertion
+  const identity = signInEndsAt === undefined ? id : JSON.stringify([operator.issuer, operator.name, signInEndsAt])
+  const sha256 = createHash('sha256').update(identity).digest()
   return decide<ImpliedOutcome>(db, { operator, organizationId, audit }, async (tx) => {
     const used = await tx.query('select from acting_session where assertion_sha256 = $1::bytea and organization_id = $2::uuid', [
       sha256,
