@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { isJsonReply } from '@ascribe/contract'
 import { READ_ROUTES, getCharge, listCharges, listRecords } from '@ascribe/contract/reads'
 import type { RouteDef } from '@ascribe/contract'
+import { silentLogger, silentMeters } from '@ascribe/kit'
+import { createTrail, parseAuditSigner, readAccessLog } from '@ascribe/ledger'
+import type { Trail } from '@ascribe/ledger'
 import { periodOfDays, readCharges } from '@ascribe/ledger/views'
+import { startApi } from '../src/index.ts'
+import type { Api } from '../src/index.ts'
 import { openWorld, operator, read, textOfStream } from './reads-support.ts'
 import type { Tenant, World } from './reads-support.ts'
-import { openApi } from './support.ts'
-import type { TestApi } from './support.ts'
+import { serverSecret } from './support.ts'
 
 /*
  * Two organizations with the same kinds of things, each marked; a parent with a child besides. Nothing of one is in any reply to another, by
@@ -15,12 +20,17 @@ import type { TestApi } from './support.ts'
  */
 
 let world: World
-let api: TestApi
+let api: Api
+let trail: Trail
 const charges = new Map<string, string>()
 
 before(async () => {
   world = await openWorld()
-  api = await openApi(world.db)
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const signer = parseAuditSigner(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 'the test')
+  trail = createTrail({ db: world.db, signer, logger: silentLogger })
+  const deps = { db: world.db, trail, serverSecret, logger: silentLogger, meters: silentMeters }
+  api = await startApi({ host: '127.0.0.1', port: 0 }, deps)
   for (const { id } of [world.parent, world.child, world.stranger]) {
     const period = periodOfDays({ from: '2026-03-01', to: '2026-04-20' })
     const [charge] = (await readCharges(world.db, { organizationId: id, period, limit: 1 })).charges
@@ -29,6 +39,7 @@ before(async () => {
 })
 after(async () => {
   await api[Symbol.asyncDispose]()
+  await trail[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 
@@ -166,6 +177,18 @@ test('a parent reads its children by their ids, by every read; a child its paren
       assertNothingOf(hidden, reply.text.replaceAll(world.parent.id, ''), path)
     }
   }
+})
+
+test('a child reads in its own log that its parent looked at its costs, in a reply about both too; a stranger reads nothing', async () => {
+  const path = `/v1/organizations/${world.parent.id}/costs`
+  const query = { from: '2026-03-01', to: '2026-03-31', children: 'true' }
+  assert.equal((await get(path + search(query), world.parent.key)).status, 200)
+  const log = await readAccessLog(world.db, { organizationId: world.child.id })
+  assert.ok(log !== 'bad_cursor')
+  const [line] = log.entries
+  assert.deepEqual([line?.path, line?.aboutOrganizationId, line?.actor.id], [path, world.parent.id, world.parent.authId])
+  const theirs = await readAccessLog(world.db, { organizationId: world.stranger.id })
+  assert.ok(theirs !== 'bad_cursor' && theirs.entries.length === 0)
 })
 
 test('a cursor of another organization or another question is refused, and a forged one reaches nothing of anybody else', async () => {
