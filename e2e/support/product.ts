@@ -9,6 +9,15 @@ export type Ready = {
   readonly gateway: string
   readonly api: string
   readonly metrics: string
+  /** Operators' listener; behind Teleport, {@link teleport}. */
+  readonly internal: string
+  readonly admin: string
+  readonly adminKey: string
+  /** Origin of the API's app at the sandbox Teleport. */
+  readonly teleport: string
+  readonly issuer: string
+  readonly console: string
+  readonly operatorConsole: string
   readonly organization: { readonly id: string; readonly name: string }
   readonly key: string
   readonly auth_id: string
