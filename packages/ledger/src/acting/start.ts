@@ -7,7 +7,7 @@ import { LedgerInputError } from '../errors.ts'
 import { sqlInstant } from '../instants.ts'
 import { isLetIn, lockActing, supportStanding } from '../support/standing.ts'
 import type { SupportStanding } from '../support/standing.ts'
-import { isRunning, newestSession } from './find.ts'
+import { findActing } from './find.ts'
 import { sessionOf } from './session.ts'
 import type { ActingOperator, ActingSession, AuditOutcome, SessionRow } from './session.ts'
 
@@ -47,12 +47,8 @@ export async function startActing(db: Database, input: NewActing): Promise<Start
     throw new LedgerInputError(`Cannot start an acting session: ${minutes} minutes is not a whole number from 1 to ${ACTING_MINUTES_MAX}`)
   }
   return decide<StartOutcome>(db, { operator, organizationId, audit }, async (tx) => {
-    const running = await newestSession(tx, organizationId, operator)
-    if (running !== undefined && isRunning(running, now)) {
-      // The customer may have stopped letting the operator in meanwhile: then it serves nobody, and a new request may be made.
-      const standing = await supportStanding(tx, { organizationId, operator, now })
-      if (isLetIn(standing)) return { kind: 'already_active', session: sessionOf(running) }
-    }
+    const active = await findActing(tx, { operator, organizationId, now })
+    if (active.kind === 'active') return { kind: 'already_active', session: active.session }
     const wish = { operator, organizationId, reason, ticket, minutes }
     return begin(tx, wish, { mode: 'required', startedAt: now, expiresAt: now + minutes * 60_000, now })
   })
@@ -87,7 +83,11 @@ export async function startImplied(db: Database, input: ImpliedActing): Promise<
   const { id, expiresAt: signInEndsAt } = assertion
   const identity = signInEndsAt === undefined ? id : JSON.stringify([operator.issuer, operator.name, signInEndsAt])
   const sha256 = createHash('sha256').update(identity).digest()
-  return decide<ImpliedOutcome>(db, { operator, organizationId, audit }, async (tx) => {
+  // Of many requests that a page makes at once, one begins the session; nothing happens in the others, and they leave no line of it.
+  const auditNews: typeof audit = async (tx, outcome) => (outcome.kind === 'already_active' ? undefined : audit(tx, outcome))
+  return decide<ImpliedOutcome>(db, { operator, organizationId, audit: auditNews }, async (tx) => {
+    const active = await findActing(tx, { operator, organizationId, now })
+    if (active.kind === 'active') return { kind: 'already_active', session: active.session }
     const used = await tx.query('select from acting_session where assertion_sha256 = $1::bytea and organization_id = $2::uuid', [
       sha256,
       organizationId,
