@@ -16,17 +16,17 @@ export type ForwardOptions = {
 const HOP_BY_HOP: ReadonlySet<string> = new Set(
   'connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade proxy-connection'.split(' '),
 )
-export const ASSERTION_HEADER = 'teleport-jwt-assertion'
-export const LEGACY_HEADER = 'cf-access-token'
+const ASSERTION_HEADER = 'teleport-jwt-assertion'
+const LEGACY_HEADER = 'cf-access-token'
 
 /** Whether only Teleport may set a header: what a client or a rewrite says of it is dropped. */
-export function isReserved(name: string): boolean {
+function isReserved(name: string): boolean {
   const lower = name.toLowerCase()
   return lower === ASSERTION_HEADER || lower === LEGACY_HEADER || lower.startsWith('x-teleport-') || lower.startsWith('x-forwarded-')
 }
 
 /** The fields that go to the app, as a raw list: name, value, name, value. */
-export function forwardedFields(request: IncomingMessage, { app, assertion, faults, legacyHeader, port }: ForwardOptions): string[] {
+function forwardedFields(request: IncomingMessage, { app, assertion, faults, legacyHeader, port }: ForwardOptions): string[] {
   const named = new Set((request.headers.connection ?? '').split(',').map((each) => each.trim().toLowerCase()))
   const rewrites = (app.headers ?? []).filter(({ name }) => !isReserved(name))
   const replaced = new Set(rewrites.map(({ name }) => name.toLowerCase()))
