@@ -9,6 +9,8 @@ import { byteSize, cidrList, durationMs, loadConfig, secret } from '@ascribe/ser
 import type { ConfigOverride, HostPort, LoadedConfig as Loaded, Secret } from '@ascribe/service'
 import { CLOUD_VARIABLES, CloudSchema } from './cloud-settings.ts'
 import type { CloudSettings } from './cloud-settings.ts'
+import { InternalSchema, OidcSchema, TeleportSchema } from './api-settings.ts'
+import type { InternalSettings, OidcSettings, TeleportSettings } from './api-settings.ts'
 import type { DataDir } from './data-dir.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
@@ -75,7 +77,16 @@ export type Config = {
     readonly stream_size: number
     readonly replicas: number
   }
+  /** The customers' listener. */
   readonly api: HostPort
+  /** The customers' identity provider. */
+  readonly oidc: OidcSettings
+  /** Who vouches for operators. */
+  readonly teleport: TeleportSettings
+  /** The operators' listener. */
+  readonly internal: InternalSettings
+  /** The platform's listener. */
+  readonly admin: HostPort
   /** Usage that others report. */
   readonly ingest: IngestSettings
   /** The cloud of customers' machines. */
@@ -149,6 +160,10 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
     })
     .prefault({}),
   api: listener(8081),
+  oidc: OidcSchema,
+  teleport: TeleportSchema,
+  internal: InternalSchema,
+  admin: listener(8084),
   ingest: IngestSchema,
   cloud: CloudSchema,
   ops: listener(8082),

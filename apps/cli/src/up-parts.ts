@@ -1,6 +1,5 @@
 import { systemClock } from '@ascribe/kit'
 import type { Meters } from '@ascribe/kit'
-import { startApi } from '@ascribe/api'
 import type { Gateway, Route } from '@ascribe/gateway'
 import { webhookSecrets } from '@ascribe/identity'
 import { ingestCursorNow, listPriceVersions } from '@ascribe/ledger'
@@ -13,7 +12,6 @@ import { applyPrices } from './apply-prices.ts'
 import { openBroker } from './broker.ts'
 import type { Context } from './context.ts'
 import { demoOf } from './demo.ts'
-import { eventsConfigOf } from './event-settings.ts'
 import { follow } from './follow.ts'
 import { openLedger } from './open-ledger.ts'
 import type { OpenLedger } from './open-ledger.ts'
@@ -25,6 +23,7 @@ import { SANDBOX_PRICES } from './sandbox-prices.ts'
 import { serverSecretOf } from './server-secret.ts'
 import { settleInBackground } from './settle-in-background.ts'
 import type { Everything } from './up.ts'
+import { startUpListeners } from './up-listeners.ts'
 import { sandboxRoutes } from './up-routes.ts'
 
 /** The gateway's share of a stop: what is still open after it is cut, and settled. */
@@ -42,6 +41,7 @@ export type Begun = {
   readonly configured: readonly Route[]
   /** The embedded database, unless there is another. */
   readonly embedded: Promise<EmbeddedPostgres> | undefined
+  readonly sandboxFaults: boolean
 }
 
 /** Starts gateway, settler and API. The gateway starts beside the database: it needs none. */
@@ -77,19 +77,22 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
   stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
   const gateway = await serving
   stack.defer(() => gateway.close({ graceMs: DRAIN_MS, cut: scope.cut }))
-  const api = stack.use(
-    await startApi(
-      { ...config.api, events: eventsConfigOf(config.ingest) },
-      { db, serverSecret: serverSecretOf(context), logger: logger.child({ part: 'api' }), meters },
-    ),
-  )
+  const { api, operators } = await startUpListeners(context, {
+    stack,
+    ledger,
+    logger: logger.child({ part: 'api' }),
+    meters,
+    demo,
+    sandboxFaults: begun.sandboxFaults,
+  })
   readiness.watch('journal', () => gateway.unready)
   // A gateway serves while the database is away: journals keep what is not yet in it.
   readiness.watch('settler', () => settler.trouble, { isVital: false })
   stack.defer(readiness.stopping)
   return {
     gateway: gateway.url,
-    api: api.url,
+    api,
+    operators,
     upstream,
     model,
     demo,

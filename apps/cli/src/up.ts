@@ -18,12 +18,30 @@ export type UpOptions = {
   readonly upstream?: string
   /** A price book to put in force. */
   readonly prices?: string
+  /** Let `POST /v1/faults` of the admin listener break things on purpose. Default false. */
+  readonly sandboxFaults?: boolean
+}
+
+/** The listeners beside the customers', and the ways in. */
+export type Operators = {
+  /** Absent: it is off. */
+  readonly internal?: string
+  readonly admin: string
+  readonly adminKey: string
+  /** The API's app behind the sandbox Teleport; absent: there is a real one, or none. */
+  readonly teleport?: string
+  /** The sandbox issuer, or the configured one. */
+  readonly issuer?: string
+  readonly console: string
+  /** The console as an operator opens it, of the demo organization. */
+  readonly operatorConsole?: string
 }
 
 /** What `ascribe up` brought up. */
 export type Everything = AsyncDisposable & {
   readonly gateway: string
   readonly api: string
+  readonly operators: Operators
   readonly metrics: string
   readonly upstream: string
   readonly model: string
@@ -51,7 +69,16 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
   const ops = stack.use(await startOps({ ...config.ops, meters, ready: readiness.report }))
   // A new database takes a second, in processes of its own: time to load what is needed after it.
   const { startParts } = await import('./up-parts.ts')
-  const parts = await startParts(context, { scope, stack, meters, readiness, price, configured, embedded })
+  const parts = await startParts(context, {
+    scope,
+    stack,
+    meters,
+    readiness,
+    price,
+    configured,
+    embedded,
+    sandboxFaults: options.sandboxFaults ?? false,
+  })
   const owned = stack.move()
   return { ...parts, metrics: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { runProcess } from '@ascribe/service'
 import type { ConfigOverride } from '@ascribe/service'
+import { addApiOptions, apiOverrides } from '../api-options.ts'
+import type { ApiOptions } from '../api-options.ts'
 import { portArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -10,13 +12,22 @@ import type { Surroundings } from '../surroundings.ts'
 import { startEverything } from '../up.ts'
 import type { Everything } from '../up.ts'
 
-type UpCommandOptions = { readonly port?: number; readonly upstream?: string; readonly prices?: string; readonly trustHeadersFrom?: string }
+type UpCommandOptions = ApiOptions & {
+  readonly port?: number
+  readonly upstream?: string
+  readonly prices?: string
+  readonly trustHeadersFrom?: string
+}
 
 /** `ascribe up`. */
 export function configureUp(root: Command, surroundings: Surroundings, finish: Finish): void {
-  root
+  addApiOptions(root)
     .option('--upstream <url>', 'a real OpenAI-compatible engine, with or without /v1, for every model that has no route')
-    .option('--port <port>', 'of the gateway; API and metrics take the next two. 0: every listener takes a free one', portArgument)
+    .option(
+      '--port <port>',
+      'of the gateway; API, metrics, internal and admin take the next four. 0: every listener takes a free one',
+      portArgument,
+    )
     .option('--prices <file>', 'a price book to put in force: from the beginning where there is none yet, else from now')
     .option('--trust-headers-from <networks>', 'comma-separated networks whose identity headers are believed, such as 127.0.0.1/32')
     .addHelpText('after', '\nCtrl-C stops it: open requests may end first; a second Ctrl-C cuts them. Either way each is recorded.')
@@ -31,6 +42,7 @@ export function configureUp(root: Command, surroundings: Surroundings, finish: F
             const everything = await startEverything(context, scope, {
               ...(options.upstream !== undefined && { upstream: options.upstream }),
               ...(options.prices !== undefined && { prices: options.prices }),
+              sandboxFaults: options.sandboxFaults === true,
             })
             if (out.json) announceJson(out, context, everything)
             else announce(out, context, everything)
@@ -42,28 +54,37 @@ export function configureUp(root: Command, surroundings: Surroundings, finish: F
     })
 }
 
-/** The API and the metrics take the two ports after the gateway's; 0 is a free one for each. */
-function overridesOf({ port, trustHeadersFrom }: UpCommandOptions): Readonly<Record<string, ConfigOverride>> {
+/** The other listeners take the ports after the gateway's; 0 is a free one for each. */
+function overridesOf({ port, trustHeadersFrom, ...options }: UpCommandOptions): Readonly<Record<string, ConfigOverride>> {
   const after = (places: number): number | undefined => (port === undefined || port === 0 ? port : port + places)
   return {
     'gateway.port': { flag: '--port', value: port },
     'api.port': { flag: '--port', value: after(1) },
     'ops.port': { flag: '--port', value: after(2) },
+    'internal.port': { flag: '--port', value: after(3) },
+    'admin.port': { flag: '--port', value: after(4) },
+    ...apiOverrides(options),
     'gateway.trust_headers_from': { flag: '--trust-headers-from', value: trustHeadersFrom },
   }
 }
 
-function announceJson(out: Output, { dir }: Context, { gateway, api, metrics, upstream, demo }: Everything): void {
-  out.value({ gateway, api, metrics, ...demo, upstream, data: dir.root })
+function announceJson(out: Output, { dir }: Context, everything: Everything): void {
+  const { gateway, api, metrics, upstream, demo, operators } = everything
+  out.value({ gateway, api, ...operators, metrics, ...demo, upstream, data: dir.root })
 }
 
 function announce(out: Output, { dir }: Context, everything: Everything): void {
-  const { gateway, api, metrics, upstream, model, demo } = everything
+  const { gateway, api, metrics, upstream, model, demo, operators } = everything
   const { bold, dim } = out.style
   const month = new Date().toISOString().slice(0, 7)
   const rows: readonly (readonly [string, string, string])[] = [
     ['gateway', gateway, `OpenAI clients: ${gateway}/v1`],
     ['api', api, 'statements and usage records'],
+    ['console', operators.console, 'sign in as ada, password ada-password'],
+    ...(operators.operatorConsole === undefined
+      ? []
+      : [['operators', operators.operatorConsole, 'view the demo organization as olga@ops.example'] as const]),
+    ['admin', operators.admin, `key ${operators.adminKey}`],
     ['metrics', metrics, '/metrics, /healthz, /readyz'],
     ['upstream', upstream, ''],
     ['data', dir.root, ''],

@@ -33,7 +33,7 @@ const ids = <Id extends z.ZodType>(id: Id): z.ZodOptional<z.ZodArray<Id>> => z.a
 function list(kind: 'user' | 'group' | 'resource'): RouteDef<NoParams, OfOrganization, undefined, string> {
   return {
     ...READ,
-    operationId: `list${kind.charAt(0).toUpperCase()}${kind.slice(1)}s`,
+    operationId: `listAll${kind.charAt(0).toUpperCase()}${kind.slice(1)}s`,
     summary: `Every ${kind}, or those of an organization, by id: a JSON object a line.`,
     path: `/v1/${kind}s`,
     params: NoParamsSchema,
