@@ -56,16 +56,16 @@ export type RequestContext = {
   /** The same as they came: name, value, name, value. Only here a repeated one is seen. */
   readonly rawHeaders: readonly string[]
   /** Children whose data is in the reply: each gets a line in its own log before the body leaves. */
-  alsoAbout(organizationIds: readonly string[]): void
+  readonly alsoAbout: (organizationIds: readonly string[]) => void
   /** What should stand in the trail beside path and query: ids and amounts, never a secret, never contents. */
-  note(detail: Detail): void
+  readonly note: (detail: Detail) => void
   /**
    * For a route that `auditsItself`: writes the line of this request in the transaction of its change, as the last statement of it, with the
    * status that will be answered. Throws: nothing has happened.
    */
-  auditIn(tx: Queryable, line: ChangeLine): Promise<void>
+  readonly auditIn: (tx: Queryable, line: ChangeLine) => Promise<void>
   /** The end of a log as it is now, signed; `undefined`: nothing is in it. */
-  signedHead(organizationId: string): Promise<SignedHead | undefined>
+  readonly signedHead: (organizationId: string) => Promise<SignedHead | undefined>
 }
 
 /** Ids and amounts. */

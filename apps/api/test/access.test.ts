@@ -121,7 +121,7 @@ test('other methods are 405 and say which are not, whatever body comes with them
     '/',
     '/v1',
     '/v1/organizations',
-    `/v1/organizations/${acme.id}`,
+    `/v1/organizations/${acme.id}/nothing`,
     `${pathOf(acme.id, 'statement', '/')}`,
     '//',
     '/v2/x',

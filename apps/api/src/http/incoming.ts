@@ -10,7 +10,7 @@ export type Incoming = {
   readonly search: string
   readonly headers: IncomingHttpHeaders
   /** Every value of a header, in order, also of one that Node would drop or join. `name` in lower case. */
-  valuesOf(name: string): readonly string[]
+  readonly valuesOf: (name: string) => readonly string[]
   readonly requestId: string
   /** What the socket says, for the log. */
   readonly peer: string

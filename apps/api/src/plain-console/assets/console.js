@@ -74,10 +74,7 @@ function banner(response) {
   const minutes = Math.max(0, Math.ceil((Date.parse(response.headers.get('x-acting-expires')) - Date.now()) / 60_000))
   const exit = document.createElement('button')
   exit.textContent = 'Exit'
-  exit.addEventListener('click', async () => {
-    await ask('/v1/acting-sessions/end', { method: 'POST', headers: {}, body: new URLSearchParams({ organization }) })
-    location.reload()
-  })
+  exit.addEventListener('click', () => send('/v1/acting-sessions/end', { organization }))
   $('banner').replaceChildren(`${decodeURIComponent(operator)} views ${id}. Read-only. ${minutes} minutes left.`, exit)
   document.title = `[viewing] ${document.title}`
   show('banner')
@@ -102,15 +99,17 @@ async function load() {
   show('sign-out', !isInternal)
 }
 
-$('start').addEventListener('submit', async (event) => {
+/** A form, which is a simple request, and then the page anew. */
+function send(path, fields) {
+  ask(path, { method: 'POST', headers: {}, body: new URLSearchParams(fields) }).then(
+    () => location.reload(),
+    (error) => say(`${error.message} (${error.requestId})`),
+  )
+}
+
+$('start').addEventListener('submit', (event) => {
   event.preventDefault()
-  try {
-    const body = new URLSearchParams({ organization, ...Object.fromEntries(new FormData($('start'))) })
-    await ask('/v1/acting-sessions', { method: 'POST', headers: {}, body })
-    location.reload()
-  } catch (error) {
-    say(`${error.message} (${error.requestId})`)
-  }
+  send('/v1/acting-sessions', { organization, ...Object.fromEntries(new FormData($('start'))) })
 })
 
 try {

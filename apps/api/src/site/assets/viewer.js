@@ -77,7 +77,7 @@ try {
   )
   found.replaceChildren(...operations, ...schemaList(components.schemas))
 } catch (error) {
-  found.replaceChildren(element('p', `The document cannot be read: ${error}`))
+  found.replaceChildren(element('p', `The document cannot be read: ${String(error)}`))
 }
 
 find.addEventListener('input', () => {
