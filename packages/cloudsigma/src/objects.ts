@@ -125,13 +125,13 @@ export function present<Fields extends object>(fields: Fields): Present<Fields> 
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<Fields>
 }
 
-export function ownerOf(from: unknown): Owner | undefined {
+function ownerOf(from: unknown): Owner | undefined {
   const owner = fieldOf(from, 'owner')
   const uuid = referenceOf(owner)
   return uuid === undefined ? undefined : { uuid, ...present({ email: textOf(owner, 'email') }) }
 }
 
-export function metaOf(from: unknown): Meta {
+function metaOf(from: unknown): Meta {
   const meta = fieldOf(from, 'meta')
   if (typeof meta !== 'object' || meta === null) return new Meta()
   return new Meta(Object.entries(meta).flatMap(([key, value]) => (typeof value === 'string' ? [[key, value] as const] : [])))

@@ -55,7 +55,7 @@ function issuerIn(body: string): string | undefined {
 }
 
 /** Off by this much, tokens of a minute are dead on arrival or not valid yet at the other side. */
-export const CLOCK_OFF_MS = 10_000
+const CLOCK_OFF_MS = 10_000
 
 /** Words for a clock that is off; `undefined` for one that is right. */
 export function sayClock(who: string, clockAheadMs: number | undefined): string | undefined {

@@ -6,7 +6,7 @@ import { CHAIN_START, digestOf } from './mint-log.ts'
 import type { MintLine } from './mint-log.ts'
 
 /** The trail of tokens cannot be read. */
-export class MintLogReadError extends AscribeError {
+class MintLogReadError extends AscribeError {
   override readonly code = 'MINT_LOG_UNREADABLE'
 }
 

@@ -9,7 +9,7 @@ import { writeList } from '../list-output.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** The trail of tokens was changed by somebody else than us. */
-export class MintTrailChangedError extends AscribeError {
+class MintTrailChangedError extends AscribeError {
   override readonly code = 'MINT_TRAIL_CHANGED'
 }
 
