@@ -10,9 +10,11 @@ type Answer = { readonly status: number; readonly location: string | undefined; 
 
 const HOPS_MAX = 10
 
-/** As much of a browser as a sign-in needs: cookies by host, redirects, forms. It says of itself that it navigates, as browsers do. */
+type Cookie = { readonly value: string; readonly path: string }
+
+/** As much of a browser as a sign-in needs: cookies by host and path, redirects, forms. It says of itself that it navigates, as browsers do. */
 export class PlainBrowser {
-  readonly #cookies = new Map<string, Map<string, string>>()
+  readonly #cookies = new Map<string, Map<string, Cookie>>()
 
   /** Follows redirects, but for those to an address that begins with `stopAt`. */
   async visit(url: string, { stopAt, sent }: { readonly stopAt?: string; readonly sent?: Sent } = {}): Promise<Landing> {
@@ -53,7 +55,12 @@ export class PlainBrowser {
 
   /** The cookies that it would send there, as a header. */
   cookiesFor(url: string): string {
-    return [...(this.#cookies.get(new URL(url).hostname) ?? [])].map(([name, value]) => `${name}=${value}`).join('; ')
+    const { hostname, pathname } = new URL(url)
+    const fits = ([, { path }]: readonly [string, Cookie]): boolean => `${pathname}/`.startsWith(path.endsWith('/') ? path : `${path}/`)
+    return [...(this.#cookies.get(hostname) ?? [])]
+      .filter(fits)
+      .map(([name, { value }]) => `${name}=${value}`)
+      .join('; ')
   }
 
   async #ask(url: URL, sent: Sent | undefined): Promise<Answer> {
@@ -71,11 +78,11 @@ export class PlainBrowser {
   }
 
   #keep(url: URL, sets: readonly string[]): void {
-    const jar = this.#cookies.get(url.hostname) ?? new Map<string, string>()
+    const jar = this.#cookies.get(url.hostname) ?? new Map<string, Cookie>()
     for (const set of sets) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
       if (/;\s*max-age=0/i.test(set)) jar.delete(name)
-      else jar.set(name, value)
+      else jar.set(name, { value, path: /;\s*path=([^;]+)/i.exec(set)?.[1] ?? '/' })
     }
     this.#cookies.set(url.hostname, jar)
   }
