@@ -21,7 +21,7 @@ import {
 import { getJob, listJobs } from './jobs.ts'
 import { getIp, getVlan, listIps, listIpsDetail, listVlans, listVlansDetail, putIp, putVlan } from './networks.ts'
 import { actOnServer } from './server-actions.ts'
-import { createServers, deleteServer, getServer, listServers, listServersDetail, putServer } from './servers.ts'
+import { createServers, deleteServer, getServer, getServerRuntime, listServers, listServersDetail, putServer } from './servers.ts'
 import { createSubscription, listSubscriptions } from './subscriptions.ts'
 import { createTags, deleteTag, getTag, listTagged, listTags, putTag } from './tags.ts'
 import type { World } from './world.ts'
@@ -46,6 +46,7 @@ const ROUTES: Readonly<Record<string, ApiHandler>> = {
   'PUT servers/:id': putServer,
   'DELETE servers/:id': deleteServer,
   'POST servers/:id/action': actOnServer,
+  'GET servers/:id/runtime': getServerRuntime,
   'GET drives': listDrives,
   'GET drives/detail': listDrivesDetail,
   'POST drives': createDrives,
@@ -67,11 +68,13 @@ const ROUTES: Readonly<Record<string, ApiHandler>> = {
   'GET ips/:id': getIp,
   'PUT ips/:id': putIp,
   'GET tags': listTags,
+  'GET tags/detail': listTags,
   'POST tags': createTags,
   'GET tags/:id': getTag,
   'PUT tags/:id': putTag,
   'DELETE tags/:id': deleteTag,
   'GET tags/:id/servers': listTagged(listServersDetail),
+  'GET tags/:id/servers/detail': listTagged(listServersDetail),
   'GET tags/:id/drives': listTagged(listDrivesDetail),
   'GET tags/:id/ips': listTagged(listIpsDetail),
   'GET tags/:id/vlans': listTagged(listVlansDetail),

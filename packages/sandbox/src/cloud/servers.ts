@@ -25,6 +25,11 @@ export function getServer(request: ApiRequest): Reply {
   return ok(serverJson(request, required(request, request.state.servers, 'LIST')))
 }
 
+/** `GET /servers/:id/runtime/`: what the server has while it runs, by itself. */
+export function getServerRuntime(request: ApiRequest): Reply {
+  return ok(serverJson(request, required(request, request.state.servers, 'LIST'))['runtime'] ?? {})
+}
+
 /** One object or several; all are checked before the first is made. */
 export function createServers(request: ApiRequest): Reply {
   const made = objectsOf(request)

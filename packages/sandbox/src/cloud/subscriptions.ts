@@ -53,7 +53,7 @@ export function listSubscriptions(request: ApiRequest): Reply {
   const mine = state.subscriptions.filter(
     (each) =>
       each.owner === actor.user.uuid &&
-      (status === null || statusOf(each, world.now()) === status) &&
+      (status === null || status === 'all' || statusOf(each, world.now()) === status) &&
       (resource === null || each.resource === resource),
   )
   return listReply(request, mine, (each) => subscriptionJson(each, world.now()))
