@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startAdmin, startApi, startInternal } from '@ascribe/api'
 import type { Api, Faults, ListenerDeps } from '@ascribe/api'
@@ -7,12 +6,13 @@ import { createKeySet } from '@ascribe/identity/jwt'
 import { createAssertionVerifier } from '@ascribe/identity/teleport'
 import { systemClock } from '@ascribe/kit'
 import type { Logger, Meters } from '@ascribe/kit'
-import { createTrail, readAuditSigner } from '@ascribe/ledger'
+import { createTrail } from '@ascribe/ledger'
 import type { LedgerRole } from '@ascribe/ledger'
 import { tryLock } from '@ascribe/service'
 import { publishPolicy } from '@ascribe/settler'
 import { planInternal, planSignIn } from './api-settings.ts'
 import type { ApiSettings, InternalPlan } from './api-settings.ts'
+import { auditSignerOf } from './audit-key.ts'
 import type { Context } from './context.ts'
 import { eventsConfigOf } from './event-settings.ts'
 import type { OpenLedger } from './open-ledger.ts'
@@ -98,7 +98,7 @@ async function depsOf(
   const trail = stack.use(
     createTrail({
       db: await open(TRAIL_MAX, 'trail'),
-      signer: readAuditSigner(join(dir.root, 'secrets', 'audit-key.pem')),
+      signer: auditSignerOf(context),
       logger,
       meters,
       fault: () => faults.audit === 'down',

@@ -118,6 +118,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/retention.ts')).configureRetention,
   },
   {
+    name: 'audit',
+    description: 'who looked at whom and who changed what: exported, checked for edits, gaps and missing ends',
+    load: async () => (await import('./commands/audit.ts')).configureAudit,
+  },
+  {
+    name: 'admin-keys',
+    description: 'keys of the admin listener, for the automation of a platform',
+    load: async () => (await import('./commands/admin-keys.ts')).configureAdminKeys,
+  },
+  {
     name: 'backup',
     description: 'write the whole ledger into one file, consistent while everything runs',
     load: async () => (await import('./commands/backup.ts')).configureBackup,

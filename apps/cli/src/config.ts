@@ -11,6 +11,8 @@ import { CLOUD_VARIABLES, CloudSchema } from './cloud-settings.ts'
 import type { CloudSettings } from './cloud-settings.ts'
 import { InternalSchema, OidcSchema, TeleportSchema } from './api-settings.ts'
 import type { InternalSettings, OidcSettings, TeleportSettings } from './api-settings.ts'
+import { AuditSchema } from './audit-settings.ts'
+import type { AuditSettings } from './audit-settings.ts'
 import type { DataDir } from './data-dir.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
@@ -87,6 +89,8 @@ export type Config = {
   readonly internal: InternalSettings
   /** The platform's listener. */
   readonly admin: HostPort
+  /** The audit trail. */
+  readonly audit: AuditSettings
   /** Usage that others report. */
   readonly ingest: IngestSettings
   /** The cloud of customers' machines. */
@@ -164,6 +168,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
   teleport: TeleportSchema,
   internal: InternalSchema,
   admin: listener(8084),
+  audit: AuditSchema,
   ingest: IngestSchema,
   cloud: CloudSchema,
   ops: listener(8082),
