@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Unavailable } from './errors.ts'
 import { startField } from './field.ts'
 import type { Field } from './field.ts'
+import { measureImpersonation } from './impersonation-section.ts'
 import { measureJournal } from './journal-section.ts'
 import { measureJson } from './json-section.ts'
 import { measureLatency } from './latency-section.ts'
@@ -16,6 +17,7 @@ import { startPeer } from './peer.ts'
 import { isMet, sectionText } from './report.ts'
 import type { Section } from './report.ts'
 import type { LedgerSetting, Setting } from './setting.ts'
+import { measureReads } from './reads/reads-section.ts'
 import { measureSoak } from './soak-section.ts'
 import { measureSse } from './sse-section.ts'
 
@@ -73,6 +75,9 @@ const ALONE: Partial<Record<SectionName, (setting: Setting) => Promise<Section>>
 const OF_LEDGER: Partial<Record<SectionName, (setting: LedgerSetting) => Promise<Section>>> = {
   ledger: measureLedger,
   'ledger-soak': measureLedgerSoak,
+  reads: measureReads,
+  // Like those of the ledger it needs neither peer nor field.
+  impersonation: measureImpersonation,
 }
 
 function isOfLedger(name: SectionName): boolean {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
-export type SectionName = 'json' | 'sse' | 'latency' | 'journal' | 'bodies' | 'soak' | 'ledger' | 'ledger-soak'
-const SECTIONS: readonly SectionName[] = ['json', 'sse', 'latency', 'journal', 'bodies', 'soak', 'ledger', 'ledger-soak']
+export type SectionName = 'json' | 'sse' | 'latency' | 'journal' | 'bodies' | 'soak' | 'impersonation' | 'ledger' | 'ledger-soak' | 'reads'
+const SECTIONS: readonly SectionName[] = ['json', 'sse', 'latency', 'journal', 'bodies', 'soak', 'impersonation', 'ledger', 'ledger-soak', 'reads']
 /** Takes hours: measured only when it is named. */
 const NAMED_ONLY: readonly SectionName[] = ['ledger-soak']
 
@@ -22,7 +22,7 @@ export const HELP: string = `npm run bench -- [--only ${SECTIONS.join(',')}] [--
   --only    these sections and no other
   --quick   a sanity run in under a minute: rough numbers
   --soak    how long memory is watched, as 90s or 10m; by default 15s
-  --records       of the ledger, rated cold, as 10M or 500k; by default 1M
+  --records       of the ledger, rated cold, and of reads, as 10M or 500k; by default 1M
   --backlog       of the ledger, in a journal that nobody has drained; by default 100k
   --soak-records  of ledger-soak, which runs only when it is named; by default 50M`
 

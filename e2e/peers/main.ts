@@ -1,3 +1,4 @@
+import { cloudClients } from './cloud-clients/install.ts'
 import { validator } from './focus/validator.ts'
 import { openmeterForPython } from './openmeter/install.ts'
 import { promtool } from './prometheus/install.ts'
@@ -8,5 +9,13 @@ import { broker } from './support/spread-fleet.ts'
 // Installs what the suites in this folder need: minutes the first time, nothing after that. Each suite does it by itself too, but
 // a test file may not take that long. What cannot be had is said, and is no failure: the suite that needs it is skipped by name.
 
-for (const available of [await engines(), await broker(), await validator(), await openmeterForPython(), await keycloak()])
+for (const available of [
+  await engines(),
+  await broker(),
+  await validator(),
+  await openmeterForPython(),
+  await cloudClients(),
+  await keycloak(),
+  await promtool(),
+])
   if (available.skip !== false) console.error(available.skip)

@@ -45,7 +45,8 @@ export type TokenCacheOptions = {
 }
 
 /** Key, entry, token object and their places in maps; what a token adds to it are its bytes. Measured: bench, section impersonation. */
-const ENTRY_BYTES = 1_600
+const ENTRY_BYTES = 1_200
+const TOUCH_MS = 1_000
 
 /**
  * Tokens by key, bounded by count and by bytes. What was used longest ago goes first; a place with a flight stays. Bytes are zeroed at
@@ -75,14 +76,16 @@ export class TokenCache {
     return this.#entries.values()
   }
 
-  /** The entry, which is now the one used last. */
   get(key: string): CacheEntry | undefined {
-    const entry = this.#entries.get(key)
-    if (entry !== undefined) {
-      this.#entries.delete(key)
-      this.#entries.set(key, entry)
-    }
-    return entry
+    return this.#entries.get(key)
+  }
+
+  /** Says that it is in use. Its turn to go is told by the second: moving it each time would take a third of a cached get. */
+  touch(entry: CacheEntry, now: number): void {
+    if (now - entry.usedAt < TOUCH_MS) return
+    entry.usedAt = now
+    this.#entries.delete(entry.key)
+    this.#entries.set(entry.key, entry)
   }
 
   holds(entry: CacheEntry): boolean {

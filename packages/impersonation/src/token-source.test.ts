@@ -489,8 +489,9 @@ test('discover() tells who stands behind an address, keeps nothing, and leaves o
 })
 
 test('the cache is bounded by count and by bytes, and what was used longest ago goes first', async () => {
-  const { source, meters } = createWorld({ limits: { entriesMax: 3 } })
+  const { source, meters, clock } = createWorld({ limits: { entriesMax: 3 } })
   for (let owner = 0; owner < 3; owner += 1) await source.token(ownerOf(owner))
+  clock.advance(1_000)
   const kept = await source.token(ownerOf(0))
   await source.token(ownerOf(3))
   assert.equal(source.inspect().entries, 3)

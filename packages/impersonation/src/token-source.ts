@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { concernOf } from './denials.ts'
 import {
   AnswerInvalidError,
@@ -60,7 +61,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 class CachedTokenSource implements TokenSource {
   readonly #options: TokenSourceOptions
   readonly #parts: SourceParts
-  readonly #places = new LruMap<Place>(REGIONS_KEPT_MAX)
+  readonly #places = new Map<string, Place>()
   /** Discoveries are limited for each address, as owners are. */
   readonly #seekers = new LruMap<Owner>(1_000)
   #flights = 0
@@ -99,7 +100,7 @@ class CachedTokenSource implements TokenSource {
     const { held } = entry ?? {}
     const now = clock.monotonicMs()
     if (entry === undefined || held === undefined || held.hardAt <= now) return undefined
-    entry.usedAt = now
+    cache.touch(entry, now)
     instruments.hits.add(1)
     if (held.softAt <= now && entry.flight === undefined && entry.renewNotBefore <= now) this.#renew(entry, request)
     return held.token
@@ -115,17 +116,14 @@ class CachedTokenSource implements TokenSource {
     }
   }
 
-  /** A JSON array, so that no two owners can be written alike: issuer, client, secret, strategy, host, audience, owner, binding. */
+  /** The place's hash, the owner, the binding: the first two of fixed length, so that no two keys can be written alike. */
   #keyOf(request: OwnerRequest, secretVersion: string): string {
     const { bindingGeneration: generation } = request
-    const isGeneration =
-      typeof generation === 'number'
-        ? Number.isFinite(generation)
-        : typeof generation === 'string' && generation.length <= GENERATION_LENGTH_MAX
-    if (!isGeneration)
+    const isText = typeof generation === 'string' && generation.length <= GENERATION_LENGTH_MAX
+    if (!isText && !Number.isFinite(generation))
       throw new ImpersonationInputError('Cannot act for this owner: bindingGeneration is neither a number nor a short text')
     const { keyHead } = this.#placeOf(request.region, secretVersion)
-    return `${keyHead}"${normalizeOwnerUuid(request.ownerUuid)}",${JSON.stringify(generation)}]`
+    return `${keyHead} ${normalizeOwnerUuid(request.ownerUuid)} ${isText ? JSON.stringify(generation) : generation}`
   }
 
   #placeOf(region: string, secretVersion: string): Place {
@@ -133,8 +131,11 @@ class CachedTokenSource implements TokenSource {
     if (known?.secretVersion === secretVersion) return known
     const endpoint = this.#options.regions.endpoint(region)
     const { issuer, clientId } = this.#options
+    // An array in JSON is unambiguous; its hash is short, which a cached get is paid for, and may be shown.
     const parts = [issuer.href, clientId, secretVersion, 'uma-impersonate', endpoint.origin, this.#parts.audience]
-    const place = { endpoint, secretVersion, keyHead: `${JSON.stringify(parts).slice(0, -1)},` }
+    const keyHead = createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+    const place = { endpoint, secretVersion, keyHead }
+    if (this.#places.size >= REGIONS_KEPT_MAX) this.#places.clear()
     this.#places.set(region, place)
     return place
   }

@@ -198,7 +198,7 @@ test(
             model.world.source[Symbol.dispose]()
           },
         ),
-        { numRuns: 300 },
+        { numRuns: 150 },
       )
     } finally {
       process.off('unhandledRejection', onRejection)
@@ -249,7 +249,7 @@ test(
         assert.deepEqual(violations, [])
         for (const error of errors) assert.ok(error instanceof ImpersonationError && error.retryable, String(error))
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
   },
 )
