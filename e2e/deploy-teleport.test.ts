@@ -7,6 +7,7 @@ import { checkRedirectTarget, matchOrigin, organization32, parseAppHost, parseOr
 import { ledgerMigrations } from '@ascribe/ledger'
 import { testDatabase } from '@ascribe/postgres/testing'
 import { parseTeleportApp } from '@ascribe/sandbox/teleport'
+import { run, start } from './support/process.ts'
 
 // What deploy/teleport says is read by the code that it is for.
 
@@ -56,6 +57,18 @@ test('deploy/teleport: the role that is granted is the role that the listener as
     (name) => (resource(name) as { metadata: { labels: { app: string } } }).metadata.labels.app,
   )
   assert.deepEqual(role.spec.allow.app_labels.app, labels)
+})
+
+test('deploy/teleport: the sandbox Teleport runs the resources as they are, and refuses what is none', async () => {
+  const resources = ['app-global-api.yaml', 'app-environment.yaml'].flatMap((name) => ['--resource', join(FOLDER, name)])
+  const cluster = ['--cluster', 'teleport.example.com', '--forward', 'ascribe-global-api=http://127.0.0.1:9']
+  await using teleport = start(['sandbox', 'teleport', '--json', ...resources, ...cluster])
+  const { issuer, apps } = JSON.parse((await teleport.firstLine) ?? '') as { issuer: string; apps: { name: string; audience: string }[] }
+  assert.equal(issuer, option('teleport-issuer'))
+  assert.deepEqual(apps.find(({ name }) => name === 'ascribe-global-api')?.audience, option('teleport-audience'))
+  const wrong = await run(['sandbox', 'teleport', '--resource', join(FOLDER, 'role-billing-viewer.yaml')])
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /kind is "role", not "app"/)
 })
 
 type Dashboard = {

@@ -153,6 +153,25 @@ describe('view as, in a real browser', { skip: available.skip }, () => {
     assert.equal(await page.locator('#costs tbody tr').count(), 0)
   })
 
+  test("the dashboard's link leads to the same page, query and deep path kept, and to no other site", async () => {
+    const { teleport: api, operatorConsole } = product.ready
+    const context = await browser.newContext()
+    const opened = await context.newPage()
+    const wanted = `${operatorConsole}?month=2026-11`
+    await opened.goto(`${api}/redirect?to=${encodeURIComponent(wanted)}`)
+    await opened.getByRole('button', { name: `Sign in as ${OLGA}` }).click()
+    await opened.waitForURL(wanted)
+    for (const hostile of [
+      'https://evil.example/internal-console/',
+      operatorConsole.replace('.teleport.localhost', '.teleport.localhost.evil.example'),
+    ]) {
+      const reply = await opened.goto(`${api}/redirect?to=${encodeURIComponent(hostile)}`)
+      assert.equal(reply?.status(), 400, hostile)
+      assert.ok(opened.url().startsWith(api))
+    }
+    await context.close()
+  })
+
   test('R28: the customer signs in at the issuer and reads who looked, when and why', async () => {
     const customers = await browser.newContext()
     const own = await customers.newPage()
