@@ -183,7 +183,7 @@ export function testCloud<Place extends CloudPlace>(
     }
   })
 
-  check('H-20: a redirect is refused at each step, and what is secret goes nowhere', async () => {
+  check('H-20: a redirect is refused, and what is secret goes nowhere', async () => {
     let visits = 0
     const elsewhere = createServer((_, response) => {
       visits += 1

@@ -1,3 +1,4 @@
+import { assert } from '@ascribe/kit'
 import type { Logger, Meters } from '@ascribe/kit'
 import { createAccount } from './account.ts'
 import type { Account } from './account.ts'
@@ -34,7 +35,7 @@ export type CloudSigmaOptions = {
   readonly now?: Monotonic
   readonly wait?: Wait
   readonly random?: () => number
-  /** Default over `node:http` and `node:https`; disposed of with the client. */
+  /** Connections that are shared with other clients, and outlive this one. Default: its own, closed with it. */
   readonly exchange?: Exchange
 }
 
@@ -60,7 +61,9 @@ export function createCloudSigma(options: CloudSigmaOptions): CloudSigma {
   const { endpoint, authenticator, limits = {}, ca, logger, meters } = options
   const { now = () => performance.now(), wait = waitFor, random = Math.random } = options
   const pace = options.pace ?? createPace({ ...limits, now, wait })
-  const exchange = options.exchange ?? createExchange({ ca, connectionsMax: limits.inFlightMax ?? CONNECTIONS_MAX })
+  const own = options.exchange === undefined ? createExchange({ ca, connectionsMax: limits.inFlightMax ?? CONNECTIONS_MAX }) : undefined
+  const exchange = options.exchange ?? own
+  assert(exchange !== undefined, 'there is an exchange, given or our own')
   const transport = createTransport({
     endpoint,
     authenticator,
@@ -83,7 +86,7 @@ export function createCloudSigma(options: CloudSigmaOptions): CloudSigma {
     ips: createIps(transport),
     tags: createTags(transport),
     acls: createAcls(transport),
-    [Symbol.asyncDispose]: () => exchange[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => own?.[Symbol.asyncDispose](),
   }
 }
 

@@ -73,7 +73,7 @@ function sayFault(fault: CloudFault): string {
 function sayKind(fault: CloudFault): string {
   switch (fault.kind) {
     case 'acl':
-      return `this account lacks ${fault.permissions.join(', ') || 'permissions'} on ${fault.resources.join(', ') || 'the resource'}`
+      return `this account lacks ${list(fault.permissions) || 'permissions'} on ${list(fault.resources) || 'the resource'}`
     case 'state':
       return `it is ${fault.current} and would have to be ${fault.expected} first`
     case 'scope':
@@ -85,7 +85,7 @@ function sayKind(fault: CloudFault): string {
     case 'notFound':
       return 'there is no such object'
     case 'validation':
-      return fault.points.length === 0 ? 'the API refuses the request' : `the API refuses ${fault.points.join(', ')}`
+      return fault.points.length === 0 ? 'the API refuses the request' : `the API refuses ${list(fault.points)}`
     case 'payment':
       return 'the account lacks a subscription or money for it'
     case 'capacity':
@@ -105,4 +105,12 @@ function sayKind(fault: CloudFault): string {
     case 'network':
       return fault.why
   }
+}
+
+/** A message has an end, whatever the API lists (H-27). */
+const LISTED_MAX = 8
+
+function list(words: readonly string[]): string {
+  const more = words.length - LISTED_MAX
+  return words.slice(0, LISTED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }

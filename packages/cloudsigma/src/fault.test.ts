@@ -129,3 +129,7 @@ test('3.3: retryAfterMsOf() takes seconds and dates, by the clock of the answer,
   assert.equal(retryAfterMsOf('999999', undefined), 3_600_000)
   for (const text of [undefined, 'soon', '-1', 'Sun, 22 Nov 2026 12:00:30 GMT']) assert.equal(retryAfterMsOf(text, undefined), undefined)
 })
+
+test('3.3: faultOf() takes 405, 406 and 415 for what was asked wrongly', () => {
+  for (const status of [405, 406, 409, 415, 422]) assert.equal(faultOf(answer(status)).kind, 'validation')
+})

@@ -134,7 +134,14 @@ function ownerOf(from: unknown): Owner | undefined {
 function metaOf(from: unknown): Meta {
   const meta = fieldOf(from, 'meta')
   if (typeof meta !== 'object' || meta === null) return new Meta()
-  return new Meta(Object.entries(meta).flatMap(([key, value]) => (typeof value === 'string' ? [[key, value] as const] : [])))
+  // Values are texts. Should one come as a number, it goes back as its text: meta is replaced as a whole, and must lose nothing.
+  return new Meta(
+    Object.entries(meta).flatMap(([key, value]: [string, unknown]) => (isPlain(value) ? [[key, String(value)] as const] : [])),
+  )
+}
+
+function isPlain(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
 /** Ids are kept as the API writes them; an object without one cannot be one of ours. */

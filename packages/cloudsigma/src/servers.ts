@@ -1,4 +1,3 @@
-import { CloudSigmaRequestError } from './errors.ts'
 import { Hidden } from './hidden.ts'
 import { textOf } from './json.ts'
 import { make, onlyObject } from './made.ts'
@@ -6,27 +5,10 @@ import type { Made } from './made.ts'
 import { serverOf, serverSummaryOf } from './objects.ts'
 import type { Server, ServerSummary } from './objects.ts'
 import { readList } from './pages.ts'
-import { assertName, assertPositive, assertUuid, drivesBody, metaBody, nicsBody, tagsBody } from './specs.ts'
-import type { NicSpec, ServerDriveSpec } from './specs.ts'
+import { serverBody } from './server-spec.ts'
+import type { ServerSpec } from './server-spec.ts'
+import { assertName, assertUuid } from './specs.ts'
 import type { CallOptions, Transport } from './transport.ts'
-
-/** What a server is made of. A replacement (`update`) must name everything, since it replaces everything. */
-export type ServerSpec = {
-  readonly name: string
-  /** MHz of all cores together. */
-  readonly cpuMhz: number
-  /** Cores. Without it the cloud chooses, and may choose fewer and slower ones (R-39). */
-  readonly smp?: number
-  readonly memBytes: number
-  /** Random and of its own for every server (H-16). */
-  readonly vncPassword: string | Hidden
-  readonly drives?: readonly ServerDriveSpec[]
-  readonly nics?: readonly NicSpec[]
-  /** Keys of at most 32 characters. Whoever may list the server may read it (H-17). */
-  readonly meta?: Readonly<Record<string, string>>
-  /** Ids. Default none: always sent, so that an update can take the last one away. */
-  readonly tags?: readonly string[]
-}
 
 /** Which objects a list holds. Objects of others that were shared with the account are always among them. */
 export type ListFilter = {
@@ -102,11 +84,11 @@ export function createServers(transport: Transport): Servers {
     create: (spec, options) =>
       make(
         transport,
-        { operation: 'servers.create', method: 'POST', path: ['servers'], body: { objects: [bodyOf(spec)] }, isIdempotent: false },
+        { operation: 'servers.create', method: 'POST', path: ['servers'], body: { objects: [serverBody(spec)] }, isIdempotent: false },
         { parse: serverOf, options },
       ),
     update: (uuid, spec, options) =>
-      one({ operation: 'servers.update', method: 'PUT', path: pathOf(uuid), body: bodyOf(spec), isIdempotent: true }, options),
+      one({ operation: 'servers.update', method: 'PUT', path: pathOf(uuid), body: serverBody(spec), isIdempotent: true }, options),
     async delete(uuid, { recurse, ...options } = {}) {
       await transport.send(
         { operation: 'servers.delete', method: 'DELETE', path: pathOf(uuid), query: { recurse }, isIdempotent: true },
@@ -160,21 +142,5 @@ async function act(
     result: textOf(body, 'result') ?? '',
     uuid: textOf(body, 'uuid') ?? uuid,
     ...(url !== undefined && { url: new Hidden(url) }),
-  }
-}
-
-function bodyOf(spec: ServerSpec): object {
-  const password = spec.vncPassword instanceof Hidden ? spec.vncPassword.reveal() : spec.vncPassword
-  if (password === '') throw new CloudSigmaRequestError('Cannot send the request: a server needs a VNC password')
-  return {
-    name: assertName(spec.name),
-    cpu: assertPositive(spec.cpuMhz, 'cpu'),
-    ...(spec.smp !== undefined && { smp: assertPositive(spec.smp, 'smp') }),
-    mem: assertPositive(spec.memBytes, 'mem'),
-    vnc_password: password,
-    drives: drivesBody(spec.drives ?? []),
-    nics: nicsBody(spec.nics ?? []),
-    meta: metaBody(spec.meta ?? {}),
-    tags: tagsBody(spec.tags ?? []),
   }
 }

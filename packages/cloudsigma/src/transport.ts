@@ -134,7 +134,7 @@ type Attempt = (call: Call, time: { ends: AbortSignal; timeout: AbortSignal; pat
 /** One request and what came of it. Rejects with the caller's own reason, and with what the authenticator rejects with. */
 function createAttempt(options: TransportOptions, base: URL): Attempt {
   const { endpoint, authenticator, exchange, pace, now, logger = silentLogger, meters = silentMeters } = options
-  const requests = meters.counter('cloudsigma_requests_total', 'Requests to the cloud by region, operation and outcome')
+  const requests = meters.counter('ascribe_cloud_requests_total', 'Requests to the cloud, by region, operation and outcome')
   return async (call, { ends, timeout, patienceMs }) => {
     const url = callUrl(base, call)
     const note = (outcome: string, facts: { status?: number | undefined; requestId?: string | undefined; startedAt: number }): void => {

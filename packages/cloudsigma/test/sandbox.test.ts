@@ -10,6 +10,7 @@ import type { CloudSigma } from '../src/client.ts'
 import { CloudSigmaError, OwnerMismatchError } from '../src/errors.ts'
 import type { FaultKind } from '../src/fault.ts'
 import { assertOwner } from '../src/made.ts'
+import { serverSpecOf } from '../src/server-spec.ts'
 
 // The whole way: a token source of `impersonation` makes the authenticator, and a cloud that knows nothing of either answers.
 
@@ -201,4 +202,30 @@ test('3.2: sandbox: Basic acts as its own account, in the legacy mode', async ()
     authenticator: createBasicAuthenticator({ username: email, password }),
   })
   assert.equal((await legacy.account.profile()).uuid, uuid)
+})
+
+test('3.4: sandbox: what was made may be missing from lists for 20 s, and is there at once by its id', async () => {
+  await using mine = clientOf('user@example.com')
+  cloud.setKnobs({ listLagMs: 20_000 })
+  const { object } = await mine.servers.create({ ...SPEC, name: 'late' })
+  assert.deepEqual(await mine.servers.list({ name: 'late' }), [])
+  assert.equal((await mine.servers.get(object.uuid)).name, 'late')
+  cloud.clock.advance(20_000)
+  assert.equal((await mine.servers.list({ name: 'late' })).length, 1)
+  cloud.setKnobs({ listLagMs: 0 })
+})
+
+test('R-37: sandbox: bootstrap data is taken out of a running server; what else is sent then is silently ignored (3.5)', async () => {
+  await using mine = clientOf('user@example.com')
+  const nics = [{ ipV4: { conf: 'dhcp' } as const }]
+  const meta = { 'cloudinit-user-data': 'am9pbg==', base64_fields: 'cloudinit-user-data', mark: 'm' }
+  const { object } = await mine.servers.create({ ...SPEC, nics, meta })
+  await mine.servers.act(object.uuid, 'start')
+  cloud.clock.advance(60_000)
+  const running = await mine.servers.get(object.uuid)
+  assert.equal(running.nics[0]?.running?.interfaceType, 'public')
+  await mine.servers.update(object.uuid, { ...serverSpecOf(running), cpuMhz: 4000, meta: { mark: 'm' } })
+  const after = await mine.servers.get(object.uuid)
+  assert.deepEqual(after.meta.reveal(), { mark: 'm' })
+  assert.deepEqual([after.cpuMhz, after.nics[0]?.mac], [2000, running.nics[0]?.mac])
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CloudSigmaRequestError, OwnerMismatchError } from '../src/errors.ts'
 import { assertOwner } from '../src/made.ts'
+import { serverSpecOf } from '../src/server-spec.ts'
 import { DRIVE, OWNER, SERVER, STRANGER, clientOf, serverJson, startScriptedCloud } from './scripted-cloud.ts'
 
 const VLAN = '55555555-1111-4222-8333-444444444444'
@@ -85,6 +86,27 @@ test('R-36: update() carries cpu, mem, name and the VNC password, which came hid
   assert.deepEqual(meta, { base64_fields: 'cloudinit-user-data', 'cloudinit-user-data': 'CANARY-BOOTSTRAP' })
 })
 
+test('R-36, R-37: serverSpecOf() sends a server back as it was, but for what is changed: macs, channels and tags stay', async () => {
+  await using cloud = await startScriptedCloud(() => ({ status: 200, body: serverJson(SERVER, { tags: [{ uuid: TAG }] }) }))
+  await using client = clientOf(cloud)
+  const server = await client.servers.get(SERVER)
+  await client.servers.update(SERVER, { ...serverSpecOf(server), meta: { base64_fields: '' } })
+  assert.deepEqual(cloud.asked[1]?.body, {
+    name: 'kdc-a-md0-x1',
+    cpu: 4000,
+    smp: 2,
+    mem: 4294967296,
+    vnc_password: 'CANARY-VNC',
+    drives: [{ drive: DRIVE, device: 'virtio', dev_channel: '0:0', boot_order: 1 }],
+    nics: [{ vlan: VLAN, mac: '22:aa:00:00:00:01' }],
+    meta: { base64_fields: '' },
+    tags: [TAG],
+  })
+  cloud.play(() => ({ status: 200, body: serverJson(SERVER, { vnc_password: null }) }))
+  const shared = await client.servers.get(SERVER)
+  assert.throws(() => serverSpecOf(shared), CloudSigmaRequestError)
+})
+
 test('3.1: get() tolerates floats, nulls, missing and unknown fields, and a state of next year', async () => {
   const odd = `{"uuid":"${SERVER}","name":null,"status":"hibernating","cpu":4000.0,"mem":"4294967296","owner":null,"drives":null,
     "nics":[{"mac":null,"vlan":"${VLAN}"},null,{"ip_v4_conf":{"conf":"static","ip":{"uuid":"185.12.6.183"}}}],"tags":["${TAG}",{"uuid":"${TAG}"},7],
@@ -98,7 +120,7 @@ test('3.1: get() tolerates floats, nulls, missing and unknown fields, and a stat
   assert.equal(server.owner, undefined)
   assert.deepEqual(server.nics, [{ vlan: VLAN }, {}, { ipV4: { conf: 'static', ip: '185.12.6.183' } }])
   assert.deepEqual(server.tags, [TAG, TAG])
-  assert.deepEqual(server.meta.reveal(), { a: 'b' })
+  assert.deepEqual(server.meta.reveal(), { a: 'b', n: '5' })
 })
 
 test('R-38: get() of a running server says each interface’s address: the ip is the uuid, and public or private is said', async () => {

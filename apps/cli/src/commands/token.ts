@@ -27,7 +27,7 @@ Examples:  ascribe token inspect token.txt
     )
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
       const { out } = contextOf(command, surroundings)
-      const facts = inspectToken(await readToken(file), Date.now())
+      const facts = inspectToken(await readToken(file, surroundings), Date.now())
       if (out.json) out.value(facts)
       else printFacts(out, facts)
       if (facts.state === 'ended' || facts.state === 'not_valid_yet') finish(EXIT.failed)
@@ -38,8 +38,8 @@ Examples:  ascribe token inspect token.txt
 const INPUT_BYTES_MAX = 1024 * 1024
 
 /** @throws {InputError} */
-async function readToken(file: string | undefined): Promise<string> {
-  const input: Readable = file === undefined || file === '-' ? process.stdin : createReadStream(file)
+async function readToken(file: string | undefined, { stdin }: Surroundings): Promise<string> {
+  const input: Readable = file === undefined || file === '-' ? stdin : createReadStream(file)
   const chunks: Buffer[] = []
   let length = 0
   try {
