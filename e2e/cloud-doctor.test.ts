@@ -174,3 +174,25 @@ test('doctor vouches for the trail of tokens, and not for one that was changed o
   chmodSync(path, 0o644)
   assert.match((await doctor({}, data)).get('trail of tokens')?.mend ?? '', /chmod 600/)
 })
+
+test('whoami hands out nothing when the trail cannot be written, and says so', async () => {
+  const file = join(dir.path, 'a-file')
+  writeFileSync(file, '')
+  const { answer, code } = await whoami(place, { dir: join(file, 'data') })
+  assert.deepEqual([code, answer.ok, answer.failure?.step, answer.failure?.reason], [1, false, 'audit', 'audit_failed'])
+  assert.match(answer.failure?.why ?? '', /the trail of tokens cannot be written/)
+})
+
+test('whoami does not wait longer than its deadline for a server that says nothing', async () => {
+  cloud.addFault({ match: { step: 'service-token' }, does: { hang: true } })
+  const { answer } = await whoami(place, { dir: dir.path })
+  assert.deepEqual([answer.failure?.step, answer.failure?.reason], ['service_token', 'timeout'])
+  assert.match(answer.failure?.why ?? '', /did not answer in time/)
+})
+
+test('R-2: whoami is told when the cloud gives the token of somebody else', async () => {
+  cloud.setKnobs({ impersonateGives: 'other@example.com' })
+  const { answer } = await whoami(place, { dir: dir.path })
+  assert.deepEqual([answer.ok, answer.failure?.reason], [false, 'email_mismatch'])
+  cloud.setKnobs({ impersonateGives: '' })
+})
