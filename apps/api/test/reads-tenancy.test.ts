@@ -243,11 +243,8 @@ test('R19: an operator gets no payment methods and no invoice links, by any read
   for (const def of READ_ROUTES.filter(({ listeners }) => listeners.includes('internal'))) {
     for (const query of queriesOf(def)) {
       for (const dimension of def.path.includes('{dimension}') ? DIMENSIONS : ['']) {
-        const {
-          charge = '',
-          record = '',
-          invoice = '',
-        } = { charge: charges.get(world.child.id), record: world.child.eventIds[0], invoice: world.child.invoiceId }
+        const { invoiceId: invoice, eventIds, id } = world.child
+        const [charge, [record = '']] = [charges.get(id) ?? '', eventIds]
         const { reply } = await read<unknown, unknown, unknown, unknown>(world.db, def, {
           organizationId: world.child.id,
           caller: operator,

@@ -36,7 +36,8 @@ export async function listStatements(
   { organizationId, now, before }: { readonly organizationId: string; readonly now: Instant; readonly before?: string },
 ): Promise<StatementPage> {
   const { rows } = await db.query<{ month: string | null; currency: string }>(FIRST_MONTH, [organizationId])
-  const [{ month: first = null, currency = '' } = {}] = rows
+  const [row] = rows
+  const [first, currency] = [row?.month ?? null, row?.currency ?? '']
   const last = before === undefined ? dayText(now).slice(0, 7) : monthBefore(before)
   if (first === null || first > last) return { statements: [], next: undefined }
   const months: string[] = []
