@@ -1,4 +1,5 @@
 import { cloudClients } from './cloud-clients/install.ts'
+import { chromium } from './chromium/chromium.ts'
 import { validator } from './focus/validator.ts'
 import { openmeterForPython } from './openmeter/install.ts'
 import { promtool } from './prometheus/install.ts'

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, BrowserContext, Page, Request } from 'playwright-core'
+import { organization32 } from '@ascribe/identity/view-as'
 import { chat } from '../support/client.ts'
 import { temporaryDir, up } from '../support/product.ts'
 import type { Product } from '../support/product.ts'
@@ -56,9 +57,7 @@ describe('view as, in a real browser', { skip: available.skip }, () => {
     // Both apps have a session now, by one sign-in: the API is required by the console.
     assert.deepEqual((await teleport.sessions()).map(({ app }) => app).toSorted(), ['environments', 'global-api'])
     // R26: nothing is shown before a reason and a ticket are given.
-    await page.getByLabel('Reason').fill(REASON)
-    await page.getByLabel('Ticket').fill(TICKET)
-    await page.getByRole('button', { name: 'Begin' }).click()
+    await begin(page)
     await page.getByRole('heading', { name: organization.name }).waitFor()
     const banner = page.getByRole('status')
     assert.match(await banner.innerText(), new RegExp(`${OLGA}.*${organization.id}.*Read-only.*minutes left`))
@@ -193,15 +192,75 @@ describe('view as, in a real browser', { skip: available.skip }, () => {
     await customers.close()
   })
 
-  test('preflights are counted: a request that is not simple makes one', async () => {
-    await page
-      .evaluate(
-        (api) => fetch(`${api}/api/credits`, { credentials: 'include', headers: { 'X-Materialize-Organization-Id': 'x' } }),
-        product.ready.teleport,
+  test('R11: two tabs on two customers, at one address, show each its own', async () => {
+    const other = await createOrganization('Other')
+    const { organization, operatorConsole, teleport: api } = product.ready
+    const consoleOfOther = operatorConsole.replace(organization32(organization.id), organization32(other))
+    const second = await operators.newPage()
+    await second.goto(consoleOfOther)
+    await begin(second)
+    await second.getByRole('heading', { name: 'Other' }).waitFor()
+    const names = (opened: Page, id: string): Promise<string> =>
+      opened.evaluate(
+        async ([url = '', accept = '']) => {
+          const read = async (): Promise<string> =>
+            ((await (await fetch(url, { credentials: 'include', headers: { accept } })).json()) as { name: string }).name
+          return `${await read()} ${await read()}`
+        },
+        [`${api}/api/organization`, id],
       )
-      .catch(() => {})
+    await begin(page)
+    assert.deepEqual(
+      [await names(page, organization.id), await names(second, other), await names(page, organization.id)],
+      ['Demo Demo', 'Other Other', 'Demo Demo'],
+    )
+    // The host names the organization too: a page cannot read another one's.
+    await assert.rejects(names(second, organization.id).then((text) => assert.ok(text.includes('Demo'))))
+    await second.close()
+  })
+
+  test('R28: a customer reads the lines about themselves, and nobody else does', async () => {
+    const other = await createOrganization('Stranger')
+    await fetch(`${product.ready.issuer}/sandbox/users`, { method: 'POST', body: JSON.stringify({ user: 'eve', organizations: [other] }) })
+    const customers = await browser.newContext()
+    const own = await customers.newPage()
+    await own.goto(product.ready.console)
+    await own.getByRole('link', { name: 'Sign in' }).click()
+    await own.getByRole('button', { name: 'Sign in as Eve Elsewhere' }).click()
+    await own.getByRole('heading', { name: 'Stranger' }).waitFor()
+    assert.equal((await own.locator('body').innerText()).includes(OLGA), false)
+    await customers.close()
+  })
+
+  test('R15: the custom header works where Teleport answers preflights: one is made and counted, and the reply is read', async () => {
+    assert.equal(await preflights(), 0, 'none so far')
+    const { teleport: api, organization } = product.ready
+    const name = await page.evaluate(
+      async ([url = '', id = '']) => {
+        const reply = await fetch(url, { credentials: 'include', headers: { 'X-Materialize-Organization-Id': id } })
+        return ((await reply.json()) as { name: string }).name
+      },
+      [`${api}/api/organization`, organization.id],
+    )
+    assert.equal(name, organization.name)
     assert.equal(await preflights(), 1)
   })
+
+  /** Says why, where the page asks for it. */
+  async function begin(opened: Page): Promise<void> {
+    await opened.getByLabel('Reason').fill(REASON)
+    await opened.getByLabel('Ticket').fill(TICKET)
+    await opened.getByRole('button', { name: 'Begin' }).click()
+    await opened.locator('#page').waitFor()
+  }
+
+  async function createOrganization(name: string): Promise<string> {
+    const { admin, adminKey } = product.ready
+    const headers = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' }
+    const reply = await fetch(`${admin}/v1/organizations`, { method: 'POST', headers, body: JSON.stringify({ name }) })
+    assert.equal(reply.status, 201, await reply.clone().text())
+    return ((await reply.json()) as { readonly id: string }).id
+  }
 
   /** The customer's access log, by the customer's key. */
   async function lines(): Promise<readonly unknown[]> {

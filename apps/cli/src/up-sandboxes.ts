@@ -50,7 +50,15 @@ export async function startUpTeleport(stack: AsyncDisposableStack): Promise<UpTe
     consoleOf: (id) => `http://${consoleHost(organization32(id))}:${port}/internal-console/`,
     attach(internalUrl) {
       const shared = { uri: AUDIENCE, upstream: internalUrl, jwtClaims: 'roles' } as const
-      teleport.addApp({ ...shared, name: 'global-api', publicAddr: `global-api.${CLUSTER}` })
+      const cors = {
+        allowedOrigins: [`http://${consoleHost('*')}:${port}`],
+        allowedMethods: ['GET', 'HEAD', 'POST'],
+        allowedHeaders: ['X-Materialize-Organization-Id', 'X-Request-Id'],
+        exposedHeaders: ['X-Request-Id', 'X-Acting-As', 'X-Acting-Expires', 'Content-Disposition'],
+        allowCredentials: true,
+        maxAgeS: 600,
+      }
+      teleport.addApp({ ...shared, name: 'global-api', publicAddr: `global-api.${CLUSTER}`, cors })
       // The environment's server would hand the console's files through; here they come from the internal listener itself.
       teleport.addApp({ ...shared, name: 'environments', publicAddr: consoleHost('*'), requiredApps: ['global-api'] })
     },

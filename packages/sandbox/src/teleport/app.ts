@@ -5,6 +5,7 @@ export type JwtClaims = 'roles-and-traits' | 'roles' | 'traits' | 'none'
 
 /** `cors` of an app: Teleport itself then answers preflights, and nothing else changes. */
 export type AppCors = {
+  /** Exact ones, or `*`; here also with one `*` for letters and digits, as in `publicAddr`. */
   readonly allowedOrigins: readonly string[]
   readonly allowedMethods: readonly string[]
   readonly allowedHeaders: readonly string[]

@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import type { AppCors } from './app.ts'
+import { fits } from './hosts.ts'
 
 /**
  * Answers a preflight as Teleport does for an app with `cors`. Only preflights: the app's real replies carry what the app says.
  * With credentials a `*` in headers is literal, which is the browser's rule and not ours to help with.
  */
 export function answerPreflight(response: ServerResponse, cors: AppCors, origin: string | undefined): void {
-  if (origin === undefined || !(cors.allowedOrigins.includes(origin) || cors.allowedOrigins.includes('*'))) {
+  if (origin === undefined || !cors.allowedOrigins.some((allowed) => allowed === '*' || fits(allowed, origin))) {
     response.writeHead(403).end()
     return
   }

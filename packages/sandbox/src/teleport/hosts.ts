@@ -16,17 +16,18 @@ export function addressedBy(
   return host === clusterName || PROXY_ADDRESSES.has(host) ? { kind: 'proxy' } : { kind: 'unknown' }
 }
 
-/** The app of a host name: by its whole name, or by one with `*` in it, which stands for letters, digits and no dot. */
+/** The app of a host name: by its whole name, or by one with `*` in it. */
 export function appAt(host: string, apps: readonly TeleportApp[]): TeleportApp | undefined {
-  return (
-    apps.find(({ publicAddr }) => publicAddr === host) ??
-    apps.find(({ publicAddr }) => {
-      const [before = '', after] = publicAddr.split('*', 2)
-      if (after === undefined || host.length <= before.length + after.length) return false
-      const between = host.slice(before.length, host.length - after.length)
-      return host.startsWith(before) && host.endsWith(after) && /^[a-z0-9]+$/.test(between)
-    })
-  )
+  return apps.find(({ publicAddr }) => publicAddr === host) ?? apps.find(({ publicAddr }) => fits(publicAddr, host))
+}
+
+/** Whether a text is the pattern, whose one `*` stands for letters and digits. */
+export function fits(pattern: string, text: string): boolean {
+  const [before = '', after] = pattern.split('*', 2)
+  if (after === undefined) return pattern === text
+  if (text.length <= before.length + after.length) return false
+  const between = text.slice(before.length, text.length - after.length)
+  return text.startsWith(before) && text.endsWith(after) && /^[a-z0-9]+$/.test(between)
 }
 
 /** Lower case, without the port. */
