@@ -103,10 +103,12 @@ export function createPublicCaller(deps: PublicCallerDeps): PublicCaller {
     whoIs,
     async identify(request, wanted) {
       const who = await whoIs(request)
-      if ('kind' in who) return who
       const [named, ...others] = headerValues(request.rawHeaders, ORGANIZATION_HEADER.toLowerCase())
       if (others.length > 0) throw new Refusal('invalid_request', `${ORGANIZATION_HEADER} comes more than once. Send it once.`)
-      return callerOf(who, { wanted, named })
+      if (!('kind' in who)) return callerOf(who, { wanted, named })
+      // A request that says it is about B is not answered about A.
+      if (named !== undefined && named.toLowerCase() !== who.organizationId) throw noSuchOrganization()
+      return who
     },
   }
 }
@@ -174,7 +176,7 @@ function chosenOf({ organizations, session, via }: Person, { wanted, named }: Ch
   if (organizations.length === 0) throw new Refusal('insufficient_role', 'The user is a member of no organization here.')
   if (named !== undefined) {
     const found = find(named)
-    if (found === undefined) throw new Refusal('organization_not_found', 'There is no such organization.')
+    if (found === undefined) throw noSuchOrganization()
     return found
   }
   const only = organizations.length === 1 ? organizations[0] : undefined
@@ -182,6 +184,10 @@ function chosenOf({ organizations, session, via }: Person, { wanted, named }: Ch
   if (chosen !== undefined) return chosen
   const how = via === 'cookie' ? 'Choose one: POST /v1/me/organization.' : `Name one: ${ORGANIZATION_HEADER}.`
   throw new Refusal('organization_required', `The user is a member of several organizations. ${how}`)
+}
+
+function noSuchOrganization(): Refusal {
+  return new Refusal('organization_not_found', 'There is no such organization.')
 }
 
 function headerValues(rawHeaders: readonly string[], name: string): readonly string[] {

@@ -98,6 +98,7 @@ function lazyJar(publicUrl: () => string): ReturnType<typeof createCookieJar> {
       return made().session
     },
     attempt: (state) => made().attempt(state),
+    attemptsIn: (rawHeaders) => made().attemptsIn(rawHeaders),
     set: (name, value, options) => made().set(name, value, options),
     clear: (name) => made().clear(name),
   }

@@ -119,6 +119,13 @@ test('login: two tabs of one browser sign in at once', async () => {
   }
 })
 
+test('login: a browser that begins again and again does not outgrow the head of a request', async () => {
+  const browser = new Browser()
+  for (let index = 0; index < 30; index += 1)
+    assert.equal((await browser.send(`${rig.url}/login?returnTo=/${'a'.repeat(1000)}`)).status, 302)
+  assert.ok((browser.cookies.get(new URL(rig.url).host)?.size ?? 0) <= 4)
+})
+
 test('login: who takes longer than ten minutes begins again', async () => {
   const own = await startRig()
   await using _ = own

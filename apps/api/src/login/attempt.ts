@@ -15,6 +15,9 @@ export type LoginAttempt = {
 /** Who takes longer begins again. */
 export const ATTEMPT_MS: number = 10 * 60_000
 
+/** Of one browser at once: their cookies must not outgrow the head of a request. */
+export const ATTEMPTS_MAX = 4
+
 const PURPOSE = 'login'
 
 export function sealAttempt(serverSecret: ServerSecret, attempt: LoginAttempt): string {

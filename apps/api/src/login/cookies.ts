@@ -3,6 +3,8 @@ export type CookieJar = {
   readonly session: string
   /** Of one sign-in that is under way, by its state: several tabs may sign in at once. */
   attempt(state: string): string
+  /** Names of such cookies that a request brings. */
+  attemptsIn(rawHeaders: readonly string[]): readonly string[]
   /** A whole `Set-Cookie`. Without `maxAgeMs` for as long as the browser runs. */
   set(name: string, value: string, options?: { readonly maxAgeMs?: number }): string
   clear(name: string): string
@@ -18,10 +20,12 @@ const ATTEMPT_NAME_LENGTH = 12
 export function createCookieJar(publicUrl: string): CookieJar {
   const isSecure = publicUrl.startsWith('https:')
   const prefix = isSecure ? '__Host-' : ''
+  const attemptPrefix = `${prefix}ascribe_login_`
   const attributes = `Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
   return {
     session: `${prefix}ascribe_session`,
-    attempt: (state) => `${prefix}ascribe_login_${state.replaceAll(/[^\w-]/g, '').slice(0, ATTEMPT_NAME_LENGTH)}`,
+    attempt: (state) => `${attemptPrefix}${state.replaceAll(/[^\w-]/g, '').slice(0, ATTEMPT_NAME_LENGTH)}`,
+    attemptsIn: (rawHeaders) => cookiePairs(rawHeaders).flatMap(([name]) => (name.startsWith(attemptPrefix) ? [name] : [])),
     set(name, value, { maxAgeMs } = {}) {
       const lifetime = maxAgeMs === undefined ? '' : `; Max-Age=${Math.floor(maxAgeMs / 1000)}`
       return `${name}=${value}; ${attributes}${lifetime}`
@@ -31,14 +35,18 @@ export function createCookieJar(publicUrl: string): CookieJar {
 }
 
 /** All values of a cookie: more than one is somebody's trick, and never ours. */
-export function cookieValues(rawHeaders: readonly string[], name: string): readonly string[] {
-  const values: string[] = []
+export function cookieValues(rawHeaders: readonly string[], wanted: string): readonly string[] {
+  return cookiePairs(rawHeaders).flatMap(([name, value]) => (name === wanted ? [value] : []))
+}
+
+function cookiePairs(rawHeaders: readonly string[]): (readonly [name: string, value: string])[] {
+  const pairs: (readonly [string, string])[] = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     if (rawHeaders[index]?.toLowerCase() !== 'cookie') continue
     for (const pair of (rawHeaders[index + 1] ?? '').split(';')) {
       const mark = pair.indexOf('=')
-      if (mark !== -1 && pair.slice(0, mark).trim() === name) values.push(pair.slice(mark + 1).trim())
+      if (mark !== -1) pairs.push([pair.slice(0, mark).trim(), pair.slice(mark + 1).trim()])
     }
   }
-  return values
+  return pairs
 }

@@ -12,7 +12,7 @@ import { PlainReply, route } from '../handler.ts'
 import type { RequestContext, Route } from '../handler.ts'
 import { roleIn } from '../public-caller.ts'
 import type { Person, PublicCaller, WebSide } from '../public-caller.ts'
-import { ATTEMPT_MS, openAttempt, sealAttempt } from './attempt.ts'
+import { ATTEMPTS_MAX, ATTEMPT_MS, openAttempt, sealAttempt } from './attempt.ts'
 import type { LoginAttempt } from './attempt.ts'
 import { cookieValues } from './cookies.ts'
 import { DEFAULT_RETURN_TO, checkReturnTo } from './return-to.ts'
@@ -63,7 +63,9 @@ async function begin(
   }
   const url = await asking(() => oidc.authorizationUrl(secrets, redirectUriOf(publicUrl)))
   const cookie = jar.set(jar.attempt(secrets.state), sealAttempt(serverSecret, attempt), { maxAgeMs: ATTEMPT_MS })
-  return new PlainReply({ status: 302, headers: { location: url.href, 'referrer-policy': 'no-referrer' }, cookies: [cookie] })
+  const others = jar.attemptsIn(rawHeaders)
+  const cleared = others.length < ATTEMPTS_MAX ? [] : others.map((name) => jar.clear(name))
+  return new PlainReply({ status: 302, headers: { location: url.href, 'referrer-policy': 'no-referrer' }, cookies: [...cleared, cookie] })
 }
 
 async function finish(
