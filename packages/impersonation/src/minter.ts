@@ -1,5 +1,5 @@
 import type { TokenClock } from './clock.ts'
-import { AuditFailedError, ImpersonationError, SubjectMismatchError } from './errors.ts'
+import { AuditFailedError, ImpersonationError, OwnerRefusedError, SubjectMismatchError } from './errors.ts'
 import type { ImpersonationErrorFields, Reason } from './errors.ts'
 import { ImpersonatedToken } from './impersonated-token.ts'
 import type { Instruments } from './instruments.ts'
@@ -170,7 +170,7 @@ class WireMinter implements Minter {
     }
   }
 
-  /** the token's own word where it gives one, and the profile behind it. @throws {SubjectMismatchError} */
+  /** the token's own word where it gives one, and the profile behind it. @throws {SubjectMismatchError | OwnerRefusedError} */
   async #prove(request: MintRequest, unproven: Unproven, signal: AbortSignal): Promise<Profile> {
     const { subjectClaim } = this.#options
     const { endpoint, ownerUuid, ownerEmail } = request
@@ -181,6 +181,14 @@ class WireMinter implements Minter {
     if (profile.uuid !== ownerUuid)
       throw mismatch('its profile is another user', { step: 'profile', reason: 'subject_mismatch', requestId: profile.requestId })
     assertEmail(profile, ownerEmail)
+    // The one state that is known to mean it; others, such as TRIAL, are none of ours.
+    if (profile.state?.toUpperCase() === 'SUSPENDED')
+      throw new OwnerRefusedError('Cannot act for this owner: the account is suspended', {
+        step: 'profile',
+        reason: 'user_refused',
+        hint: 'Its owner, or the cloud, has to settle that',
+        requestId: profile.requestId,
+      })
     return profile
   }
 

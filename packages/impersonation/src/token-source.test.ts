@@ -171,6 +171,14 @@ test('token() refuses a user whose address is another one by now (R-2, H-6)', as
   await refusalOf(source.token(ownerOf(1)), 'email_mismatch')
 })
 
+test('token() does not act for a suspended account (5.7)', async () => {
+  const { source, steps } = createWorld()
+  steps.profile = async () => ({ uuid: uuidOf(1), email: 'user1@example.com', state: 'SUSPENDED', requestId: undefined })
+  const error = await refusalOf(source.token(ownerOf(1)), 'user_refused')
+  assert.deepEqual([error.step, error.retryable], ['profile', false])
+  assert.equal((await source.discover({ ownerEmail: 'user1@example.com', region: 'zrh' })).state, 'SUSPENDED')
+})
+
 test('token() hands nothing out before the audit record is stored, and nothing at all when it cannot be (never-list 7)', async () => {
   const stored = Promise.withResolvers<void>()
   const slow = createWorld({ audit: () => stored.promise })
