@@ -135,7 +135,7 @@ async function end(deps: LoginDeps, context: RequestContext): Promise<PlainReply
   const url = signedIn === undefined ? undefined : await endSessionUrl(oidc, { idToken: signedIn.idToken, returnTo, context })
   const cookies = [jar.clear(jar.session)]
   // A form's answer is followed by the browser; a script could not follow it to another site.
-  const isForm = context.headers.accept?.includes('text/html') === true
+  const isForm = context.headers['sec-fetch-mode'] === 'navigate' || context.headers.accept?.includes('text/html') === true
   if (isForm)
     return new PlainReply({ status: 302, headers: { location: url ?? DEFAULT_RETURN_TO, 'referrer-policy': 'no-referrer' }, cookies })
   return new PlainReply({ status: 200, body: url === undefined ? {} : { endSessionUrl: url }, cookies })
