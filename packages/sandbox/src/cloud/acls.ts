@@ -1,7 +1,7 @@
 import type { Reply } from '../oauth/http.ts'
 import { required } from './access.ts'
 import { invalidField } from './api-reply.ts'
-import { type ApiRequest, type Fields, created, deleted, fieldsOf, objectsOf, ok } from './api-request.ts'
+import { type ApiRequest, type Fields, assertRoom, created, deleted, fieldsOf, objectsOf, ok } from './api-request.ts'
 import type { Acl } from './entities.ts'
 import { listOf, metaOf, ownerRef, refTo, requiredText, uriOf } from './fields.ts'
 import { listEntities } from './lists.ts'
@@ -33,7 +33,9 @@ export const getAcl = (request: ApiRequest): Reply => ok(aclJson(request, requir
 
 export function createAcls(request: ApiRequest): Reply {
   const { world, state, actor } = request
-  const made = objectsOf(request).map((fields): Acl => ({
+  const asked = objectsOf(request)
+  assertRoom(state.acls, asked.length)
+  const made = asked.map((fields): Acl => ({
     kind: 'acls',
     uuid: world.newUuid('acl'),
     owner: actor.user.uuid,

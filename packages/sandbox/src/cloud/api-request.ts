@@ -30,11 +30,23 @@ export function fieldsOf({ call }: ApiRequest): Fields {
   return value as Fields
 }
 
+/** As {@link fieldsOf}, for calls that may come without a body: `null` and nothing are an empty object. @throws {ApiRefusal} */
+export function optionalFieldsOf(request: ApiRequest): Fields {
+  const text = request.call.body.trim()
+  return text === '' || text === 'null' ? {} : fieldsOf(request)
+}
+
 /** The objects of a create: one by itself, or a list under `objects`. @throws {ApiRefusal} */
 export function objectsOf(request: ApiRequest): readonly Fields[] {
   const fields = fieldsOf(request)
   const { objects } = fields
-  return Array.isArray(objects) ? objects.map((each) => Object(each) as Fields) : [fields]
+  return Array.isArray(objects) ? objects.map(objectIn) : [fields]
+}
+
+function objectIn(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ApiRefusal(400, 'validation', 'An element of objects is not an object')
+  return value as Fields
 }
 
 function parseJson(text: string): unknown {
@@ -43,6 +55,15 @@ function parseJson(text: string): unknown {
   } catch {
     throw new ApiRefusal(400, 'validation', 'The body is not JSON')
   }
+}
+
+/** So many objects of a kind a region holds; far more than any test makes, and a loop gone wild ends here. */
+const OBJECTS_MAX = 50_000
+
+/** @throws {ApiRefusal} 503 where there is no room for so many more. */
+export function assertRoom(objects: ReadonlyMap<string, unknown>, more: number): void {
+  if (objects.size + more > OBJECTS_MAX)
+    throw new ApiRefusal(503, 'backend', `The sandbox holds at most ${OBJECTS_MAX} of these in a region`)
 }
 
 export const ok = (body: unknown): Reply => ({ status: 200, headers: JSON_HEADERS, body })

@@ -85,6 +85,9 @@ const ROUTES: Readonly<Record<string, ApiHandler>> = {
   'DELETE acls/:id': deleteAcl,
 }
 
+/** Method and path of everything that is served. */
+export const API_ROUTES: readonly string[] = Object.keys(ROUTES)
+
 type Route = { readonly method: string; readonly path: string; readonly pattern: RegExp; readonly handler: ApiHandler }
 
 const COMPILED: readonly Route[] = Object.entries(ROUTES).map(([route, handler]) => {

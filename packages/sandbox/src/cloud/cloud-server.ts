@@ -13,6 +13,8 @@ type Answer = { readonly reply: Reply; readonly truncateAt?: number } | 'hang' |
 
 type AnswerContext = { readonly effect: FaultEffect | undefined; readonly signal: AbortSignal; readonly logged: LoggedCall }
 
+/** No server answers so: whoever sees it has found a defect of the sandbox. */
+const FAILED_STATUS = 599
 const FAULT_TYPES: Readonly<Record<number, ErrorType>> = {
   400: 'validation',
   402: 'payment',
@@ -35,6 +37,19 @@ export class CloudServer {
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#serve(request, response)
+    } catch (error) {
+      // A bug of the sandbox must not look like an answer of the cloud.
+      sendReply(
+        response,
+        { status: FAILED_STATUS, headers: {}, body: `The sandbox failed: ${String(error)}` },
+        { date: this.#world.clock.now() },
+      )
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController()
     response.on('close', () => gone.abort())
     const call = await readCall(request)
@@ -68,14 +83,8 @@ export class CloudServer {
       ...(user !== undefined && { user }),
     })
     if (effect !== undefined) logged.fault = effect.id
-    try {
-      const answer = await this.#answer(exchange, { effect, signal: gone.signal, logged })
-      this.#finish(response, answer, { logged, startedAt, requestId, isOauth: place?.kind === 'oauth' })
-    } catch (error) {
-      // A bug of the sandbox must not look like an answer of the cloud.
-      logged.status = 599
-      sendReply(response, { status: 599, headers: {}, body: `The sandbox failed: ${String(error)}` }, { date: startedAt })
-    }
+    const answer = await this.#answer(exchange, { effect, signal: gone.signal, logged })
+    this.#finish(response, answer, { logged, startedAt, requestId, isOauth: place?.kind === 'oauth' })
   }
 
   async #answer(exchange: Exchange, { effect, signal, logged }: AnswerContext): Promise<Answer> {

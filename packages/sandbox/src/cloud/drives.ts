@@ -1,7 +1,18 @@
 import type { Reply } from '../oauth/http.ts'
 import { aclFields, required } from './access.ts'
 import { ApiRefusal, invalidField, lacksPermission, wrongState } from './api-reply.ts'
-import { type ApiRequest, type Fields, accepted, created, deleted, fieldsOf, objectsOf, ok } from './api-request.ts'
+import {
+  type ApiRequest,
+  type Fields,
+  accepted,
+  assertRoom,
+  created,
+  deleted,
+  fieldsOf,
+  objectsOf,
+  ok,
+  optionalFieldsOf,
+} from './api-request.ts'
 import { writeAudit } from './audit.ts'
 import { DRIVE_SIZE } from './capabilities.ts'
 import { addClone, addDrive, removeDrive, wholeBlocks } from './drive-life.ts'
@@ -53,7 +64,9 @@ export const getLibdrive = (request: ApiRequest): Reply => ok(driveJson(request,
 
 export function createDrives(request: ApiRequest): Reply {
   const { world, state, actor } = request
-  const made = objectsOf(request).map((fields) => newDrive(request, fields))
+  const asked = objectsOf(request)
+  assertRoom(state.drives, asked.length)
+  const made = asked.map((fields) => newDrive(request, fields))
   for (const drive of made) {
     addDrive(request, drive, { ms: world.knobs.driveCreateMs })
     writeAudit(state, { action: 'create', entity: drive, at: world.now(), actor })
@@ -151,13 +164,14 @@ export function actOnLibdrive(request: ApiRequest): Reply {
 const CLONEABLE: ReadonlySet<string> = new Set(['unmounted', 'mounted', 'cloning_src'])
 
 function cloneDrive(request: ApiRequest, source: Drive): Reply {
-  const fields = request.call.body.trim() === '' ? {} : fieldsOf(request)
+  const fields = optionalFieldsOf(request)
   if (!CLONEABLE.has(source.status))
     throw wrongState({ uuid: source.uuid, target: 'cloning_src', expected: 'unmounted', current: source.status })
   const isRunning = request.state.serversWith(source.uuid).some(({ status }) => status !== 'stopped')
   if (isRunning) throw new ApiRefusal(403, 'permission', 'A drive of a running server cannot be cloned')
   const { size, storage_type: storageType, affinities } = fields
   const wanted = size === undefined || size === null ? source.size : requiredNumber(fields, 'size', DRIVE_SIZE)
+  assertRoom(request.state.drives, 1)
   if (wanted < source.size) throw invalidField('size', `Size must be at least ${source.size}`)
   const clone = addClone(request, source, {
     name: typeof fields['name'] === 'string' && fields['name'] !== '' ? fields['name'] : cloneName(request, source),

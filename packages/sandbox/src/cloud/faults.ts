@@ -58,41 +58,67 @@ export type FaultSubject = {
 
 type Armed = Fault & { readonly id: number; seen: number; used: number }
 
-const MATCH_KEYS = ['step', 'method', 'path', 'region', 'user', 'nth', 'times', 'probability']
-const EFFECT_KEYS = ['status', 'body', 'errorType', 'message', 'retryAfterS', 'delayMs', 'hang', 'drop', 'redirect', 'truncateAt', 'set']
-const STEPS: readonly unknown[] = ['service-token', 'rpt', 'impersonate', 'oauth', 'api']
+type Check = (value: unknown) => boolean
+
+const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0
+const isText: Check = (value) => typeof value === 'string'
+const oneOf =
+  (...words: readonly string[]): Check =>
+  (value) =>
+    words.some((each) => each === value)
+
+const MATCH_CHECKS: Readonly<Record<keyof FaultMatch, Check>> = {
+  step: oneOf('service-token', 'rpt', 'impersonate', 'oauth', 'api'),
+  method: isText,
+  path: isText,
+  region: isText,
+  user: isText,
+  nth: isCount,
+  times: isCount,
+  probability: (value) => typeof value === 'number' && value >= 0 && value <= 1,
+}
+const EFFECT_CHECKS: Readonly<Record<keyof FaultEffect, Check>> = {
+  status: (value) => isCount(value) && Number(value) >= 200 && Number(value) <= 598,
+  body: oneOf('array', 'object', 'html', 'oauth', 'empty'),
+  errorType: isText,
+  message: isText,
+  retryAfterS: isCount,
+  delayMs: isCount,
+  hang: (value) => typeof value === 'boolean',
+  drop: oneOf('before', 'after'),
+  redirect: isText,
+  truncateAt: isCount,
+  set: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+}
 const FAULTS_MAX = 1000
 
 /** Checks a fault as it came over HTTP. @throws {InputError} */
 function parseFault(value: unknown): Fault {
   const { match = {}, does, ...rest } = objectOf(value, 'fault')
-  rejectUnknown(rest, [], 'fault')
-  const checkedMatch = objectOf(match, 'match')
-  const checkedEffect = objectOf(does, 'does')
-  rejectUnknown(checkedMatch, MATCH_KEYS, 'match')
-  rejectUnknown(checkedEffect, EFFECT_KEYS, 'does')
-  const { step } = checkedMatch
-  if (step !== undefined && !STEPS.includes(step))
-    throw new InputError(`Cannot use a fault for step ${JSON.stringify(step)}: it is one of ${STEPS.join(', ')}`)
-  for (const key of ['nth', 'times', 'retryAfterS', 'delayMs', 'truncateAt', 'status'] as const) {
-    const number = checkedMatch[key] ?? checkedEffect[key]
-    if (number !== undefined && !(Number.isSafeInteger(number) && Number(number) >= 0))
-      throw new InputError(`Cannot use \`${key}\` of a fault: ${JSON.stringify(number)} is not a whole number`)
-  }
+  checkMembers(rest, {}, 'fault')
+  const checkedMatch = checkMembers(objectOf(match, 'match'), MATCH_CHECKS, 'match')
+  const checkedEffect = checkMembers(objectOf(does, 'does'), EFFECT_CHECKS, 'does')
   if (Object.keys(checkedEffect).length === 0) throw new InputError('Cannot use a fault: `does` is empty')
-  // Every key was checked above, and the values that are computed with.
+  // Every member was checked above.
   return { match: checkedMatch, does: checkedEffect } as Fault
 }
 
-function objectOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+type Members = Readonly<Record<string, unknown>>
+
+function objectOf(value: unknown, what: string): Members {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new InputError(`Cannot use a fault: \`${what}\` must be an object`)
-  return value as Readonly<Record<string, unknown>>
+  return value as Members
 }
 
-function rejectUnknown(value: Readonly<Record<string, unknown>>, known: readonly string[], what: string): void {
-  const unknown = Object.keys(value).find((key) => !known.includes(key))
-  if (unknown !== undefined) throw new InputError(`Cannot use a fault: \`${what}.${unknown}\` is not known`)
+function checkMembers(members: Members, checks: Readonly<Record<string, Check>>, what: string): Members {
+  for (const [name, value] of Object.entries(members)) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (check === undefined)
+      throw new InputError(`Cannot use a fault: \`${what}.${name}\` is not known (${Object.keys(checks).join(', ')})`)
+    if (!check(value)) throw new InputError(`Cannot use a fault: \`${what}.${name}\` cannot be ${JSON.stringify(value)}`)
+  }
+  return members
 }
 
 /** The faults in force. The first that matches a call and is not used up has it. */

@@ -1,4 +1,4 @@
-import { type Call, type Reply, bearerOf } from '../oauth/http.ts'
+import { type Call, type Reply, bearerOf, jsonObject } from '../oauth/http.ts'
 import type { Claims } from '../oauth/signing-keys.ts'
 import { ApiRefusal, JSON_HEADERS, missingField } from './api-reply.ts'
 import { type TokenCheck, grantsImpersonation } from './issuers.ts'
@@ -10,12 +10,8 @@ export const REVOKE_PATH = '/service_provider/api/v1/user/revoke'
 
 /** Whom a call to the impersonate endpoint names, whatever else is right about it. */
 export function subjectNamed(call: Call): string | undefined {
-  try {
-    const { user_email: email } = JSON.parse(call.body) as { user_email?: unknown }
-    return typeof email === 'string' ? email : undefined
-  } catch {
-    return undefined
-  }
+  const { user_email: email } = jsonObject(call.body)
+  return typeof email === 'string' ? email : undefined
 }
 
 export type Impersonation = { readonly call: Call; readonly region: string; readonly check: TokenCheck }
@@ -86,7 +82,7 @@ function issue(world: World, { user, service, region, host }: Issue): Reply {
 
 /** The revocation endpoint that only a knob turns on. */
 export function revokeImpersonated(world: World, call: Call): Reply {
-  const { token } = Object(JSON.parse(call.body)) as { token?: unknown }
+  const { token } = jsonObject(call.body)
   if (typeof token === 'string') world.tokens.revoke(token)
   return { status: 204, headers: {} }
 }

@@ -2,6 +2,7 @@ import { type KeyObject, createPublicKey } from 'node:crypto'
 import { callHttp } from '@ascribe/service'
 import { IMPERSONATE_SCOPE, RESOURCE_SERVER } from '../oauth/realm.ts'
 import { type Claims, verifyJwt } from '../oauth/signing-keys.ts'
+import { ApiRefusal } from './api-reply.ts'
 import type { World } from './world.ts'
 
 const REFETCH_MS = 1000
@@ -38,7 +39,9 @@ export class TokenCheck {
     const { fetchedAt } = this.#cached.get(issuer) ?? {}
     // A new key id is looked up once a second at most, so that garbage does not become traffic for the issuer.
     if (fetchedAt !== undefined && Date.now() - fetchedAt < REFETCH_MS) return undefined
-    const keys = await readJwks(issuer)
+    const keys = await readJwks(issuer).catch(() => {
+      throw new ApiRefusal(500, 'backend', 'The keys of the token’s issuer cannot be had')
+    })
     this.#cached.set(issuer, { keys, fetchedAt: Date.now() })
     return verifyJwt(token, (kid) => keys.get(kid))
   }

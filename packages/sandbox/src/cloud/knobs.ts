@@ -287,7 +287,7 @@ export const INITIAL_KNOBS: Knobs = Object.fromEntries(
 export function parseKnobs(value: unknown): Partial<Knobs> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InputError('Cannot turn knobs: they must be an object')
   for (const [name, setting] of Object.entries(value)) {
-    const knob = (KNOBS as Readonly<Record<string, Knob<unknown>>>)[name]
+    const knob = Object.hasOwn(KNOBS, name) ? (KNOBS as Readonly<Record<string, Knob<unknown>>>)[name] : undefined
     if (knob === undefined) {
       const close = nearest(name, Object.keys(KNOBS))
       throw new InputError(`Cannot turn '${name}': there is no such knob${close === undefined ? '' : `; did you mean '${close}'?`}`)

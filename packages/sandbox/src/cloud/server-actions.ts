@@ -1,7 +1,7 @@
 import type { Reply } from '../oauth/http.ts'
 import { required } from './access.ts'
 import { ApiRefusal } from './api-reply.ts'
-import { type ApiRequest, accepted } from './api-request.ts'
+import { type ApiRequest, accepted, assertRoom, optionalFieldsOf } from './api-request.ts'
 import { writeAudit } from './audit.ts'
 import { addClone } from './drive-life.ts'
 import type { Mount, Server } from './entities.ts'
@@ -68,6 +68,8 @@ function perform(request: ApiRequest, server: Server, action: Action): Readonly<
 /** A stopped copy with copies of its drives. Its NICs get new MACs. */
 function cloneServer(request: ApiRequest, source: Server): Readonly<Record<string, unknown>> {
   const { world, state, actor } = request
+  assertRoom(state.servers, 1)
+  const name = nameAsked(request) ?? source.name
   const mounts: Mount[] = source.mounts.flatMap((mount) => {
     const drive = state.drives.get(mount.drive)
     return drive === undefined ? [] : [{ ...mount, drive: addClone(request, drive, { name: drive.name }).uuid }]
@@ -77,7 +79,7 @@ function cloneServer(request: ApiRequest, source: Server): Readonly<Record<strin
     uuid: world.newUuid('server'),
     owner: actor.user.uuid,
     createdAt: world.now(),
-    name: nameAsked(request) ?? source.name,
+    name,
     tags: [],
     mounts,
     nics: source.nics.map((nic) => ({ ...nic, mac: world.random.mac(), address: null })),
@@ -97,7 +99,7 @@ function cloneServer(request: ApiRequest, source: Server): Readonly<Record<strin
   return serverJson(request, clone)
 }
 
-function nameAsked({ call }: ApiRequest): string | undefined {
-  const { name } = Object(call.body.trim() === '' ? {} : JSON.parse(call.body)) as { name?: unknown }
-  return typeof name === 'string' ? name : undefined
+function nameAsked(request: ApiRequest): string | undefined {
+  const { name } = optionalFieldsOf(request)
+  return typeof name === 'string' && name !== '' ? name : undefined
 }

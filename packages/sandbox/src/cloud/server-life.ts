@@ -29,13 +29,14 @@ export function moveServer(place: ServerPlace, server: Server, status: ServerSta
   if (status === 'stopped' || status === 'deleting') takeDown(place, server)
 }
 
-function giveAddresses({ state, world, region }: ServerPlace, server: Server): void {
+/** Addresses for the NICs that want one and have none. */
+export function giveAddresses({ state, world, region }: ServerPlace, server: Server): void {
   for (const nic of server.nics) {
     if (nic.ipV4?.conf === 'static') nic.address = nic.ipV4.ip
     else if (nic.ipV4 !== null && nic.address === null) {
       // The next one of the region's block: it differs at each boot.
       const given = state.addressesGiven++
-      nic.address = `185.12.${world.regions.names.indexOf(region)}.${2 + (given % MAX_ADDRESS)}`
+      nic.address = `185.${12 + world.regions.names.indexOf(region)}.${Math.floor(given / MAX_ADDRESS) % 256}.${2 + (given % MAX_ADDRESS)}`
     }
     const ip = nic.address === null ? undefined : state.ips.get(nic.address)
     if (ip !== undefined) ip.server = server.uuid

@@ -1,7 +1,7 @@
 import type { Reply } from '../oauth/http.ts'
 import { required } from './access.ts'
 import { invalidField, lacksPermission, wrongState } from './api-reply.ts'
-import { type ApiRequest, type Fields, created, deleted, fieldsOf, objectsOf, ok } from './api-request.ts'
+import { type ApiRequest, type Fields, assertRoom, created, deleted, fieldsOf, objectsOf, ok } from './api-request.ts'
 import { writeAudit } from './audit.ts'
 import { CPU, CPU_PER_SMP, MEM, SMP } from './capabilities.ts'
 import { removeDrive } from './drive-life.ts'
@@ -11,6 +11,7 @@ import { listEntities, picked } from './lists.ts'
 import { mountsOf, refreshMounted } from './mounts.ts'
 import { nicsOf } from './nics.ts'
 import { setTags, tagsOf } from './resource-tags.ts'
+import { giveAddresses } from './server-life.ts'
 import { SERVER_SUMMARY, serverJson } from './server-json.ts'
 
 export function listServers(request: ApiRequest): Reply {
@@ -32,7 +33,9 @@ export function getServerRuntime(request: ApiRequest): Reply {
 
 /** One object or several; all are checked before the first is made. */
 export function createServers(request: ApiRequest): Reply {
-  const made = objectsOf(request)
+  const asked = objectsOf(request)
+  assertRoom(request.state.servers, asked.length)
+  const made = asked
     .map((fields) => ({ fields, server: newServer(request, fields) }))
     .map(({ fields, server }) => {
       request.state.servers.set(server.uuid, server)
@@ -96,6 +99,7 @@ export function putServer(request: ApiRequest): Reply {
     const nics = nicsOf(request, fields, server.nics)
     const touched = [...server.mounts, ...mounts].map(({ drive }) => drive)
     Object.assign(server, { mounts, nics }, isStopped ? shape : { name: shape.name })
+    if (server.status === 'running') giveAddresses(request, server)
     refreshMounted(request, touched)
   }
   Object.assign(server, { name: shape.name, meta })
@@ -105,7 +109,11 @@ export function putServer(request: ApiRequest): Reply {
 }
 
 /** Which media `?recurse=` takes along. */
-const RECURSED: Readonly<Record<string, readonly string[]>> = { all_drives: ['disk', 'cdrom'], disks: ['disk'], cdroms: ['cdrom'] }
+const RECURSED: ReadonlyMap<string | null, readonly string[]> = new Map([
+  ['all_drives', ['disk', 'cdrom']],
+  ['disks', ['disk']],
+  ['cdroms', ['cdrom']],
+])
 
 export function deleteServer(request: ApiRequest): Reply {
   const { world, state, actor } = request
@@ -134,7 +142,7 @@ export function deleteServer(request: ApiRequest): Reply {
 }
 
 function drivesGoing({ state }: ApiRequest, server: Server, recurse: string | null): readonly string[] {
-  const media: readonly string[] = recurse === null ? [] : (RECURSED[recurse] ?? [])
+  const media = RECURSED.get(recurse) ?? []
   return server.mounts
     .map(({ drive }) => drive)
     .filter((drive) => media.includes(state.drives.get(drive)?.media ?? '') && state.drives.get(drive)?.owner === server.owner)

@@ -1,4 +1,4 @@
-import type { Call, Reply } from '../oauth/http.ts'
+import { type Call, type Reply, jsonObject } from '../oauth/http.ts'
 import { ApiRefusal, JSON_HEADERS } from './api-reply.ts'
 import { actionOf } from './fields.ts'
 import type { SandboxUser } from './users.ts'
@@ -31,7 +31,7 @@ export class Sessions {
       this.#sessions.delete(cookieOf(call, 'sessionid') ?? '')
       return { status: 200, headers: JSON_HEADERS, body: {} }
     }
-    const { username, password } = Object(JSON.parse(call.body === '' ? '{}' : call.body)) as { username?: unknown; password?: unknown }
+    const { username, password } = jsonObject(call.body) as { username?: unknown; password?: unknown }
     const user = typeof username === 'string' ? world.users.byEmail(username) : undefined
     if (user === undefined || user.password !== password) throw new ApiRefusal(401, 'permission', 'Authentication failed')
     const [oldest] = this.#sessions.keys()

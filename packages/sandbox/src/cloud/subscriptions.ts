@@ -1,13 +1,13 @@
 import type { Reply } from '../oauth/http.ts'
 import { invalidField } from './api-reply.ts'
-import { type ApiRequest, created, fieldsOf } from './api-request.ts'
+import { type ApiRequest, assertRoom, created, fieldsOf } from './api-request.ts'
 import type { Subscription } from './entities.ts'
 import { apiTime, uriOf } from './fields.ts'
 import { listReply } from './lists.ts'
 import type { World } from './world.ts'
 
 const YEAR_MS = 365 * 24 * 3600 * 1000
-const FIRST_STATIC = 10
+const STATIC_PER_BLOCK = 240
 
 export type Purchase = {
   readonly region: string
@@ -22,7 +22,7 @@ export function subscribe(world: World, { region, owner, resource, at }: Purchas
   const state = world.state(region)
   const id = state.subscriptions.length + 1
   const common = { owner, createdAt: at, meta: {}, tags: [], subscription: id }
-  const uuid = resource === 'vlan' ? world.newUuid('vlan') : `94.26.${100 + world.regions.names.indexOf(region)}.${FIRST_STATIC + id}`
+  const uuid = resource === 'vlan' ? world.newUuid('vlan') : addressNo(id, world.regions.names.indexOf(region))
   if (resource === 'vlan') state.vlans.set(uuid, { kind: 'vlans', uuid, ...common })
   else state.ips.set(uuid, { kind: 'ips', uuid, server: null, ...common })
   const subscription: Subscription = {
@@ -39,10 +39,16 @@ export function subscribe(world: World, { region, owner, resource, at }: Purchas
   return subscription
 }
 
+/** The nth static address of a region. */
+function addressNo(n: number, region: number): string {
+  return `94.${26 + region}.${Math.floor(n / STATIC_PER_BLOCK) % 256}.${10 + (n % STATIC_PER_BLOCK)}`
+}
+
 export function createSubscription(request: ApiRequest): Reply {
   const { resource } = fieldsOf(request)
   if (resource !== 'vlan' && resource !== 'ip') throw invalidField('resource', 'The sandbox sells vlan and ip')
-  const { world, region, actor } = request
+  const { world, state, region, actor } = request
+  assertRoom(resource === 'vlan' ? state.vlans : state.ips, 1)
   const bought = subscribe(world, { region, owner: actor.user.uuid, resource, at: world.now() })
   return created([subscriptionJson(bought, world.now())])
 }

@@ -1,7 +1,7 @@
 import type { Reply } from '../oauth/http.ts'
 import { required } from './access.ts'
 import { lacksPermission, notExist } from './api-reply.ts'
-import { type ApiRequest, type Fields, created, deleted, fieldsOf, objectsOf, ok } from './api-request.ts'
+import { type ApiRequest, type Fields, assertRoom, created, deleted, fieldsOf, objectsOf, ok } from './api-request.ts'
 import type { Tag, Tagged } from './entities.ts'
 import { metaOf, ownerRef, referencesOf, requiredText, uriOf } from './fields.ts'
 import { listEntities } from './lists.ts'
@@ -36,7 +36,9 @@ export const getTag = (request: ApiRequest): Reply => ok(tagJson(request, requir
 
 export function createTags(request: ApiRequest): Reply {
   const { world, state, actor } = request
-  const made = objectsOf(request).map((fields) => {
+  const asked = objectsOf(request)
+  assertRoom(state.tags, asked.length)
+  const made = asked.map((fields) => {
     const resources = resourcesAsked(request, fields)
     const tag: Tag = {
       kind: 'tags',

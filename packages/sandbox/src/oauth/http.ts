@@ -29,3 +29,13 @@ export function bearerOf(call: Call): string | undefined {
   if (token !== undefined) return token
   return /^bearer$/i.test(call.headers.authorization?.trim() ?? '') ? '' : undefined
 }
+
+/** The members of a JSON object; none where the text is anything else. */
+export function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+  } catch {
+    return {}
+  }
+}

@@ -2,7 +2,7 @@ import { authenticateClient } from './authenticate-client.ts'
 import { grantClientCredentials } from './client-credentials.ts'
 import { openidConfiguration, uma2Configuration } from './discovery.ts'
 import { parseForm } from './form.ts'
-import { type Call, type Reply, bearerOf } from './http.ts'
+import { type Call, type Reply, bearerOf, jsonObject } from './http.ts'
 import { KEYCLOAK_HEADERS, OauthRefusal, bareError, tokenReply } from './keycloak-reply.ts'
 import type { OauthRealm, RealmStep } from './oauth-realm.ts'
 import { grantUma } from './uma.ts'
@@ -91,10 +91,10 @@ function userinfo(realm: OauthRealm, call: Call): Reply {
 function permissionTicket(realm: OauthRealm, call: Call): Reply {
   const accepted = realm.accept(bearerOf(call) ?? '', call.host)
   if (accepted?.client.authorization !== 'resources') return bareError(401, 'HTTP 401 Unauthorized')
-  // The body is a list of {resource_id, resource_scopes}; anything else makes a ticket for nothing, which is then refused.
-  const asked = JSON.parse(call.body) as readonly { resource_id: string; resource_scopes: readonly string[] }[]
+  const asked = Object.values(jsonObject(call.body)) as readonly { resource_id?: unknown; resource_scopes?: unknown }[]
   const iat = Math.floor(realm.now() / 1000)
-  const permissions = asked.map(({ resource_id: rsid, resource_scopes: scopes }) => ({ rsid, scopes }))
+  // What is none of our resources makes a ticket for nothing, which is then refused.
+  const permissions = asked.map((each) => ({ rsid: String(each.resource_id), scopes: [each.resource_scopes].flat().map(String) }))
   const ticket = realm.keys.sign({ exp: iat + TICKET_LIFETIME_S, iat, jti: realm.newUuid(), typ: 'permission_ticket', permissions })
   return { status: 201, headers: tokenReply({}).headers, body: { ticket } }
 }
