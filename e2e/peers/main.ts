@@ -18,5 +18,6 @@ for (const available of [
   await cloudClients(),
   await keycloak(),
   await promtool(),
+  await chromium(),
 ])
   if (available.skip !== false) console.error(available.skip)
