@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
+import { measureAudit } from './audit-section.ts'
 import { Unavailable } from './errors.ts'
 import { startField } from './field.ts'
 import type { Field } from './field.ts'
@@ -76,6 +77,7 @@ const OF_LEDGER: Partial<Record<SectionName, (setting: LedgerSetting) => Promise
   ledger: measureLedger,
   'ledger-soak': measureLedgerSoak,
   reads: measureReads,
+  audit: measureAudit,
   // Like those of the ledger it needs neither peer nor field.
   impersonation: measureImpersonation,
 }
