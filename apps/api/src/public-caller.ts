@@ -60,7 +60,7 @@ export type PublicCaller = {
 }
 
 /** By which a program says for which of its organizations it asks. */
-export const ORGANIZATION_HEADER = 'X-Ascribe-Organization'
+const ORGANIZATION_HEADER = 'X-Ascribe-Organization'
 
 /** Tells who a customer's request comes from. */
 export function createPublicCaller(deps: PublicCallerDeps): PublicCaller {

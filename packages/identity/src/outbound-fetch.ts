@@ -6,7 +6,7 @@ import { isConfidentialUrl } from './loopback-url.ts'
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>
 
 /** A document of an identity provider, or a list of keys, is a few kilobytes. */
-export const REPLY_BYTES_MAX: number = 256 * 1024
+const REPLY_BYTES_MAX = 256 * 1024
 
 /**
  * The way out to identity providers: `fetch`, but for names under `localhost`, which are this machine (RFC 6761 section 6.3) and which
@@ -62,7 +62,7 @@ async function responseOf(reply: IncomingMessage): Promise<Response> {
 }
 
 /** The whole body of a reply as text, within bounds. */
-export async function boundedText(reply: Response): Promise<string> {
+async function boundedText(reply: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of reply.body ?? []) {

@@ -12,7 +12,7 @@ export type PublicKey = {
 }
 
 /** Issuers have two or three; a set with more is cut off, so that nobody makes us hold or try thousands. */
-export const KEYS_MAX = 100
+const KEYS_MAX = 100
 const KID_LENGTH_MAX = 512
 /** What of a key is public. A private part that somebody publishes is not kept. */
 const PUBLIC_MEMBERS = ['kty', 'crv', 'x', 'y', 'n', 'e'] as const
