@@ -3,13 +3,15 @@ import { silentLogger } from '@ascribe/kit'
 import { applyPriceBook, createOrganization, mapAuthId, migrateLedger } from '@ascribe/ledger'
 import type { Organization } from '@ascribe/ledger'
 import { openDatabase, startEmbedded } from '@ascribe/postgres'
-import type { Database } from '@ascribe/postgres'
+import type { Database, SocketTarget } from '@ascribe/postgres'
 import { tryLock } from '@ascribe/service'
 import { MODELS, ORGANIZATIONS, authIdsOf } from './synthetic-records.ts'
 
 /** A ledger on the disk that is measured, with the settings that users get, and customers in it. */
 export type LedgerWorld = AsyncDisposable & {
   readonly db: Database
+  /** For processes of their own. */
+  readonly target: SocketTarget
   readonly organizations: readonly Organization[]
   readonly serverVersion: string
 }
@@ -31,6 +33,7 @@ export async function openLedgerWorld(scratch: string): Promise<LedgerWorld> {
   const owned = stack.move()
   return {
     db,
+    target: embedded.target,
     organizations,
     serverVersion: rows[0]?.server_version ?? '',
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

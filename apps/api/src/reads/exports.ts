@@ -16,7 +16,10 @@ const FORMATS = {
   focus: { header: FOCUS_HEADER, line: (row: ExportRow) => focusLine(row) },
 } as const
 
-function exportOf({ db, organizationId, clock }: OrganizationContext, { from, to, format }: ExportQuery): Promise<StreamReply> {
+function exportOf(
+  { db, organizationId, clock }: OrganizationContext,
+  { from, to, format, rows: select }: ExportQuery,
+): Promise<StreamReply> {
   const period = untilEndOfMonth(periodOfDays({ from, to }), clock())
   let rows = 0
   const { header, line } = FORMATS[format]
@@ -24,7 +27,7 @@ function exportOf({ db, organizationId, clock }: OrganizationContext, { from, to
     rows += 1
     return line(row)
   }
-  const found = streamExportRows(db, { organizationId, from: period.start, to: period.end, select: 'all' })
+  const found = streamExportRows(db, { organizationId, from: period.start, to: period.end, select })
   return Promise.resolve(
     new StreamReply({
       contentType: 'text/csv; charset=utf-8',

@@ -135,7 +135,11 @@ async function readInvoice(context: OrganizationContext, idOrNumber: string): Pr
 
 async function printView(context: OrganizationContext, idOrNumber: string): Promise<PlainReply> {
   const { summary, content } = await invoiceOrRefuse(context, idOrNumber)
-  return new PlainReply({ status: 200, contentType: 'text/html; charset=utf-8', body: renderInvoiceHtml(content, { state: summary.state }) })
+  return new PlainReply({
+    status: 200,
+    contentType: 'text/html; charset=utf-8',
+    body: renderInvoiceHtml(content, { state: summary.state }),
+  })
 }
 
 async function readCredits(context: OrganizationContext): Promise<CreditsReply> {

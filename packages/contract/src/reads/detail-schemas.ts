@@ -102,4 +102,8 @@ export const ExportQuerySchema: z.ZodType<ExportQuery, unknown> = z.strictObject
   from: day,
   to: day,
   format: z.enum(['csv', 'focus']).default('csv').meta({ description: 'focus: FinOps FOCUS 1.2, CSV.' }),
+  rows: z.enum(['all', 'open', 'invoiced']).default('all').meta({
+    description:
+      'open: of months without an issued invoice. invoiced: of those with one, with its credits, taxes and rounding. FOCUS wants the two apart.',
+  }),
 })

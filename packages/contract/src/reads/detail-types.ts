@@ -71,4 +71,9 @@ export type RecordJson = {
 export type RecordsPage = { readonly data: readonly RecordJson[]; readonly nextCursor?: string | undefined }
 export type RecordParams = { readonly id: string; readonly record: string }
 
-export type ExportQuery = { readonly from: string; readonly to: string; readonly format: 'csv' | 'focus' }
+export type ExportQuery = {
+  readonly from: string
+  readonly to: string
+  readonly format: 'csv' | 'focus'
+  readonly rows: 'all' | 'open' | 'invoiced'
+}
