@@ -7,6 +7,7 @@ export type { CallStep, Fault, FaultEffect, FaultMatch } from './cloud/faults.ts
 export type { LoggedCall } from './cloud/call-log.ts'
 export { PRICES } from './cloud/bill.ts'
 export type { Bill } from './cloud/bill.ts'
+export type { RunningInterval } from './cloud/running-log.ts'
 export type { OutsideEvent } from './cloud/outside-events.ts'
 export type { ScriptStep } from './cloud/script.ts'
 export type { SandboxUser, SandboxUserSpec, UserChange } from './cloud/users.ts'

@@ -12,7 +12,9 @@ export class SandboxClock {
   #frozenAt: number | undefined
   readonly #waiters = new Set<Waiter>()
 
-  constructor(mode: ClockMode = 'running') {
+  /** `startAt`: epoch milliseconds at which it begins; default: the real time. */
+  constructor(mode: ClockMode = 'running', startAt?: number) {
+    if (startAt !== undefined) this.#aheadMs = startAt - Date.now()
     if (mode === 'frozen') this.freeze()
   }
 

@@ -71,6 +71,7 @@ const ACTS: Readonly<Record<string, Act>> = {
     return clockState(cloud)
   }),
   'GET /bill': (cloud, { query }) => cloud.bill(query.get('owner') ?? ''),
+  'GET /intervals': (cloud, { query }) => cloud.intervals(query.get('owner') ?? undefined),
   'GET /servers': (cloud) => cloud.servers(),
   'POST /events': taking(['event', 'server', 'name', 'owner', 'drives'], (cloud, body) => cloud.happen(body as OutsideEvent)),
   'POST /tokens/revoke': taking(['user'], (cloud, body) => ({ revoked: cloud.revokeTokens(body) })),

@@ -9,6 +9,7 @@ import type { Fault } from './faults.ts'
 import { addAccount } from './initial.ts'
 import { type Knobs, parseKnobs } from './knobs.ts'
 import { type OutsideEvent, happen } from './outside-events.ts'
+import type { RunningInterval } from './running-log.ts'
 import type { SandboxUser, SandboxUserSpec, UserChange } from './users.ts'
 import type { World } from './world.ts'
 
@@ -60,6 +61,8 @@ export type CloudHandles = {
   happen(event: OutsideEvent): void
   /** What an account has used and what it comes to, by region; exact, up to now. @throws {InputError} for an unknown user. */
   bill(email: string): Readonly<Record<string, Bill>>
+  /** Every time that a machine ran, of all accounts or of one; deleted machines too. @throws {InputError} for an unknown user. */
+  intervals(email?: string): readonly RunningInterval[]
   accounts(): readonly SeenAccount[]
   servers(): readonly SeenServer[]
   /** Runs something after so many milliseconds of the sandbox's clock. */
@@ -98,6 +101,7 @@ export function handlesOf(world: World, server: CloudServer): CloudHandles {
     },
     happen: (event) => happen(world, event),
     bill: (email) => billOf(world, email),
+    intervals: (email) => settled(world).running.list(email === undefined ? undefined : known(world, email).uuid),
     accounts: () =>
       settled(world)
         .users.list()

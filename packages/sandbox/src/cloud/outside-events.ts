@@ -3,7 +3,7 @@ import { writeAudit } from './audit.ts'
 import { removeDrive } from './drive-life.ts'
 import type { Server } from './entities.ts'
 import { billTo, refreshMounted } from './mounts.ts'
-import { crashHost, moveServer } from './server-life.ts'
+import { bill, crashHost, moveServer } from './server-life.ts'
 import type { World } from './world.ts'
 
 /** Something that happens to a server without any call of a client of ours. */
@@ -75,15 +75,15 @@ function changeOwner({ world, region, state }: Place, server: Server, email: str
   const next = world.users.byEmail(email ?? '')
   if (next === undefined) throw new InputError(`Cannot change the owner of a server: there is no user ${JSON.stringify(email)}`)
   const isPaid = server.status !== 'stopped' && server.status !== 'deleting'
-  const by = { cpuMhz: BigInt(server.cpu), memBytes: BigInt(server.mem) }
-  if (isPaid && server.owner !== null) world.bills.change(server.owner, region, { cpuMhz: -by.cpuMhz, memBytes: -by.memBytes })
-  if (isPaid) world.bills.change(next.uuid, region, by)
+  const place = { world, region }
+  if (isPaid) bill(place, server, false)
+  server.owner = next.uuid
+  if (isPaid) bill(place, server, true)
   for (const { drive: uuid } of server.mounts) {
     const drive = state.drives.get(uuid)
     if (drive === undefined) continue
     drive.owner = next.uuid
-    billTo({ world, region }, drive, next.uuid)
+    billTo(place, drive, next.uuid)
   }
-  server.owner = next.uuid
   writeAudit(state, { action: 'change_owner', entity: server, at: world.now() })
 }

@@ -17,16 +17,23 @@ const PAID: ReadonlySet<ServerStatus> = new Set(['starting', 'running', 'stoppin
 
 /** Moves a server into a state, and its account's bill with it. */
 export function moveServer(place: ServerPlace, server: Server, status: ServerStatus): void {
-  const { world, region } = place
-  const paidBefore = PAID.has(server.status)
+  const { world } = place
+  const wasPaid = PAID.has(server.status)
   server.status = status
   server.turn += 1
-  const sign = Number(PAID.has(status)) - Number(paidBefore)
-  if (sign !== 0 && server.owner !== null)
-    world.bills.change(server.owner, region, { cpuMhz: BigInt(sign * server.cpu), memBytes: BigInt(sign * server.mem) })
+  if (wasPaid !== PAID.has(status)) bill(place, server, !wasPaid)
   if (status === 'running') server.activeSince ??= world.now()
   if (status === 'running') giveAddresses(place, server)
   if (status === 'stopped' || status === 'deleting') takeDown(place, server)
+}
+
+/** Puts a machine's processor and memory on its owner's bill, or takes them off. */
+export function bill({ world, region }: Pick<ServerPlace, 'world' | 'region'>, server: Server, isPaid: boolean): void {
+  if (isPaid) world.running.begin(server, { region, at: world.now() })
+  else world.running.end(server, world.now())
+  const sign = isPaid ? 1 : -1
+  if (server.owner !== null)
+    world.bills.change(server.owner, region, { cpuMhz: BigInt(sign * server.cpu), memBytes: BigInt(sign * server.mem) })
 }
 
 /** Addresses for the NICs that want one and have none. */

@@ -31,6 +31,10 @@ export type SandboxCloudOptions = {
   readonly knobs?: Partial<Knobs>
   /** Default `running`. */
   readonly clock?: ClockMode
+  /** Epoch milliseconds at which its clock begins. Default: the real time. With a seed and a frozen clock everything repeats. */
+  readonly startAt?: number
+  /** Whether hosts also have loopback addresses of their own, beside names. Default: where the machine has such addresses. */
+  readonly addresses?: boolean
   /** Issuers (`…/realms/x`) whose tokens step 3 takes beside our own, checked by their JWKS. */
   readonly trustIssuers?: readonly string[]
 }
@@ -61,7 +65,10 @@ const TOKEN_BYTES = 24
 export async function startSandboxCloud(options: SandboxCloudOptions = {}): Promise<SandboxCloud> {
   const { world, server } = await makeWorld(options)
   const serve = (): Server => createServer({ keepAliveTimeout: 60_000 }, (request, response) => void server.serve(request, response))
-  const { servers, port, hasAddresses } = await listenEverywhere(world.regions, { serve, port: options.port ?? 0 })
+  const { servers, port, hasAddresses } = await listenEverywhere(options.addresses === false ? [] : world.regions.addresses(), {
+    serve,
+    port: options.port ?? 0,
+  })
   const handles = handlesOf(world, server)
   const token = randomBytes(TOKEN_BYTES).toString('base64url')
   const control = controlServer(handles, token)
@@ -94,7 +101,7 @@ export async function startSandboxCloud(options: SandboxCloudOptions = {}): Prom
 }
 
 async function makeWorld(options: SandboxCloudOptions): Promise<{ world: World; server: CloudServer }> {
-  const clock = new SandboxClock(options.clock)
+  const clock = new SandboxClock(options.clock, options.startAt)
   const random = new SeededRandom(options.seed ?? randomInt(SEED_MAX))
   const knobs = { ...INITIAL_KNOBS, ...parseKnobs(options.knobs ?? {}) }
   const realm = await OauthRealm.create({
@@ -122,18 +129,18 @@ function controlServer(cloud: CloudHandles, token: string): Server {
 type Everywhere = { readonly servers: readonly Server[]; readonly port: number; readonly hasAddresses: boolean }
 
 /** Listens on 127.0.0.1 and on the regions' addresses, all on one port. Where the machine has no such addresses: names only. */
-async function listenEverywhere(regions: RegionTable, { serve, port }: { serve: () => Server; port: number }): Promise<Everywhere> {
+async function listenEverywhere(hosts: readonly string[], { serve, port }: { serve: () => Server; port: number }): Promise<Everywhere> {
   for (let tries = 1; ; tries += 1) {
     const main = serve()
     const bound = await listenOn(main, { host: '127.0.0.1', port })
     const servers = [main]
     try {
-      for (const host of regions.addresses()) {
+      for (const host of hosts) {
         const server = serve()
         await listenOn(server, { host, port: bound.port })
         servers.push(server)
       }
-      return { servers, port: bound.port, hasAddresses: true }
+      return { servers, port: bound.port, hasAddresses: hosts.length > 0 }
     } catch (error) {
       for (const each of servers.slice(1)) each.close()
       const code = error instanceof ListenError ? errorCode(error.cause) : undefined

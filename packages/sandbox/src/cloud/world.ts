@@ -8,6 +8,7 @@ import type { SeededRandom } from './random.ts'
 import { RateLimit } from './rate-limit.ts'
 import { RegionState } from './region-state.ts'
 import type { RegionTable } from './regions.ts'
+import { RunningLog } from './running-log.ts'
 import { Schedule } from './schedule.ts'
 import { Sessions } from './sessions.ts'
 import { type SandboxUser, UserStore } from './users.ts'
@@ -32,6 +33,7 @@ export class World {
   readonly bills: Bills
   /** As they stand now: turned in place. */
   readonly knobs: Knobs
+  readonly running: RunningLog = new RunningLog()
   readonly sessions: Sessions = new Sessions()
   readonly rateLimit: RateLimit = new RateLimit()
   readonly #states: ReadonlyMap<string, RegionState>

@@ -18,6 +18,8 @@ type RealmKey = {
 /** The claims of a token. */
 export type Claims = Readonly<Record<string, unknown>>
 
+let encryptionKey: Promise<RealmKey> | undefined
+
 /** The RSA keys of a realm: one signs; others may stay listed so that tokens of before stay valid. */
 export class SigningKeys {
   /** Highest priority first, as Keycloak lists them. */
@@ -29,7 +31,9 @@ export class SigningKeys {
 
   /** One key that signs and the encryption key that a realm also lists (a verifier must skip it). */
   static async create(now: number): Promise<SigningKeys> {
-    return new SigningKeys(await Promise.all([makeKey('enc', now), makeKey('sig', now)]))
+    // Nothing is ever encrypted with it, so one for the whole process does: making a key takes 0.1 s of a processor.
+    encryptionKey ??= makeKey('enc', now)
+    return new SigningKeys(await Promise.all([encryptionKey, makeKey('sig', now)]))
   }
 
   /** Adds a key of higher priority: it signs at once, and the JWKS lists both. */

@@ -133,6 +133,24 @@ test('GET /bill counts MHz and bytes by the millisecond, exactly, and only while
   assert.equal((await control('GET', '/bill?owner=nobody@example.com')).status, 400)
 })
 
+test('GET /intervals says when which machine ran, deleted ones too, and adds up to the bill', async () => {
+  await control('POST', '/users', { email: 'metered@example.com' })
+  const api = await actAs(cloud, 'metered@example.com')
+  const server = firstOf(await api.post('servers/', SHAPE)).uuid
+  const start = cloud.clock.now()
+  await api.post(`servers/${server}/action/?do=start`)
+  cloud.clock.advance(50_000)
+  cloud.happen({ event: 'crash', server })
+  cloud.clock.advance(10_000)
+  await api.post(`servers/${server}/action/?do=stop`)
+  cloud.clock.advance(5000)
+  await api.delete(`servers/${server}/`)
+  const [interval, ...more] = (await control('GET', '/intervals?owner=metered@example.com')).json as Json[]
+  assert.equal(more.length, 0, 'a crash of the host is no end')
+  assert.deepEqual([interval?.['server'], interval?.['start'], interval?.['end']], [server, start, start + 61_000])
+  assert.equal(cloud.bill('metered@example.com')['zrh']?.cpuMhzMs, 2000n * 61_000n)
+})
+
 test('POST /events lets things happen to a server', async () => {
   const user = await actAs(cloud, 'user@example.com')
   const server = firstOf(await user.post('servers/', SHAPE)).uuid

@@ -111,7 +111,7 @@ test('whatever is sent to API 2.0, it is the cloud that answers and never a defe
       assert.notEqual(reply.status, FAILED, `${method} ${url} ${JSON.stringify(body)}: ${reply.text}`)
       cloud.clock.advance(700)
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 })
 
@@ -154,6 +154,6 @@ test('whatever is sent to the token endpoint and to step 3, they answer', async 
         assert.notEqual((await call(url, { method: 'POST', body: JSON.stringify(body), headers })).status, FAILED)
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 60 },
   )
 })

@@ -229,9 +229,17 @@ test('trustIssuers: tokens of a foreign issuer are taken by its JWKS, of nobody 
   assert.equal(mixed.status, 401, 'both tokens must be of one issuer')
 })
 
-test('a seed gives the same uuids, whatever else is asked in between', async () => {
-  await using first = await startSandboxCloud({ seed: 99 })
-  await using second = await startSandboxCloud({ seed: 99 })
+test('addresses: false leaves names alone, as on a machine without loopback addresses to give', async () => {
+  await using named = await startSandboxCloud({ addresses: false })
+  const { zrh: urls } = named.regions
+  assert.equal(urls?.api, urls?.name)
+  assert.match(String(urls?.api), /^http:\/\/direct\.zrh\.localhost:/)
+})
+
+test('a seed, a frozen clock and where it began give the same world, whatever else is asked in between', async () => {
+  const options = { seed: 99, clock: 'frozen', startAt: Date.now() } as const
+  await using first = await startSandboxCloud(options)
+  await using second = await startSandboxCloud(options)
   await serviceToken(first)
   const server = async (on: SandboxCloud): Promise<unknown> => {
     const user = await actAs(on, 'user@example.com')
@@ -242,8 +250,14 @@ test('a seed gives the same uuids, whatever else is asked in between', async () 
       vnc_password: 'x',
       nics: [{ ip_v4_conf: { conf: 'dhcp' } }],
     })
-    const [{ uuid, nics } = { uuid: '', nics: [] }] = (reply.json as { objects: { uuid: string; nics: Json[] }[] }).objects
-    return { uuid, mac: nics[0]?.['mac'], users: on.users.map((each) => each.uuid) }
+    const logs = await user.get('logs/')
+    return {
+      made: reply.json,
+      logs: logs.json,
+      users: on.users,
+      libdrives: (await user.get('libdrives/')).json,
+      subscriptions: (await user.get('subscriptions/')).json,
+    }
   }
   assert.deepEqual(await server(first), await server(second))
 })
