@@ -37,8 +37,8 @@ export function createAdminGate({ db, serverSecret }: AdminGateOptions): Gate {
     listener: 'admin',
     replyHeaders: () => ({}),
     admit({ valuesOf }) {
-      // A program sends none. A page that somebody has open must not get as far as a key that a browser might add.
-      if (valuesOf('origin').length > 0 || valuesOf('sec-fetch-site').some((site) => site !== 'none'))
+      // A program sends none of these. Of pages there is only the viewer of openapi.json, which this very listener serves.
+      if (valuesOf('origin').length > 0 || valuesOf('sec-fetch-site').some((site) => site !== 'none' && site !== 'same-origin'))
         throw new Refusal('origin_refused', 'Pages may not ask this.')
     },
     optionsHeaders: (_incoming, match) => ({ allow: match?.allow ?? '' }),
