@@ -51,10 +51,11 @@ type Place = {
 /** The URL of one call; every path of the API ends in a slash. @throws {CloudSigmaRequestError} should it leave the base */
 export function callUrl(base: URL, { operation, path, query = {} }: Place): URL {
   const url = new URL(base)
-  url.pathname = `${base.pathname}${path.map((part) => encodeURIComponent(part)).join('/')}/`
+  const pathname = `${base.pathname}${path.map((part) => encodeURIComponent(part)).join('/')}/`
+  url.pathname = pathname
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
-  // An id such as `..` would be resolved away.
-  if (url.origin !== base.origin || !url.pathname.startsWith(base.pathname) || url.pathname.includes('//'))
+  // An id such as `..` would have been resolved away.
+  if (url.origin !== base.origin || url.pathname !== pathname || pathname.includes('//'))
     throw new CloudSigmaRequestError(`Cannot ${operation}: what it names is no id`)
   return url
 }

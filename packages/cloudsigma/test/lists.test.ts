@@ -60,6 +60,20 @@ for (const [what, change] of [
   })
 }
 
+test('R-13: list() begins again when a page repeats what another had', async () => {
+  const all = serversUpTo(150)
+  let isFirst = true
+  await using cloud = await startScriptedCloud((asked) => {
+    const offset = Number(asked.query.get('offset'))
+    if (offset === 0 || !isFirst) return pageOf(all, asked)
+    isFirst = false
+    // One that was on the first page stands in the place of another.
+    return pageOf(all.with(120, all[3] ?? {}), asked)
+  })
+  await using client = clientOf(cloud)
+  assert.equal(new Set((await client.servers.list()).map(({ uuid }) => uuid)).size, 150)
+})
+
 test('R-13: list() takes a list that never holds still in one answer', async () => {
   const all = serversUpTo(150)
   await using cloud = await startScriptedCloud((asked) => {
