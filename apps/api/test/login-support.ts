@@ -1,5 +1,6 @@
 import { silentLogger, silentMeters } from '@ascribe/kit'
-import { createOrganization } from '@ascribe/ledger'
+import { createOrganization, grantRoles } from '@ascribe/ledger'
+import { openDatabase } from '@ascribe/postgres'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { SANDBOX_CONSOLE_SECRET, startIssuer } from '@ascribe/sandbox/issuer'
 import type { SandboxIssuer } from '@ascribe/sandbox/issuer'
@@ -34,9 +35,14 @@ export type LoginRig = AsyncDisposable & {
   signIn(username: string, options?: { readonly browser?: Browser; readonly path?: string }): Promise<{ browser: Browser; page: Page }>
 }
 
-export async function startRig(
-  more: { readonly client?: Partial<NonNullable<SignInConfig['client']>>; readonly accessTtlS?: number } = {},
-): Promise<LoginRig> {
+export type RigOptions = {
+  readonly client?: Partial<NonNullable<SignInConfig['client']>>
+  readonly accessTtlS?: number
+  /** Of the database, under which the listeners work. Default: its owner. */
+  readonly role?: string
+}
+
+export async function startRig(more: RigOptions = {}): Promise<LoginRig> {
   const clock = testClock()
   const db = await openLedger()
   const issuer = await startIssuer({ clock, ...(more.accessTtlS !== undefined && { accessTtlS: more.accessTtlS }) })
@@ -46,9 +52,11 @@ export async function startRig(
   issuer.setOrganizations('vic', [acme])
   issuer.setOrganizations('max', [acme, beta])
   issuer.setOrganizations('eve', [beta])
+  if (more.role !== undefined) await grantRoles(db)
+  const listenersDb = more.role === undefined ? db : openDatabase({ ...db.target, role: more.role })
   const start = async (): Promise<Awaited<ReturnType<typeof startApi>>> => {
     let url = ''
-    const deps = { db, serverSecret, logger: silentLogger, meters: silentMeters, clock }
+    const deps = { db: listenersDb, serverSecret, logger: silentLogger, meters: silentMeters, clock }
     const config: SignInConfig = {
       issuer: issuer.issuer,
       audience: issuer.audience,
@@ -77,6 +85,7 @@ export async function startRig(
       await api[Symbol.asyncDispose]()
       await other[Symbol.asyncDispose]()
       await issuer[Symbol.asyncDispose]()
+      if (listenersDb !== db) await listenersDb[Symbol.asyncDispose]()
       await db[Symbol.asyncDispose]()
     },
   }

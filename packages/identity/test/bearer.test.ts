@@ -73,6 +73,7 @@ test('verify() refuses a token of another issuer, audience or time, and says whi
     ['not_yet_valid', { iat: NOW_S + 31 }],
     ['subject', { sub: '' }],
     ['subject', { sub: 'a\nb' }],
+    ['subject', { sub: 'half a character \ud800' }],
     ['subject', { sub: 'a'.repeat(1025) }],
     ['subject', { sub: 1 as unknown as string }],
   ]

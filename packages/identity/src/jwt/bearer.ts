@@ -143,5 +143,6 @@ function readRole(claims: JwtClaims, { roleClaim, roles = DEFAULT_ROLES }: Claim
 const DEFAULT_ROLES = { admin: ['admin'], viewer: ['viewer'] }
 
 function shortText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' && value.length <= TEXT_LENGTH_MAX && !/\p{Cc}/u.test(value) ? value : undefined
+  if (typeof value !== 'string' || value === '' || value.length > TEXT_LENGTH_MAX || !value.isWellFormed()) return undefined
+  return /\p{Cc}/u.test(value) ? undefined : value
 }

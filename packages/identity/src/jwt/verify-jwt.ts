@@ -166,7 +166,13 @@ function checkClaims(
   // 1e999 is a number in JSON, and no instant.
   if (typeof exp !== 'number' || !Number.isSafeInteger(Math.floor(exp * 1000))) return refusal('claims', 'exp is no instant')
   if (iat !== undefined && iat * 1000 > latest) return refusal('not_yet_valid', 'it was issued in the future')
-  if (typeof sub !== 'string' || (sub === '' && !isSubjectOptional) || sub.length > SUBJECT_LENGTH_MAX || /\p{Cc}/u.test(sub))
+  if (
+    typeof sub !== 'string' ||
+    (sub === '' && !isSubjectOptional) ||
+    sub.length > SUBJECT_LENGTH_MAX ||
+    /\p{Cc}/u.test(sub) ||
+    !sub.isWellFormed()
+  )
     return refusal('subject', 'sub is no short text')
   return { kind: 'verified', claims: { ...payload, sub, exp } }
 }
