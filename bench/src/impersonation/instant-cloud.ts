@@ -9,7 +9,7 @@ export type InstantOptions = {
   readonly random?: () => number
 }
 
-export function uuidOf(owner: number): string {
+function uuidOf(owner: number): string {
   return `00000000-0000-4000-8000-${String(owner).padStart(12, '0')}`
 }
 

@@ -11,13 +11,13 @@ export type StepOptions = {
   readonly transport: Transport
   /** Ends the step early; the step then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
-  /** For the whole of it, connecting and reading included. Default {@link STEP_TIMEOUTS_MS}. */
+  /** For the whole of it, connecting and reading included. Default 5 s, for step 3 15 s. */
   readonly timeoutMs?: number | undefined
   readonly clock?: TokenClock | undefined
 }
 
 /** Step 3 has been seen to answer 504 after a minute; who waits that long holds up everybody. */
-export const STEP_TIMEOUTS_MS: Readonly<Record<WireStep, number>> = {
+const STEP_TIMEOUTS_MS: Readonly<Record<WireStep, number>> = {
   service_token: 5_000,
   rpt: 5_000,
   impersonate: 15_000,

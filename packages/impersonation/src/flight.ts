@@ -26,12 +26,9 @@ export function startFlight<T>(work: (signal: AbortSignal) => Promise<T>, option
   const ending = new AbortController()
   let waiters = 0
   let isLanded = false
-  const disarm = clock.schedule(deadlineMs, () =>
-    ending.abort(
-      new MintUnavailableError(`Cannot mint a token: it took longer than ${deadlineMs} ms`, { step: 'local', reason: 'timeout' }),
-    ),
-  )
-  const result = work(ending.signal).finally(() => {
+  const disarm = clock.schedule(deadlineMs, () => ending.abort(tooLong(deadlineMs)))
+  // Work that does not listen, such as somebody else's audit sink, holds nobody up beyond the deadline.
+  const result = unlessAborted(work(ending.signal), ending.signal).finally(() => {
     isLanded = true
     disarm()
   })
@@ -63,12 +60,32 @@ export function startFlight<T>(work: (signal: AbortSignal) => Promise<T>, option
   }
 }
 
-function unlessAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Gives the result, or rejects with the signal's reason when that comes first. The work itself is not ended by it. */
+export function unlessAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>()
   const onAbort = (): void => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
   result.then(resolve, reject)
   return promise.finally(() => signal.removeEventListener('abort', onAbort))
+}
+
+function tooLong(deadlineMs: number): MintUnavailableError {
+  return new MintUnavailableError(`Cannot mint a token: it took longer than ${deadlineMs} ms`, { step: 'local', reason: 'timeout' })
+}
+
+/** Runs something under a signal that also aborts after `deadlineMs`. */
+export async function withDeadline<T>(
+  { signal, clock, deadlineMs }: { readonly signal: AbortSignal; readonly clock: TokenClock; readonly deadlineMs: number },
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const ending = new AbortController()
+  const disarm = clock.schedule(deadlineMs, () => ending.abort(tooLong(deadlineMs)))
+  try {
+    return await run(AbortSignal.any([signal, ending.signal]))
+  } finally {
+    disarm()
+  }
 }
 
 /** Waits on the given clock. Rejects with the signal's reason when that comes first. */

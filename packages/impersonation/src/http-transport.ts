@@ -20,6 +20,8 @@ export type HttpTransport = Transport & Disposable
 
 /** Shorter than what common proxies and Keycloak keep idle connections for, so that we close first. */
 const IDLE_MS = 20_000
+/** Some gateways refuse who does not say what it is. */
+const USER_AGENT = 'ascribe-impersonation'
 
 /** Connects over TLS, or in plain text to loopback only; with keep-alive, without redirects, proxies or cookies. */
 export function createHttpTransport(options: HttpTransportOptions = {}): HttpTransport {
@@ -74,7 +76,12 @@ function sendOnce(request: WireRequest, plain: HttpAgent, secure: HttpsAgent): P
 
 function optionsOf({ method, headers, body }: WireRequest, agent: HttpAgent | HttpsAgent): RequestOptions {
   const length = method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-  return { method, agent, headers: { accept: 'application/json', ...headers, ...length }, maxHeaderSize: 64 * 1024 }
+  return {
+    method,
+    agent,
+    headers: { accept: 'application/json', 'user-agent': USER_AGENT, ...headers, ...length },
+    maxHeaderSize: 64 * 1024,
+  }
 }
 
 /** The cause stays behind: Node puts addresses into its errors and, for some faults, the bytes that it could not read. */

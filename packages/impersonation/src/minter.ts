@@ -1,6 +1,7 @@
 import type { TokenClock } from './clock.ts'
 import { AuditFailedError, ImpersonationError, OwnerRefusedError, SubjectMismatchError } from './errors.ts'
 import type { ImpersonationErrorFields, Reason } from './errors.ts'
+import { unlessAborted, withDeadline } from './flight.ts'
 import { ImpersonatedToken } from './impersonated-token.ts'
 import type { Instruments } from './instruments.ts'
 import { tokenIdOf } from './mint-audit.ts'
@@ -66,6 +67,8 @@ export type MinterOptions = {
   readonly audit: AuditSink
   readonly instruments: Instruments
   readonly clock: TokenClock
+  /** From its turn on, for all the steps of one token. */
+  readonly mintTimeoutMs: number
   readonly issuer: string
   readonly clientId: string
   /** The claim that holds the owner's UUID where tokens are JWTs; `undefined` leaves it to the profile. */
@@ -89,6 +92,12 @@ export function createMinter(options: MinterOptions): Minter {
 type About = Pick<MintAudit, 'act' | 'cause' | 'actor' | 'ownerUuid' | 'bindingGeneration' | 'region' | 'origin'>
 type Proof = Pick<MintAudit, 'requestId' | 'tokenId' | 'tokenActor' | 'lifeMs'>
 
+type WriteOptions = { readonly proof: Proof; readonly signal: AbortSignal; readonly reason?: Reason }
+/** A place among those who mint. */
+type Turn = { readonly signal: AbortSignal; readonly leave: () => void }
+
+/** A refusal is told within this, whatever the sink does. */
+const REFUSAL_WRITE_MS = 5_000
 const NO_PROOF: Proof = { requestId: undefined, tokenId: undefined, tokenActor: undefined, lifeMs: undefined }
 
 class WireMinter implements Minter {
@@ -99,7 +108,26 @@ class WireMinter implements Minter {
     this.#options = options
   }
 
-  async mint(request: MintRequest, signal: AbortSignal): Promise<Minted> {
+  mint(request: MintRequest, signal: AbortSignal): Promise<Minted> {
+    return this.#inTurn(signal, (own, leave) => this.#mintNow(request, { signal: own, leave }))
+  }
+
+  discover(request: DiscoverOrder, signal: AbortSignal): Promise<Discovered> {
+    return this.#inTurn(signal, (own, leave) => this.#discoverNow(request, { signal: own, leave }))
+  }
+
+  /** Waits for its turn, and only then counts time: who waits long must not fail for it. `leave` gives the place back early. */
+  async #inTurn<T>(signal: AbortSignal, run: (signal: AbortSignal, leave: () => void) => Promise<T>): Promise<T> {
+    const { turnstile, clock, mintTimeoutMs } = this.#options
+    const leave = await turnstile.enter(signal)
+    try {
+      return await withDeadline({ signal, clock, deadlineMs: mintTimeoutMs }, (own) => run(own, leave))
+    } finally {
+      leave()
+    }
+  }
+
+  async #mintNow(request: MintRequest, { signal, leave }: Turn): Promise<Minted> {
     const { clock } = this.#options
     const { ownerUuid, ownerEmail, endpoint, bindingGeneration, cause, actor } = request
     const { region, origin } = endpoint
@@ -107,9 +135,10 @@ class WireMinter implements Minter {
     let unproven: Unproven | undefined
     try {
       unproven = await this.#impersonate(endpoint, ownerEmail, signal)
+      leave()
       const { sealed, lifeMs, sentAtMs, secretVersion } = unproven
       const profile = await this.#prove(request, unproven, signal)
-      await this.#write(about, proofOf(unproven, profile))
+      await this.#write(about, { proof: proofOf(unproven, profile), signal })
       signal.throwIfAborted()
       this.#generations += 1
       const generation = this.#generations
@@ -123,7 +152,7 @@ class WireMinter implements Minter {
     }
   }
 
-  async discover(request: DiscoverOrder, signal: AbortSignal): Promise<Discovered> {
+  async #discoverNow(request: DiscoverOrder, { signal, leave }: Turn): Promise<Discovered> {
     const { ownerEmail, endpoint, actor } = request
     const { region, origin } = endpoint
     const about: About = { act: 'discover', cause: 'first', actor, ownerUuid: undefined, bindingGeneration: undefined, region, origin }
@@ -131,12 +160,13 @@ class WireMinter implements Minter {
     let profile: Profile | undefined
     try {
       unproven = await this.#impersonate(endpoint, ownerEmail, signal)
+      leave()
       const { sealed, claims, lifeMs, lifeFrom } = unproven
       const clockAheadMs = claims?.iat === undefined ? undefined : claims.iat * 1000 - this.#options.clock.wallMs()
       profile = await this.#profileOf(endpoint, sealed, signal)
       assertEmail(profile, ownerEmail)
       const { uuid, email, state, requestId } = profile
-      await this.#write({ ...about, ownerUuid: uuid }, proofOf(unproven, profile))
+      await this.#write({ ...about, ownerUuid: uuid }, { proof: proofOf(unproven, profile), signal })
       return { ownerUuid: uuid, ownerEmail: email, state, region, origin, lifeMs, lifeFrom, claims, clockAheadMs, requestId }
     } catch (error) {
       await this.#writeRefusal({ ...about, ownerUuid: profile?.uuid }, error)
@@ -148,25 +178,20 @@ class WireMinter implements Minter {
 
   /** Steps 1 to 3. When the cloud does not believe the pair any more, once with another one. */
   async #impersonate(endpoint: RegionEndpoint, ownerEmail: string, signal: AbortSignal): Promise<Unproven> {
-    const { turnstile, pairs, calls, steps, clock } = this.#options
-    const leave = await turnstile.enter(signal)
-    try {
-      for (let attempt = 0; ; attempt += 1) {
-        const { serviceToken, rpt, generation, secretVersion } = await pairs.get(signal)
-        const { host } = endpoint.impersonateUrl
-        // Counted from the sending: the token cannot be older than that. Of two sendings the first counts.
-        const sentAtMs = clock.monotonicMs()
-        try {
-          const send = (own: AbortSignal): Promise<TokenResponse> => steps.impersonate({ endpoint, rpt, serviceToken, ownerEmail }, own)
-          const { token, lifeMs, lifeFrom, claims } = await calls.run({ step: 'impersonate', host, signal }, send)
-          return { sealed: token, lifeMs, lifeFrom, claims, sentAtMs, secretVersion }
-        } catch (cause) {
-          if (!isPairRefused(cause) || attempt > 0) throw cause
-          pairs.drop(generation)
-        }
+    const { pairs, calls, steps, clock } = this.#options
+    for (let attempt = 0; ; attempt += 1) {
+      const { serviceToken, rpt, generation, secretVersion } = await pairs.get(signal)
+      const { host } = endpoint.impersonateUrl
+      // Counted from the sending: the token cannot be older than that. Of two sendings the first counts.
+      const sentAtMs = clock.monotonicMs()
+      try {
+        const send = (own: AbortSignal): Promise<TokenResponse> => steps.impersonate({ endpoint, rpt, serviceToken, ownerEmail }, own)
+        const { token, lifeMs, lifeFrom, claims } = await calls.run({ step: 'impersonate', host, signal }, send)
+        return { sealed: token, lifeMs, lifeFrom, claims, sentAtMs, secretVersion }
+      } catch (cause) {
+        if (!isPairRefused(cause) || attempt > 0) throw cause
+        pairs.drop(generation)
       }
-    } finally {
-      leave()
     }
   }
 
@@ -197,12 +222,14 @@ class WireMinter implements Minter {
     return calls.run({ step: 'profile', host: endpoint.apiUrl.host, signal }, (own) => steps.profile({ endpoint, token }, own))
   }
 
-  async #write(about: About, proof: Proof, reason?: Reason): Promise<void> {
+  async #write(about: About, { proof, signal, reason }: WriteOptions): Promise<void> {
     const { audit, clock, instruments, issuer, clientId } = this.#options
     const outcome = reason === undefined ? 'minted' : 'refused'
     try {
-      await audit({ at: clock.wallMs(), ...about, outcome, reason, issuer, clientId, ...proof })
+      await unlessAborted(audit({ at: clock.wallMs(), ...about, outcome, reason, issuer, clientId, ...proof }), signal)
     } catch (cause) {
+      // Callers that left are no failure of the sink; a sink that took all the time there was is one.
+      if (signal.aborted && !(signal.reason instanceof ImpersonationError)) throw cause
       instruments.auditFailures.add(1)
       throw new AuditFailedError('Cannot hand out a token: its audit record could not be written', cause)
     }
@@ -211,7 +238,10 @@ class WireMinter implements Minter {
   /** Writes down who was refused. When that fails too it is counted, and what is thrown is still the refusal. */
   async #writeRefusal(about: About, error: unknown): Promise<void> {
     if (!(error instanceof ImpersonationError) || error.retryable) return
-    await this.#write(about, { ...NO_PROOF, requestId: error.requestId }, error.reason).catch(() => {})
+    const { requestId, reason } = error
+    const proof = { ...NO_PROOF, requestId }
+    const limits = { signal: new AbortController().signal, clock: this.#options.clock, deadlineMs: REFUSAL_WRITE_MS }
+    await withDeadline(limits, (signal) => this.#write(about, { proof, signal, reason })).catch(() => {})
   }
 }
 

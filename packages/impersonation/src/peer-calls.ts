@@ -65,7 +65,10 @@ export function createPeerCalls(options: PeerCallsOptions): PeerCalls {
       } catch (cause) {
         if (!isBlip(cause)) throw cause
         await pause(backOffMs(0, { baseMs: RETRY_MS_MAX, capMs: RETRY_MS_MAX, random: random() }), { clock, signal: call.signal })
-        return runOnce(call, send)
+        return runOnce(call, send).catch((second: unknown) => {
+          // That the circuit has opened meanwhile says less than what opened it.
+          throw isCircuitOpen(second) ? cause : second
+        })
       }
     },
     breakers() {
@@ -99,6 +102,10 @@ function retryAfterOf(error: ImpersonationError): number | undefined {
 function isBlip(cause: unknown): boolean {
   if (!(cause instanceof MintUnavailableError) || cause.retryAfterMs !== undefined) return false
   return cause.reason === 'network' || cause.reason === 'server_error'
+}
+
+function isCircuitOpen(error: unknown): boolean {
+  return error instanceof MintUnavailableError && error.reason === 'circuit_open'
 }
 
 function circuitOpen(step: WireStep, host: string, restMs: number): MintUnavailableError {

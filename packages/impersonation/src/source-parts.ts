@@ -49,6 +49,7 @@ const LIMITS = {
   mintsMax: 4,
   waitingMax: 1_000,
   mintTimeoutMs: 25_000,
+  waitingMs: 120_000,
   sweepMs: 10_000,
   subjectClaim: 'sub',
 } as const
@@ -89,6 +90,7 @@ export function createSourceParts(options: TokenSourceOptions, onRotated: () => 
     audit: options.audit,
     instruments,
     clock,
+    mintTimeoutMs: limits.mintTimeoutMs,
     issuer: issuer.href,
     clientId,
     subjectClaim,

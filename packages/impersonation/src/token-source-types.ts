@@ -72,7 +72,9 @@ export type TokenLimits = {
   readonly mintsMax?: number
   /** Owners that wait for their turn to be minted for. Default 1,000. */
   readonly waitingMax?: number
-  /** For all the steps of one token together. Default 25 s. */
+  /** How long an owner waits for its turn, at most. Default 2 min: a cold start takes its time; callers have signals of their own. */
+  readonly waitingMs?: number
+  /** For all the steps of one token together, from its turn on. Default 25 s. */
   readonly mintTimeoutMs?: number
   /** Between two looks for what has ended. Default 10 s; 0 for none, then call `sweep()`. */
   readonly sweepMs?: number

@@ -198,6 +198,31 @@ test('token() hands nothing out before the audit record is stored, and nothing a
   assert.equal(broken.steps.count('impersonate'), 1)
 })
 
+test('token() does not wait for ever for an audit sink that hangs', async () => {
+  const { source, clock, meters } = createWorld({ audit: () => new Promise(() => {}) })
+  const refused = refusalOf(source.token(ownerOf(1)), 'audit_failed')
+  await settle()
+  clock.advance(25_000)
+  await refused
+  assert.equal(meters.value('ascribe_impersonation_audit_failures_total'), 1)
+  await settle()
+  assert.equal(source.inspect().flights, 0)
+})
+
+test('token() lets nobody fail for having had to wait for its turn', async () => {
+  const { source, steps, clock } = createWorld()
+  steps.lifeMs = { service_token: 3_600_000, rpt: 3_600_000, impersonate: 3_600_000 }
+  steps.before = async (step) => {
+    if (step === 'impersonate') await new Promise<void>((resolve) => clock.schedule(10_000, resolve))
+  }
+  const asks = Promise.all(Array.from({ length: 40 }, (_, owner) => source.token(ownerOf(owner))))
+  for (let second = 0; second < 110; second += 1) {
+    await settle()
+    clock.advance(1_000)
+  }
+  assert.equal(new Set(await asks).size, 40)
+})
+
 test('token() renews in the soft window, once, while the old token is handed out', async () => {
   const { source, steps, clock } = createWorld()
   const old = await source.token(ownerOf(1))

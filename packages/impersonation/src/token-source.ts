@@ -187,7 +187,7 @@ class CachedTokenSource implements TokenSource {
     }
     this.#flights += 1
     const onWaiters = (change: 1 | -1): void => void (this.#waiters += change)
-    const flight = startFlight(work, { clock, deadlineMs: limits.mintTimeoutMs, onWaiters })
+    const flight = startFlight(work, { clock, deadlineMs: limits.waitingMs + limits.mintTimeoutMs, onWaiters })
     entry.flight = flight
     return flight
   }
@@ -308,7 +308,7 @@ class CachedTokenSource implements TokenSource {
       this.#seekers.at(ownerEmail.toLowerCase(), () => new Owner('', clock.monotonicMs())).admit(clock.monotonicMs())
       const flight = startFlight((own) => minter.discover({ ownerEmail, endpoint, actor }, own), {
         clock,
-        deadlineMs: limits.mintTimeoutMs,
+        deadlineMs: limits.waitingMs + limits.mintTimeoutMs,
       })
       return await flight.join(signal)
     } catch (error) {

@@ -38,6 +38,7 @@ export function createTurnstile({ insideMax, waitingMax }: { readonly insideMax:
         throw new MintThrottledError(`Cannot mint a token now: ${queue.size} others wait for their turn`, {
           step: 'local',
           reason: 'queue_full',
+          retryAfterMs: 1_000,
         })
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       queue.add(resolve)
