@@ -1,5 +1,6 @@
 import { cycleRules } from './cycles.ts'
 import { effectRules } from './effects.ts'
+import { endpointRules } from './endpoints.ts'
 import { errorCodeRules } from './error-codes.ts'
 import { importRules } from './imports.ts'
 import { manifestRules } from './manifests.ts'
@@ -16,6 +17,7 @@ export const rules: readonly Rule[] = [
   ...importRules,
   ...cycleRules,
   ...effectRules,
+  ...endpointRules,
   ...sqlRules,
   ...errorCodeRules,
 ]
