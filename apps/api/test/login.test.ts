@@ -100,7 +100,10 @@ test('login: a callback that another browser began is refused (login CSRF), and 
   assert.equal((await mine.send(changed((query) => query.append('code', 'x')))).status, 400)
   assert.equal((await mine.send(changed((query) => query.set('iss', 'https://evil.com')))).status, 401)
   assert.equal((await mine.send(changed((query) => query.set('code', 'forged')))).status, 401)
+  assert.equal((await mine.send(changed((query) => query.delete('code')))).status, 401)
+  assert.equal(code(await mine.send(changed((query) => query.set('error', 'access_denied')))), 'unauthenticated')
   assert.equal(sessionOf(mine), undefined)
+  assert.equal((await mine.send(changed((query) => query.set('response', 'x')))).status, 302)
 })
 
 test('login: a callback works once', async () => {

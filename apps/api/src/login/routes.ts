@@ -39,6 +39,9 @@ export function meRoute(caller: PublicCaller): Route {
   return route(getMe, async ({ rawHeaders }) => meOf(await caller.whoIs({ method: 'GET', rawHeaders })))
 }
 
+/** RFC 6749 section 4.1.2, RFC 9207. */
+const CALLBACK_PARAMETERS: ReadonlySet<string> = new Set(['code', 'state', 'iss', 'error', 'error_description'])
+
 const redirectUriOf = (publicUrl: string): string => new URL('/login/callback', publicUrl).href
 
 async function begin(
@@ -77,7 +80,8 @@ async function finish(
   const callback = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
     if (typeof value !== 'string') throw new Refusal('invalid_request', `Cannot use the query: ${name} comes more than once.`)
-    callback.set(name, value)
+    // Providers add their own; some names would make the library expect another kind of answer.
+    if (CALLBACK_PARAMETERS.has(name)) callback.set(name, value)
   }
   const state = callback.get('state') ?? ''
   const attempt = attemptOf(deps, context, state)
