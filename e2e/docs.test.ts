@@ -13,6 +13,7 @@ const exampleConfig = join(docs, 'examples', 'ascribe.yaml')
 const SECRETS = {
   LEDGER_URL: 'postgresql://ledger@127.0.0.1/ledger',
   LEDGER_SERVER_SECRET: '0'.repeat(64),
+  AUDIT_KEY: 'k',
   EDGE_SECRET: 'e'.repeat(32),
   BROKER_URL: 'tls://ascribe:secret@broker.internal:4222',
   PROVIDER_KEY: 'p',

@@ -10,7 +10,7 @@ import type { Surroundings } from '../surroundings.ts'
 export function configureMigrate(root: Command, surroundings: Surroundings, finish: Finish): void {
   root
     .option('--check', 'only say what is missing; exit code 1 if anything is')
-    .option('--roles', 'also make the roles ascribe_gateway, _settler, _api and _admin, and give each what it needs and no more')
+    .option('--roles', 'also make the roles ascribe_gateway, _settler, _api, _internal and _admin, and give each what it needs and no more')
     .addHelpText(
       'after',
       `
