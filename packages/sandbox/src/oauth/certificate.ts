@@ -17,10 +17,8 @@ export type CertificateOptions = {
 export function selfSignedCertificate({ publicKey, privateKey, commonName, notBefore }: CertificateOptions): Buffer {
   const algorithm = sequence(objectId(SHA256_WITH_RSA), nothing())
   const name = sequence(set(sequence(objectId(COMMON_NAME), text(commonName))))
-  const serial = Buffer.alloc(8)
-  serial.writeBigUInt64BE(BigInt(notBefore))
   const body = sequence(
-    integer(serial),
+    integer(BigInt(Math.floor(notBefore))),
     algorithm,
     name,
     sequence(utcTime(notBefore), utcTime(notBefore + TEN_YEARS_MS)),

@@ -21,8 +21,12 @@ export const sequence = (...parts: readonly Buffer[]): Buffer => tagged(SEQUENCE
 export const set = (...parts: readonly Buffer[]): Buffer => tagged(SET, ...parts)
 export const nothing = (): Buffer => tagged(NULL)
 export const text = (value: string): Buffer => tagged(UTF8_STRING, Buffer.from(value))
-/** A positive integer of at most 127 bits or so, given as big-endian bytes without a set top bit. */
-export const integer = (bytes: Buffer): Buffer => tagged(INTEGER, bytes)
+/** An integer of 0 or more, in as few bytes as it needs (X.690 section 8.3.2) and never with a set top bit. */
+export function integer(value: bigint): Buffer {
+  const hex = value.toString(16)
+  const digits = Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex')
+  return tagged(INTEGER, (digits[0] ?? 0) < 0x80 ? digits : Buffer.concat([Buffer.from([0]), digits]))
+}
 export const bits = (bytes: Buffer): Buffer => tagged(BIT_STRING, Buffer.from([0]), bytes)
 /** An object identifier by its encoded content. */
 export const objectId = (content: readonly number[]): Buffer => tagged(OBJECT_ID, Buffer.from(content))
