@@ -121,6 +121,12 @@ describe('view as, in a real browser', { skip: available.skip }, () => {
           [product.ready.teleport, product.ready.organization.id],
         )
         assert.equal(got, 'nothing', host)
+        // A form goes across origins without asking anybody, cookies and all.
+        await other.setContent(
+          `<form method="post" action="${product.ready.teleport}/v1/acting-sessions/end"><input name="organization" value="${product.ready.organization.id}"><button>x</button></form>`,
+        )
+        const [forged] = await Promise.all([other.waitForNavigation(), other.getByRole('button').click()])
+        assert.ok(forged === null || forged.status() !== 200, `a form of ${host} ended the session`)
       }
       await other.close()
       const reached = (await teleport.seen()).filter(

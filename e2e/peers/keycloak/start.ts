@@ -23,6 +23,10 @@ export type Keycloak = AsyncDisposable & {
   retireOldKeys(realm: Realm, kept: string): Promise<void>
   /** Sets attributes of a user of `customers`, as `organization_id`, which become claims. */
   setAttributes(username: string, attributes: Readonly<Record<string, readonly string[]>>): Promise<void>
+  /** Sets attributes of a client of `customers`. */
+  setClientAttributes(clientId: string, attributes: Readonly<Record<string, string>>): Promise<void>
+  /** Ends all sessions of a user of `customers`, as an administrator would: clients with a back channel are told. */
+  endSessions(username: string): Promise<void>
   /** An access token of a user, by password: what a program of that user would hold. */
   userToken(username: string, options?: UserTokenOptions): Promise<string>
   /** The last lines of its log. */
@@ -107,11 +111,20 @@ class RunningKeycloak implements Keycloak {
   }
 
   async setAttributes(username: string, attributes: Readonly<Record<string, readonly string[]>>): Promise<void> {
-    const found = (await (await this.adminFetch('customers', `/users?exact=true&username=${username}`)).json()) as readonly User[]
-    const [user] = found
-    if (user === undefined) throw new Error(`Keycloak has no user ${username}`)
+    const user = await this.#find(`/users?exact=true&username=${username}`)
     const body = { ...user, attributes: { ...user.attributes, ...attributes } }
     await this.adminFetch('customers', `/users/${user.id}`, { method: 'PUT', body })
+  }
+
+  async setClientAttributes(clientId: string, attributes: Readonly<Record<string, string>>): Promise<void> {
+    const client = await this.#find(`/clients?clientId=${clientId}`)
+    const body = { ...client, attributes: { ...client.attributes, ...attributes } }
+    await this.adminFetch('customers', `/clients/${client.id}`, { method: 'PUT', body })
+  }
+
+  async endSessions(username: string): Promise<void> {
+    const { id } = await this.#find(`/users?exact=true&username=${username}`)
+    await this.adminFetch('customers', `/users/${id}/logout`, { method: 'POST' })
   }
 
   userToken(username: string, { clientId = 'ascribe-program' }: UserTokenOptions = {}): Promise<string> {
@@ -130,6 +143,13 @@ class RunningKeycloak implements Keycloak {
     return answer.access_token
   }
 
+  /** The one that a query of `customers` finds. */
+  async #find(query: string): Promise<Named> {
+    const [found] = (await (await this.adminFetch('customers', query)).json()) as readonly Named[]
+    if (found === undefined) throw new Error(`Keycloak has nothing at ${query}`)
+    return found
+  }
+
   async #signingKeys(realm: Realm): Promise<readonly Key[]> {
     const keys = (await (await this.adminFetch(realm, '/components?type=org.keycloak.keys.KeyProvider')).json()) as readonly Key[]
     return keys.filter(({ providerId }) => providerId === 'rsa-generated')
@@ -141,4 +161,4 @@ class RunningKeycloak implements Keycloak {
   }
 }
 
-type User = { readonly id: string; readonly attributes?: Readonly<Record<string, readonly string[]>> }
+type Named = { readonly id: string; readonly attributes?: Readonly<Record<string, unknown>> }

@@ -5,6 +5,7 @@ import { KeyRing } from '../jwt/key-ring.ts'
 import { RsaKey, readClaims } from '../jwt/rsa-key.ts'
 import { readBody } from '../read-body.ts'
 import { authorize, login } from './authorize.ts'
+import { serveControl } from './control.ts'
 import { endSession, tellClients } from './end-session.ts'
 import { type IssuerClient, type IssuerUser, sandboxClients, sandboxUsers } from './people.ts'
 import { type IssuerSession, IssuerSessions } from './sessions.ts'
@@ -24,7 +25,9 @@ export type IssuerOptions = Partial<HostPort> & {
 
 export type UserTokenOptions = { readonly ttlS?: number; readonly audience?: string; readonly faults?: TokenFaults }
 
-export type SandboxIssuer = AsyncDisposable & {
+export type SandboxIssuer = AsyncDisposable & IssuerControls
+
+export type IssuerControls = {
   /** `http://127.0.0.1:PORT`: `iss` of tokens, and where everything is. */
   readonly issuer: string
   readonly jwksUrl: string
@@ -96,9 +99,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<SandboxI
   })
 }
 
-type Controls = Omit<SandboxIssuer, typeof Symbol.asyncDispose>
-
-function controls(context: IssuerContext): Controls {
+function controls(context: IssuerContext): IssuerControls {
   const { issuer, keys, clients, sessions, users } = context
   /** Signs forgeries: no JWKS lists it. */
   let foreign: RsaKey | undefined
@@ -145,7 +146,7 @@ function controls(context: IssuerContext): Controls {
   }
 }
 
-async function serve(context: IssuerContext, issuer: Controls, call: Call): Promise<void> {
+async function serve(context: IssuerContext, issuer: IssuerControls, call: Call): Promise<void> {
   const { request, response } = call
   const [path = ''] = (request.url ?? '').split('?', 1)
   try {
@@ -167,29 +168,13 @@ async function serve(context: IssuerContext, issuer: Controls, call: Call): Prom
       case 'GET /logout':
       case 'POST /logout':
         return await endSession(context, call)
-      case 'POST /sandbox/tokens':
-      case 'POST /sandbox/users':
-        return await control(issuer, path, call)
       default:
-        return sendJson(response, 404, { error: 'not_found' })
+        if (!(await serveControl(issuer, call))) sendJson(response, 404, { error: 'not_found' })
     }
   } catch (error) {
     if (response.headersSent) response.destroy()
     else sendJson(response, error instanceof InputError ? 400 : 500, { error: String(error) })
   }
-}
-
-/** For tests that run in another process. Not for pages: they could be anybody. */
-async function control(issuer: Controls, path: string, { request, response }: Call): Promise<void> {
-  if (request.headers.origin !== undefined) return sendJson(response, 403, { error: 'not for pages' })
-  const { user, ttlS, audience, organizations } = JSON.parse((await readBody(request)).toString()) as Readonly<Record<string, unknown>>
-  if (path === '/sandbox/users') {
-    if (!Array.isArray(organizations)) throw new InputError('Cannot change the user: organizations must be a list')
-    issuer.setOrganizations(String(user), organizations.map(String))
-    return sendJson(response, 200, {})
-  }
-  const options = { ...(typeof ttlS === 'number' && { ttlS }), ...(typeof audience === 'string' && { audience }) }
-  sendJson(response, 200, { access_token: issuer.userToken(String(user), options) })
 }
 
 function userinfo({ sessions, keys, now }: IssuerContext, { request, response }: Call): void {
