@@ -42,7 +42,12 @@ export function createPublicGate({ db, identify, identifySender }: PublicGateDep
     optionsHeaders: (_incoming, match) => ({ allow: match?.allow ?? '' }),
     establish,
     async authorize(established, def) {
-      if (established.caller.kind === 'user') requireRole(established.caller, def)
+      const { caller, organizationId } = established
+      if (caller.kind !== 'user') return established
+      requireRole(caller, def)
+      // A parent sees its children; what they do is their own admins' business.
+      if (def.method !== 'GET' && organizationId !== undefined && organizationId !== caller.organizationId)
+        throw new Refusal('insufficient_role', 'Only its own admins change an organization.')
       return established
     },
   }

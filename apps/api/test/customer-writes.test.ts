@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { silentLogger, silentMeters } from '@ascribe/kit'
+import { createTrail, grantRoles, listBudgets, mapAuthId, moveOrganization, setBudget } from '@ascribe/ledger'
+import { openDatabase } from '@ascribe/postgres'
+import { startIssuer } from '@ascribe/sandbox/issuer'
+import { startApi } from '../src/index.ts'
+import { OLGA, openOperators, refusal, send, signer } from './operators-support.ts'
+import type { Answer } from './operators-support.ts'
+import { createCustomer, createKey, serverSecret } from './support.ts'
+import type { Customer } from './support.ts'
+
+// What customers change themselves: by role, each change with its lines, and nothing of anybody else's.
+
+const operators = await openOperators()
+const { db } = operators
+const stack = new AsyncDisposableStack()
+after(async () => {
+  await stack.disposeAsync()
+  await operators[Symbol.asyncDispose]()
+})
+const issuer = stack.use(await startIssuer())
+let acme: Customer
+let other: Customer
+let url = ''
+
+before(async () => {
+  acme = await createCustomer(db, 'Acme')
+  other = await createCustomer(db, 'Other')
+  issuer.setOrganizations('ada', [acme.id])
+  issuer.setOrganizations('vic', [acme.id])
+  issuer.setOrganizations('eve', [other.id])
+  await grantRoles(db)
+  const role = 'ascribe_api'
+  const trail = stack.use(createTrail({ db: stack.use(openDatabase({ ...db.target, role, max: 2 })), signer }))
+  const deps = {
+    db: stack.use(openDatabase({ ...db.target, role, max: 4 })),
+    trail,
+    serverSecret,
+    logger: silentLogger,
+    meters: silentMeters,
+  }
+  const signIn = { issuer: issuer.issuer, audience: issuer.audience, organizationClaim: 'organization_id', roleClaim: 'ascribe_role' }
+  url = stack.use(await startApi({ host: '127.0.0.1', port: 0, signIn }, deps)).url
+})
+
+async function as(user: string, method: string, path: string, body?: object): Promise<Answer> {
+  const token = await issuer.userToken(user)
+  return send(url + path, {
+    method,
+    headers: ['authorization', `Bearer ${token}`, ...(body === undefined ? [] : ['content-type', 'application/json'])],
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+}
+const jsonOf = <Value = Record<string, string>>({ text }: Answer): Value => JSON.parse(text) as Value
+const at = (path: string, { id }: Customer = acme): string => `/v1/organizations/${id}/${path}`
+
+test('an admin makes, rotates and revokes API keys; a viewer and a key may not, and none of it shows a secret twice', async () => {
+  const body = { name: 'ci', scopes: ['inference'] }
+  assert.deepEqual(refusal(await as('vic', 'POST', at('credentials'), body)), [403, 'insufficient_role'])
+  const byKey = await send(url + at('credentials'), {
+    method: 'POST',
+    headers: ['authorization', `Bearer ${acme.billing.key}`, 'content-type', 'application/json'],
+    body: JSON.stringify(body),
+  })
+  assert.deepEqual(refusal(byKey), [403, 'insufficient_role'])
+  assert.deepEqual(refusal(await as('eve', 'POST', at('credentials'), body)), [404, 'organization_not_found'])
+  const made = await as('ada', 'POST', at('credentials'), body)
+  assert.equal(made.status, 201, made.text)
+  const { authId = '', secret = '' } = jsonOf(made)
+  const rotated = jsonOf(await as('ada', 'POST', at(`credentials/${authId}/rotate`), { overlapSeconds: 60 }))
+  assert.notEqual(rotated['secret'], secret)
+  assert.ok(Date.parse(rotated['oldEndsAt'] ?? '') > Date.now())
+  assert.equal((await as('ada', 'DELETE', at(`credentials/${authId}`))).status, 204)
+  assert.deepEqual(refusal(await as('ada', 'POST', at(`credentials/${authId}/rotate`), {})), [409, 'conflict'])
+  const log = await operators.log(acme.id)
+  const mine = log.filter(({ actor }) => actor.kind === 'user' && actor.id !== undefined).map(({ kind, status }) => [kind, status])
+  // Newest first: each change has a line before it and one after it, and a refusal has one.
+  assert.deepEqual(mine, [
+    ['write_end', 409],
+    ['write', undefined],
+    ['write_end', 204],
+    ['write', undefined],
+    ['write_end', 200],
+    ['write', undefined],
+    ['write_end', 201],
+    ['write', undefined],
+    ['refusal', 403],
+  ])
+  assert.ok(!JSON.stringify(log).includes(secret) && !JSON.stringify(log).includes(rotated['secret'] ?? ''))
+})
+
+test('no key, group or budget of another organization can be touched or guessed: it is as unknown as nobody’s', async () => {
+  const theirs = await createKey(db, other.id, ['inference'])
+  const answers = await Promise.all(
+    [theirs.authId, crypto.randomUUID()].flatMap((id) => [
+      as('ada', 'DELETE', at(`credentials/${id}`)),
+      as('ada', 'POST', at(`credentials/${id}/rotate`), {}),
+      as('ada', 'PUT', at('budgets'), { scope: 'credential', subject: id, unit: 'USD', period: 'day', limit: '1' }),
+    ]),
+  )
+  const told = answers.map(({ status, text, headers }) => [status, text.replace(headers['x-request-id'] ?? '', '')])
+  assert.deepEqual(told.slice(0, 3), told.slice(3))
+  assert.deepEqual(
+    told.map(([status]) => status),
+    Array(6).fill(404),
+  )
+  for (const subject of ['*', other.id]) {
+    const set = await as('ada', 'PUT', at('budgets'), { scope: 'organization', subject, unit: 'USD', period: 'day', limit: '1' })
+    assert.deepEqual(refusal(set), [404, 'not_found'])
+  }
+  const user = await as('ada', 'PUT', at('budgets'), { scope: 'user', subject: 'ada', unit: 'USD', period: 'day', limit: '1' })
+  assert.deepEqual(refusal(user), [400, 'invalid_request'])
+  // A key that went to another organization is not the old one's any more.
+  const moved = await createKey(db, acme.id, ['inference'])
+  await mapAuthId(db, { authId: moved.authId, organizationId: other.id, from: Date.now() } as never)
+  assert.deepEqual(refusal(await as('ada', 'DELETE', at(`credentials/${moved.authId}`))), [404, 'not_found'])
+})
+
+test('an admin sets budgets with alert recipients for what is its own, and none over the provider’s', async () => {
+  const budget = {
+    scope: 'organization',
+    unit: 'USD',
+    period: 'month',
+    limit: '250.00',
+    thresholds: [50, 90],
+    webhookUrl: 'https://acme.example/hook',
+  }
+  assert.deepEqual(refusal(await as('vic', 'PUT', at('budgets'), budget)), [403, 'insufficient_role'])
+  const set = jsonOf(await as('ada', 'PUT', at('budgets'), budget))
+  assert.equal(set['outcome'], 'created')
+  assert.equal(jsonOf(await as('ada', 'PUT', at('budgets'), { ...budget, limit: '300' }))['outcome'], 'changed')
+  const [stored] = (await listBudgets(db, Date.now())).filter(({ id }) => id === set['id'])
+  assert.deepEqual([stored?.webhookUrl, stored?.thresholds], ['https://acme.example/hook', [50, 90]])
+  assert.equal((await as('ada', 'DELETE', at(`budgets/${set['id'] ?? ''}`))).status, 204)
+  const cap = await setBudget(
+    db,
+    { scope: 'organization', subject: acme.id, unit: 'tokens', period: 'day', limit: 10n, by: 'platform:x' },
+    Date.now(),
+  )
+  assert(cap.kind === 'created')
+  const wider = await as('ada', 'PUT', at('budgets'), { scope: 'organization', unit: 'tokens', period: 'day', limit: '1000000' })
+  assert.deepEqual(refusal(wider), [409, 'conflict'])
+  assert.deepEqual(refusal(await as('ada', 'DELETE', at(`budgets/${cap.budgetId}`))), [409, 'conflict'])
+  for (const webhookUrl of ['javascript:alert(1)', 'file:///etc/passwd', 'x'])
+    assert.deepEqual(refusal(await as('ada', 'PUT', at('budgets'), { ...budget, webhookUrl })), [400, 'invalid_request'])
+})
+
+test('support access: off by default, then asked for, approved, and revoked at once; a window; each with its line', async () => {
+  const path = at('support-access')
+  assert.deepEqual(jsonOf(await as('vic', 'GET', path)), { requireApproval: false })
+  assert.deepEqual(refusal(await as('vic', 'PUT', path, { requireApproval: true })), [403, 'insufficient_role'])
+  assert.equal((await operators.begin(OLGA, acme.id)).status, 201)
+  assert.equal((await operators.read(OLGA, acme.id, '/api/organization')).status, 200)
+  assert.equal(jsonOf<{ requireApproval: boolean }>(await as('ada', 'PUT', path, { requireApproval: true })).requireApproval, true)
+  // What nobody approved has ended.
+  assert.equal((await operators.read(OLGA, acme.id, '/api/organization')).status, 403)
+  assert.deepEqual(refusal(await operators.begin(OLGA, acme.id)), [403, 'approval_required'])
+  const { data } = jsonOf<{ data: { id: string; state: string; operator: string; reason: string }[] }>(
+    await as('vic', 'GET', `${path}/requests`),
+  )
+  assert.deepEqual([data[0]?.state, data[0]?.operator, data[0]?.reason], ['pending', OLGA, 'a question of hers'])
+  const request = `${path}/requests/${data[0]?.id ?? ''}`
+  assert.deepEqual(refusal(await as('eve', 'POST', request.replace(acme.id, other.id) + '/approve', {})), [404, 'not_found'])
+  const approved = await as('ada', 'POST', `${request}/approve`)
+  assert.equal(jsonOf(approved)['state'], 'approved', approved.text)
+  assert.equal((await operators.begin(OLGA, acme.id)).status, 201)
+  assert.equal((await operators.read(OLGA, acme.id, '/api/organization')).status, 200)
+  assert.equal(jsonOf(await as('ada', 'POST', `${request}/revoke`, {}))['state'], 'revoked')
+  assert.deepEqual(refusal(await operators.read(OLGA, acme.id, '/api/organization')), [403, 'acting_session_ended'])
+  assert.deepEqual(refusal(await as('ada', 'POST', `${request}/approve`, {})), [409, 'conflict'])
+
+  const until = new Date(Date.now() + 3_600_000).toISOString()
+  assert.equal(jsonOf<{ window?: { until: string } }>(await as('ada', 'PUT', `${path}/window`, { until })).window?.until, until)
+  assert.equal((await operators.begin('otto@ops.example', acme.id)).status, 201)
+  assert.equal(jsonOf<{ window?: object }>(await as('ada', 'DELETE', `${path}/window`)).window, undefined)
+  assert.equal((await operators.read('otto@ops.example', acme.id, '/api/organization')).status, 403)
+  const support = (await operators.log(acme.id)).filter(({ kind }) => kind === 'support').map(({ status }) => status)
+  assert.deepEqual(support, [200, 200, 409, 200, 200, 200])
+})
+
+test('a parent’s admin sees a child and changes nothing of it; the child reads that it was tried', async () => {
+  const child = await createCustomer(db, 'Child')
+  assert.equal(await moveOrganization(db, { id: child.id, parentId: acme.id }), 'moved')
+  assert.equal((await as('ada', 'GET', at('support-access', child))).status, 200)
+  assert.deepEqual(refusal(await as('ada', 'POST', at('credentials', child), { name: 'by the parent' })), [403, 'insufficient_role'])
+  assert.deepEqual(refusal(await as('ada', 'PUT', at('support-access', child), { requireApproval: true })), [403, 'insufficient_role'])
+  const lines = (await operators.log(child.id)).map(({ kind, actor, status }) => [kind, actor.kind, status])
+  assert.deepEqual(lines, [
+    ['refusal', 'user', 403],
+    ['refusal', 'user', 403],
+    ['read', 'user', 200],
+  ])
+})
