@@ -148,6 +148,7 @@ test('H-15: no command says a secret or a token, whatever is asked and however i
     [['doctor']],
     [['config', '--print']],
     [['config', '--print', '--json']],
+    [['config', '--print'], { CLOUDSIGMA_OAUTH_URL: 'https://user:CANARY-userinfo@oauth.example' }],
     [['token', 'inspect', token]],
     [['token', 'inspect', token, '--json']],
     [['token', 'inspect', broken]],

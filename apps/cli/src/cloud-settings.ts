@@ -36,6 +36,8 @@ const REGION_SHAPE = 'a region is 1 to 32 lower-case letters, digits and inner h
 
 const name = z.string().min(1)
 const region = z.string().regex(REGION, REGION_SHAPE)
+/** Settings are shown as they are; what is secret has settings of its own. */
+const address = name.refine((url) => !/^[^/]*\/\/[^/]*@/.test(url), 'must not hold a user or password')
 
 /** A list, or one text with commas, as `CLOUDSIGMA_REGIONS=zrh,sjc` is written. */
 const regionList: z.ZodType<readonly string[], unknown> = z
@@ -47,14 +49,14 @@ const regionList: z.ZodType<readonly string[], unknown> = z
 
 export const CloudSchema: z.ZodType<CloudSettings, unknown> = z
   .strictObject({
-    oauth_url: name.optional(),
+    oauth_url: address.optional(),
     oauth_realm: name.default('cloudsigma'),
     client_id: name.optional(),
     client_secret: secret().optional(),
     client_secret_file: name.optional(),
-    api_url: name.optional(),
+    api_url: address.optional(),
     regions: regionList.default([]),
-    endpoints: z.record(region, z.strictObject({ api: name, impersonate: name.optional() })).default({}),
+    endpoints: z.record(region, z.strictObject({ api: address, impersonate: address.optional() })).default({}),
     username: name.optional(),
     password: secret().optional(),
     region: region.optional(),

@@ -81,7 +81,8 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function send(call: Call, { signal, deadlineMs }: CallOptions = {}): Promise<Answer> {
     const limitMs = deadlineMs ?? (call.isIdempotent ? DEADLINE_MS : DEADLINE_MAKING_MS)
-    const timeout = AbortSignal.timeout(limitMs)
+    using timer = startTimer(limitMs)
+    const timeout = timer.signal
     const ends = signal === undefined ? timeout : AbortSignal.any([signal, timeout])
     const deadline = now() + limitMs
     let replayed = false
@@ -112,6 +113,13 @@ export function createTransport(options: TransportOptions): Transport {
         { operation: call.operation, region },
       ),
   }
+}
+
+/** Aborts after so long unless it is disposed of. (`AbortSignal.timeout()` would leave a timer behind for every call that was quick.) */
+function startTimer(limitMs: number): { readonly signal: AbortSignal } & Disposable {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new DOMException('The deadline has passed', 'TimeoutError')), limitMs)
+  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 /** How long before it may be tried again by itself; `undefined`: not at all. */

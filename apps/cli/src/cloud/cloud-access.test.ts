@@ -120,3 +120,20 @@ test('isCloudConfigured() hears of no cloud where nobody has said a word of one'
   assert.equal(isCloudConfigured(cloudOf({ CLOUDSIGMA_CLIENT_ID: 'c' })), true)
   assert.equal(isCloudConfigured(cloudOf({ CLOUDSIGMA_IMPERSONATION_ENABLED: 'false' })), true)
 })
+
+test('H-15: an address with a password in it is refused without being said: settings are shown as they are', () => {
+  for (const env of [
+    { CLOUDSIGMA_OAUTH_URL: 'https://user:CANARY@oauth.example' },
+    { CLOUDSIGMA_API_URL: 'https://CANARY@direct.{region}.example' },
+    { ASCRIBE_CLOUD_ENDPOINTS: '{ zrh: { api: "https://x:CANARY@a.example" } }' },
+  ])
+    assert.throws(
+      () => cloudOf(env),
+      (error: unknown) =>
+        error instanceof InputError && /must not hold a user or password/.test(error.message) && !error.message.includes('CANARY'),
+    )
+})
+
+test('CLOUDSIGMA_PASSWORD_FILE names a file, as for every secret', () => {
+  assert.throws(() => cloudOf({ CLOUDSIGMA_PASSWORD_FILE: '/not/there' }), /CLOUDSIGMA_PASSWORD_FILE: the file \/not\/there cannot be read/)
+})
