@@ -176,3 +176,15 @@ test('directory sync reads an address with the Authorization that it wants, and 
     await new Promise((resolve) => server.close(resolve))
   }
 })
+
+test('users add: gives a role in the organizations that are named beside it, and says so', async () => {
+  using dir = temporaryDir()
+  const at = ['--data', dir.path]
+  const { id: acme } = await ask<{ readonly id: string }>(['orgs', 'create', '--name', 'Acme', ...at])
+  await ask(['users', 'add', '--id', 'ann', '--org', 'Acme', '--role', 'admin', ...at])
+  type Listed = { readonly organizations: readonly string[]; readonly roles?: Readonly<Record<string, string>> }
+  const [ann] = await ask<Listed[]>(['users', 'list', ...at])
+  assert.deepEqual([ann?.organizations, ann?.roles], [[acme], { [acme]: 'admin' }])
+  const nowhere = await run(['users', 'add', '--id', 'ann', '--role', 'admin', ...at])
+  assert.deepEqual([nowhere.code, /none is named/.test(nowhere.stderr)], [2, true])
+})
