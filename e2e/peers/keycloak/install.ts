@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { cpSync, createReadStream, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { installOnce } from '../support/install-once.ts'
 import type { Site } from '../support/install-once.ts'
@@ -48,7 +48,7 @@ async function install(site: Site): Promise<void> {
   for (const left of ['server', 'template', 'unpacked', 'archive']) rmSync(join(site.dir, left), { recursive: true, force: true })
   await fetchServer(site, home)
   mkdirSync(join(home, 'data', 'import'), { recursive: true })
-  for (const realm of REALMS) cpSync(realm, join(home, 'data', 'import', realm.slice(realm.lastIndexOf('/') + 1)))
+  for (const realm of REALMS) cpSync(realm, join(home, 'data', 'import', basename(realm)))
   // The configuration is compiled once; afterwards the server starts from what was compiled. Importing takes longer than the rest
   // of a start, so that it is done once too, into the database that every start copies.
   await site.run('sh', [join(home, 'bin', 'kc.sh'), 'build', '--db=dev-file', '--cache=local'], { what: 'building Keycloak' })
