@@ -4,17 +4,17 @@ export type TokenClock = {
   monotonicMs(): number
   /** UTC epoch milliseconds, for people and records. */
   wallMs(): number
-  /** Calls `run` once, `delayMs` from now; the answer calls it off. Does not keep the process alive. */
-  schedule(delayMs: number, run: () => void): () => void
+  /** Calls `run` once, `delayMs` from now; the answer calls it off. Somebody waits for it, unless it is `isBackground`: that must not keep a process alive. */
+  schedule(delayMs: number, run: () => void, options?: { readonly isBackground?: boolean }): () => void
 }
 
 /** The machine's clocks. */
 export const systemTokenClock: TokenClock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
-  schedule(delayMs, run) {
+  schedule(delayMs, run, { isBackground = false } = {}) {
     const timer = setTimeout(run, delayMs)
-    timer.unref()
+    if (isBackground) timer.unref()
     return () => clearTimeout(timer)
   },
 }

@@ -371,10 +371,11 @@ class CachedTokenSource implements TokenSource {
   #sweepLater(): void {
     const { clock, limits } = this.#parts
     if (limits.sweepMs <= 0) return
-    this.#stopSweeping = clock.schedule(limits.sweepMs, () => {
+    const sweep = (): void => {
       this.sweep()
       this.#sweepLater()
-    })
+    }
+    this.#stopSweeping = clock.schedule(limits.sweepMs, sweep, { isBackground: true })
   }
 
   /** Ends every flight, zeroes every token, closes connections. */
