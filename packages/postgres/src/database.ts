@@ -7,6 +7,7 @@ import type { DatabaseTarget } from './connection.ts'
 import { DatabaseError, toDatabaseError } from './errors.ts'
 import { subscribe } from './listen.ts'
 import type { NoticeHandler, Subscription } from './listen.ts'
+import { createStatementNames, isStale } from './statement-names.ts'
 
 /** What a statement gave back. */
 export type QueryResult<Row> = {
@@ -55,6 +56,11 @@ export type DatabaseOptions = DatabaseTarget & {
    * business with; a statement that was smuggled in could go back (`reset role`), which a login of its own forbids. Subscriptions stay the login's.
    */
   readonly role?: string
+  /**
+   * How many different statements with values each connection keeps prepared, outside of transactions: planning them again each time costs as
+   * much as running short ones. Not for a pooler that changes connections between statements. Default 0: none.
+   */
+  readonly prepared?: number
   readonly logger?: Logger
 }
 
@@ -84,6 +90,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const config = clientConfig(options, applicationName)
   const pool = createPool(config, options, logger)
   const subscriptions = new Set<Subscription>()
+  const names = createStatementNames(options.prepared ?? 0)
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
@@ -94,7 +101,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   const database: Database = {
     async query(text, values) {
       const client = await checkout(pool)
-      return usingClient(client, () => runQuery(client, text, values))
+      const name = values === undefined ? undefined : names.nameOf(text)
+      return name === undefined
+        ? usingClient(client, () => runQuery(client, text, values))
+        : runPrepared(client, { name, text, values: values ?? [] })
     },
     async transaction(fn, transactionOptions = {}) {
       return runTransaction(await checkout(pool), fn, transactionOptions)
@@ -173,15 +183,38 @@ async function usingClient<Result>(client: pg.PoolClient, work: () => Promise<Re
   }
 }
 
+type Prepared = { readonly name: string; readonly text: string; readonly values: readonly unknown[] }
+
+/** Where what was prepared does not fit any more, the statement is run as it is, and the connection ends with all that it has prepared. */
+async function runPrepared<Row extends object>(client: pg.PoolClient, { name, text, values }: Prepared): Promise<QueryResult<Row>> {
+  let isOver = false
+  try {
+    return await run<Row>(client, { name, text, values })
+  } catch (thrown) {
+    isOver = thrown instanceof DatabaseError && (thrown.sqlstate === undefined || isStale(thrown.sqlstate))
+    if (thrown instanceof DatabaseError && isStale(thrown.sqlstate)) return await runQuery<Row>(client, text, values)
+    throw thrown
+  } finally {
+    client.release(isOver)
+  }
+}
+
 async function runQuery<Row extends object>(
   client: pg.ClientBase,
   text: string,
   values: readonly unknown[] | undefined,
 ): Promise<QueryResult<Row>> {
+  return run<Row>(client, values === undefined ? { text } : { text, values })
+}
+
+type Asked = { readonly text: string; readonly values?: readonly unknown[]; readonly name?: string }
+
+async function run<Row extends object>(client: pg.ClientBase, { text, values, name }: Asked): Promise<QueryResult<Row>> {
   const missing = values?.indexOf(undefined) ?? -1
   assert(missing === -1, `the value of $${missing + 1} is undefined; pass null where NULL is meant`)
+  const config = values === undefined ? text : { text, values: [...values], ...(name !== undefined && { name }) }
   try {
-    const result = await (values === undefined ? client.query<Row>(text) : client.query<Row>(text, [...values]))
+    const result = await client.query<Row>(config)
     // Several statements give an array of results; the last one is the answer.
     const last = Array.isArray(result) ? (result.at(-1) as pg.QueryResult<Row>) : result
     return { rows: last.rows, rowCount: last.rowCount ?? 0 }

@@ -268,3 +268,29 @@ test('openDatabase() with a role runs every statement as the role, in transactio
     await db.query(`drop role ${name}`)
   }
 })
+
+test('openDatabase() with prepared statements plans each once a connection, no more of them than it may, and outlives a table that changes', async () => {
+  await using template = await testDatabase()
+  await template.query('create table thing (id integer, name text); insert into thing values (1, $$one$$)')
+  await using db = openDatabase({ ...template.target, max: 1, prepared: 2 })
+  const ask = (id: number) => db.query<{ id: number }>('select * from thing where id = $1::integer', [id])
+  assert.deepEqual((await ask(1)).rows, [{ id: 1, name: 'one' }])
+  assert.deepEqual((await ask(2)).rows, [])
+  await db.query('select $1::integer as two', [2])
+  await db.query('select $1::integer as three', [3])
+  // Without values it is not prepared itself.
+  const kept = await db.query<{ statement: string }>('select statement from pg_prepared_statements order by prepare_time')
+  assert.deepEqual(
+    kept.rows.map(({ statement }) => statement),
+    ['select * from thing where id = $1::integer', 'select $1::integer as two'],
+  )
+  await template.query('alter table thing add column more integer')
+  assert.deepEqual((await ask(1)).rows, [{ id: 1, name: 'one', more: null }])
+  assert.deepEqual((await ask(1)).rows, [{ id: 1, name: 'one', more: null }])
+  await assert.rejects(ask(Number.NaN), failsAs('data', '22P02'))
+  await assert.rejects(
+    db.query('select $1::integer from nowhere', [1]),
+    (error) => error instanceof DatabaseError && error.sqlstate === '42P01',
+  )
+  assert.equal((await ask(1)).rows.length, 1)
+})
