@@ -151,3 +151,14 @@ test('readMintTrail() reads on after a line that is no line', async () => {
   const { lines, torn, breaks } = await readMintTrail(path)
   assert.deepEqual([lines, torn, breaks], [3, 1, []])
 })
+
+test('createMintLog() keeps a record on one line, whatever an actor is called, and refuses one that has no end', async () => {
+  const write = createMintLog(path, tryLock)
+  const name = 'a\u2028b\u2029c\r\nd "e" \u{1F600}'
+  await write(record({ actor: { operator: name } }))
+  await write(record())
+  const { lines, breaks } = await readMintTrail(path)
+  assert.deepEqual([lines, breaks], [2, []])
+  assert.equal((JSON.parse(linesOf()[0] ?? '') as { actor: { operator: string } }).actor.operator, name)
+  await assert.rejects(write(record({ actor: { operator: 'x'.repeat(20_000) } })), { code: 'MINT_LOG_UNWRITABLE' })
+})

@@ -40,6 +40,8 @@ export type MintLine = {
 export const CHAIN_START: string = '0'.repeat(64)
 /** A line is some 700 bytes; the longest has an actor of many fields. */
 const TAIL_BYTES = 64 * 1024
+/** In bytes at most a quarter of what is read back to find the end of the chain. */
+const LINE_LENGTH_MAX = TAIL_BYTES / 4
 const LOCK_TRIES_MAX = 500
 const LOCK_PAUSE_MS = 10
 
@@ -73,7 +75,9 @@ async function append(path: string, record: MintAudit, tryLock: TryLock): Promis
     await using file = await open(path, 'a+', 0o600)
     const { size } = await file.stat()
     const { prev, isTorn } = await endOf(file, size)
-    const line = JSON.stringify(lineOf(record, prev))
+    const line = textOf(lineOf(record, prev))
+    if (line.length > LINE_LENGTH_MAX)
+      throw new MintLogError(`Cannot write the trail of tokens to ${path}: a record has ${line.length} characters`)
     // A line that was cut off by a crash stays as it is: a new one begins after it.
     await file.appendFile(`${isTorn ? '\n' : ''}${line}\n`)
     await file.datasync()
@@ -103,6 +107,11 @@ async function endOf(file: FileHandle, size: number): Promise<{ prev: string; is
   const end = isTorn ? length : length - 1
   const start = end === 0 ? -1 : bytes.lastIndexOf(0x0a, end - 1)
   return { prev: digestOf(bytes.toString('utf8', start + 1, end)), isTorn }
+}
+
+/** One line for every reader: some take these two for line ends, and JSON does not escape them. */
+function textOf(line: MintLine): string {
+  return JSON.stringify(line).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 }
 
 function lineOf(record: MintAudit, prev: string): MintLine {
