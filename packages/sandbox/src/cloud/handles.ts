@@ -53,8 +53,8 @@ export type CloudHandles = {
   removeClient(id: string): void
   /** `notBefore`, epoch seconds: tokens of earlier are refused, and every answer of the token endpoint says so. */
   changeRealm(change: { readonly notBefore?: number }): void
-  /** Ends impersonated tokens at once, of one user or of all; gives how many. */
-  revokeTokens(of?: { readonly user?: string }): number
+  /** Ends impersonated tokens at once: one, those of one user, or all; gives how many were alive. */
+  revokeTokens(of?: { readonly user?: string; readonly token?: string }): number
   /** Adds a signing key that signs from now on. `keep` also drops all others, or it again, with the tokens they signed. */
   rotateKeys(options?: { readonly keep?: 'all' | 'newest' | 'oldest' }): Promise<void>
   /** Lets something happen that no client of yours did. @throws {InputError} */
@@ -94,7 +94,10 @@ export function handlesOf(world: World, server: CloudServer): CloudHandles {
     changeClient: (id, change) => void realm.changeClient(id, change),
     removeClient: (id) => void realm.clients.delete(id),
     changeRealm: ({ notBefore }) => void (realm.notBefore = notBefore ?? realm.notBefore),
-    revokeTokens: ({ user } = {}) => world.tokens.revokeAll(clock.now(), user === undefined ? undefined : known(world, user).uuid),
+    revokeTokens: ({ user, token } = {}) => {
+      if (token !== undefined) return world.tokens.revoke(token, clock.now())
+      return world.tokens.revokeAll(clock.now(), user === undefined ? undefined : known(world, user).uuid)
+    },
     rotateKeys: async ({ keep = 'all' } = {}) => {
       if (keep !== 'oldest') await realm.keys.rotate(clock.now())
       if (keep !== 'all') realm.keys.keepOnly(keep)

@@ -83,6 +83,6 @@ function issue(world: World, { user, service, region, host }: Issue): Reply {
 /** The revocation endpoint that only a knob turns on. */
 export function revokeImpersonated(world: World, call: Call): Reply {
   const { token } = jsonObject(call.body)
-  if (typeof token === 'string') world.tokens.revoke(token)
+  if (typeof token === 'string') world.tokens.revoke(token, world.clock.now())
   return { status: 204, headers: {} }
 }

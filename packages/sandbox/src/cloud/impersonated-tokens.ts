@@ -27,9 +27,11 @@ export class ImpersonatedTokens {
     return facts !== undefined && facts.expiresAtMs > now ? facts : undefined
   }
 
-  /** Ends one token. */
-  revoke(token: string): void {
+  /** Ends one token, and says whether it was alive: 1 or 0. */
+  revoke(token: string, now: number): 0 | 1 {
+    const wasAlive = this.find(token, now) !== undefined
     this.#byHash.delete(hashOf(token))
+    return wasAlive ? 1 : 0
   }
 
   /** Ends all tokens, or one user's, and says how many were alive. */

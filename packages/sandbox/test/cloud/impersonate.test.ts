@@ -185,6 +185,47 @@ test('oauthClockSkewMs moves iat, exp and Date of the OAuth server, and so what 
   assert.equal((await askImpersonation(cloud, 'user@example.com', { service: token, rpt: await rptFor(cloud, token) })).status, 401)
 })
 
+test('the faults of minting: each step answers as it is told, in its own words', async () => {
+  const service = await serviceToken(cloud)
+  const rpt = await rptFor(cloud, service)
+  const steps = {
+    'service-token': () =>
+      askToken(cloud, { grant_type: 'client_credentials', client_id: 'kubernetes_cluster_service', client_secret: 'kcs-secret' }),
+    rpt: () =>
+      askToken(
+        cloud,
+        { grant_type: 'urn:ietf:params:oauth:grant-type:uma-ticket', audience: 'service_provider_api' },
+        { authorization: `Bearer ${service}` },
+      ),
+    impersonate: () => askImpersonation(cloud, 'user@example.com', { service, rpt }),
+  } as const
+  for (const [step, ask] of Object.entries(steps) as [keyof typeof steps, () => ReturnType<typeof call>][]) {
+    const under = async (does: Parameters<typeof cloud.addFault>[0]['does']): ReturnType<typeof call> => {
+      cloud.addFault({ match: { step, times: 1 }, does })
+      return ask()
+    }
+    const refused = await under({ status: 403, errorType: 'access_denied', message: 'not_authorized' })
+    const error = step === 'impersonate' ? errorOf(refused)['error_type'] : (refused.json as Json)['error']
+    assert.deepEqual([refused.status, error], [403, 'access_denied'], step)
+    const limited = await under({ status: 429, retryAfterS: 3 })
+    assert.deepEqual([limited.status, limited.headers.get('retry-after')], [429, '3'], step)
+    assert.match((await under({ status: 504, body: 'html' })).text, /^<html>/)
+    assert.equal((await under({ status: 503, body: 'empty' })).text, '')
+    assert.equal(((await under({ set: { access_token: '', token_type: null } })).json as Json)['access_token'], '')
+    assert.equal((await under({ redirect: 'http://127.0.0.1:1/' })).status, 307)
+    await assert.rejects(under({ truncateAt: 10 }))
+    await assert.rejects(under({ drop: 'before' }))
+    assert.equal((await ask()).status, 200, 'each fault had one call')
+  }
+})
+
+test('revokeTokens() ends just the one token that is given', async () => {
+  const [one, two] = [await actAs(cloud, 'user@example.com'), await actAs(cloud, 'user@example.com')]
+  assert.equal(cloud.revokeTokens({ token: one.token }), 1)
+  assert.equal(cloud.revokeTokens({ token: one.token }), 0)
+  assert.deepEqual([(await profileAt(zrh().api, one.token))[0], (await profileAt(zrh().api, two.token))[0]], [401, 200])
+})
+
 test('revocation has no endpoint unless a knob gives it one (open question 5)', async () => {
   const user = await actAs(cloud, 'user@example.com')
   const revoke = (): ReturnType<typeof call> =>
