@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { startSandboxCloud } from '@ascribe/sandbox'
@@ -196,4 +199,29 @@ test('R-2: whoami is told when the cloud gives the token of somebody else', asyn
   const { answer } = await whoami(place, { dir: dir.path })
   assert.deepEqual([answer.ok, answer.failure?.reason], [false, 'email_mismatch'])
   cloud.setKnobs({ impersonateGives: '' })
+})
+
+test('doctor tells when the issuer calls itself by another name, as behind a proxy; whoami says so when it matters', async () => {
+  const { host } = new URL(cloud.oauthUrl)
+  const proxy = createServer((incoming, outgoing) => {
+    const options = { method: incoming.method, headers: { ...incoming.headers, host } }
+    const forward = request(`${cloud.oauthUrl}${incoming.url}`, options, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
+    incoming.pipe(forward)
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  const { port } = proxy.address() as AddressInfo
+  const env = { CLOUDSIGMA_OAUTH_URL: `http://127.0.0.1:${port}` }
+  const findings = await doctor(env)
+  assert.deepEqual([findings.get('issuer')?.state, findings.get('UMA')?.state], ['note', 'fine'])
+  assert.match(findings.get('issuer')?.detail ?? '', new RegExp(`127.0.0.1:${port}/.* calls itself ${cloud.issuer}`))
+  assert.equal((await whoami(place, { dir: dir.path, env })).answer.ok, true)
+  await using other = await startSandboxCloud()
+  const { answer } = await whoami(place, { dir: dir.path, env: { ...env, CLOUDSIGMA_API_URL: other.apiUrl } })
+  assert.equal(answer.failure?.reason, 'bearer_refused')
+  assert.match(answer.remarks.join(), /the authorization server calls itself http:.* and is configured as http:/)
+  proxy.close()
+  proxy.closeAllConnections()
 })

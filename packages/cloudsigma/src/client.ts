@@ -18,6 +18,7 @@ import type { Servers } from './servers.ts'
 import { createAcls, createTags } from './tags.ts'
 import type { Acls, Tags } from './tags.ts'
 import { createTransport } from './transport.ts'
+import type { CallSeen } from './transport.ts'
 
 export type CloudSigmaOptions = {
   /** One row of the table of endpoints. Everything is sent to its origin and nowhere else (R-1). */
@@ -29,6 +30,8 @@ export type CloudSigmaOptions = {
   readonly pace?: Pace
   /** PEM of the authorities to trust instead of the machine's. */
   readonly ca?: string
+  /** Told of every request that was sent, with the cloud's own id of it: for audit records. Must not throw. */
+  readonly observe?: (seen: CallSeen) => void
   readonly logger?: Logger
   readonly meters?: Meters
   /** Milliseconds of a clock that never jumps. Default `performance.now()`. */
@@ -58,7 +61,7 @@ export type CloudSigma = AsyncDisposable & {
 
 /** Makes a client. Nothing is sent until it is asked. @throws {CloudSigmaRequestError} for an endpoint that may not be called */
 export function createCloudSigma(options: CloudSigmaOptions): CloudSigma {
-  const { endpoint, authenticator, limits = {}, ca, logger, meters } = options
+  const { endpoint, authenticator, limits = {}, ca, observe, logger, meters } = options
   const { now = () => performance.now(), wait = waitFor, random = Math.random } = options
   const pace = options.pace ?? createPace({ ...limits, now, wait })
   const own = options.exchange === undefined ? createExchange({ ca, connectionsMax: limits.inFlightMax ?? CONNECTIONS_MAX }) : undefined
@@ -72,6 +75,7 @@ export function createCloudSigma(options: CloudSigmaOptions): CloudSigma {
     now,
     wait,
     random,
+    ...(observe !== undefined && { observe }),
     ...(logger !== undefined && { logger }),
     ...(meters !== undefined && { meters }),
   })

@@ -7,7 +7,7 @@ import { CloudSigmaError, CloudSigmaRequestError } from './errors.ts'
 import { ExchangeFailure } from './exchange.ts'
 import type { Exchange, HttpAnswer } from './exchange.ts'
 import { faultOf, retryAfterMsOf } from './fault.ts'
-import type { CloudFault } from './fault.ts'
+import type { CloudFault, FaultKind } from './fault.ts'
 import { parseJson } from './json.ts'
 import { PaceExceeded } from './pace.ts'
 import type { Pace, Wait } from './pace.ts'
@@ -52,7 +52,21 @@ export type Transport = {
   malformed(call: Pick<Call, 'operation'>, answer: Answer, why: string): CloudSigmaError
 }
 
+/** One request that was sent, and what came of it: for audit records, which want the cloud's own id of it. */
+export type CallSeen = {
+  readonly operation: string
+  readonly method: Call['method']
+  readonly region: string
+  /** `done`, or the kind of the fault. */
+  readonly outcome: 'done' | FaultKind
+  readonly status?: number
+  readonly requestId?: string
+  readonly ms: number
+}
+
 export type TransportOptions = {
+  /** Told of every request, each repetition too. Must not throw. */
+  readonly observe?: (seen: CallSeen) => void
   readonly endpoint: CloudEndpoint
   readonly authenticator: Authenticator
   readonly exchange: Exchange
@@ -141,14 +155,24 @@ type Attempt = (call: Call, time: { ends: AbortSignal; timeout: AbortSignal; pat
 
 /** One request and what came of it. Rejects with the caller's own reason, and with what the authenticator rejects with. */
 function createAttempt(options: TransportOptions, base: URL): Attempt {
-  const { endpoint, authenticator, exchange, pace, now, logger = silentLogger, meters = silentMeters } = options
+  const { endpoint, authenticator, exchange, pace, now, observe, logger = silentLogger, meters = silentMeters } = options
   const requests = meters.counter('ascribe_cloud_requests_total', 'Requests to the cloud, by region, operation and outcome')
   return async (call, { ends, timeout, patienceMs }) => {
     const url = callUrl(base, call)
-    const note = (outcome: string, facts: { status?: number | undefined; requestId?: string | undefined; startedAt: number }): void => {
-      requests.add(1, { region: endpoint.region, operation: call.operation, outcome })
-      const { startedAt, ...rest } = facts
-      logger.debug('called the cloud', { operation: call.operation, region: endpoint.region, outcome, ms: now() - startedAt, ...rest })
+    const note = (outcome: CallSeen['outcome'], startedAt: number, answer?: HttpAnswer): void => {
+      const requestId = answer === undefined ? undefined : requestIdOf(answer)
+      const seen: CallSeen = {
+        operation: call.operation,
+        method: call.method,
+        region: endpoint.region,
+        outcome,
+        ...(answer !== undefined && { status: answer.status }),
+        ...(requestId !== undefined && { requestId }),
+        ms: Math.round(now() - startedAt),
+      }
+      requests.add(1, { region: seen.region, operation: seen.operation, outcome })
+      logger.debug('called the cloud', seen)
+      observe?.(seen)
     }
     try {
       using _ = await pace.enter(call.method, { patienceMs, signal: ends })
@@ -165,10 +189,10 @@ function createAttempt(options: TransportOptions, base: URL): Attempt {
         })
         if (answer.status === 401) authenticator.rejected(authorization.token)
         const outcome = outcomeOf(call, answer)
-        note(outcome.kind === 'done' ? 'done' : outcome.fault.kind, { status: answer.status, requestId: requestIdOf(answer), startedAt })
+        note(outcome.kind === 'done' ? 'done' : outcome.fault.kind, startedAt, answer)
         return outcome
       } catch (thrown) {
-        if (thrown instanceof ExchangeFailure) note('network', { startedAt })
+        if (thrown instanceof ExchangeFailure) note('network', startedAt)
         throw thrown
       }
     } catch (thrown) {

@@ -8,6 +8,7 @@ import { createCloudSigma } from '../src/client.ts'
 import type { Authenticator } from '../src/authenticator.ts'
 import { CloudSigmaError, CloudSigmaRequestError } from '../src/errors.ts'
 import type { CloudFault } from '../src/fault.ts'
+import type { CallSeen } from '../src/transport.ts'
 import { OWNER, SERVER, clientOf, countingAuthenticator, pageOf, refusal, serverJson, startScriptedCloud } from './scripted-cloud.ts'
 import type { Reply } from './scripted-cloud.ts'
 
@@ -344,4 +345,18 @@ test('3.2: a 401 under Basic is asked once more at most', async () => {
   await using client = clientOf(cloud, { authenticator: createBasicAuthenticator({ username: 'u', password: 'p' }) })
   assert.equal((await faultOf(client.account.profile())).kind, 'auth')
   assert.equal(cloud.asked.length, 2)
+})
+
+test('3.1: observe() is told of every request with the cloud’s id of it: writes without an answer of their own too', async () => {
+  await using cloud = await startScriptedCloud(({ method }) =>
+    method === 'DELETE' ? { status: 204, headers: { 'x-request-id': 'd-1' } } : refusal(403, 'permission'),
+  )
+  const seen: CallSeen[] = []
+  await using client = clientOf(cloud, { observe: (each) => void seen.push(each), now: () => 0 })
+  await client.servers.delete(SERVER)
+  await faultOf(client.servers.act(SERVER, 'start'))
+  assert.deepEqual(seen, [
+    { operation: 'servers.delete', method: 'DELETE', region: 'zrh', outcome: 'done', status: 204, requestId: 'd-1', ms: 0 },
+    { operation: 'servers.start', method: 'POST', region: 'zrh', outcome: 'forbidden', status: 403, requestId: 'req-404', ms: 0 },
+  ])
 })

@@ -89,8 +89,14 @@ function issuerFinding(href: string, { status, fault, callsItself }: PeerLook & 
   if (status === 404) return { what, state: 'wrong', detail: `${href} is not there (404)`, mend: 'Check CLOUDSIGMA_OAUTH_REALM.' }
   if (callsItself === undefined)
     return { what, state: 'wrong', detail: `${href} answers ${status}, and is no issuer`, mend: 'Check CLOUDSIGMA_OAUTH_URL.' }
+  // Behind a proxy that is right; where the cloud does not believe our tokens it is the first thing to look at.
   if (callsItself !== href)
-    return { what, state: 'wrong', detail: `${href} calls itself ${callsItself}`, mend: 'Configure it by its own name: tokens bear that.' }
+    return {
+      what,
+      state: 'note',
+      detail: `${href} calls itself ${callsItself}`,
+      mend: 'Tokens bear that name: it is the one that the cloud has to trust.',
+    }
   return { what, state: 'fine', detail: href }
 }
 
