@@ -150,6 +150,20 @@ function parsed(line: string): unknown {
   }
 }
 
+test('verifyAudit() takes one text for one signature, although base64url has bits to spare', async () => {
+  const text = (await exported(db, [ORG])).join('\n')
+  const last = text.length - '"}'.length - 1
+  const found = await Promise.all(
+    [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+      .filter((character) => character !== text[last])
+      .map(async (character) => {
+        const report = await verifyAudit(`${text.slice(0, last)}${character}${text.slice(last + 1)}`.split('\n'), { keys: publicKeys })
+        return report.problemCount > 0
+      }),
+  )
+  assert.ok(found.length === 63 && found.every(Boolean))
+})
+
 test('verifyAudit() refuses a head that was forged, or signed with a key that nobody trusts', async () => {
   const file = await exported(db, [ORG])
   const check = async (heads: readonly SignedHead[]): Promise<readonly string[]> =>

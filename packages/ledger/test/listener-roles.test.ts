@@ -217,3 +217,24 @@ test("ascribe_api makes the customers' own changes: keys, budgets, support acces
   ]
   for (const sql of denied) await isDenied(api.query(sql), sql)
 })
+
+test('a caller of a function that runs as the owner cannot put a table of its own in the way', async () => {
+  const internal = as('ascribe_internal')
+  await internal.withConnection(async (session) => {
+    await session.query(`
+      create temp table audit_head (chain text, sequence bigint, hash bytea, key_ids text[]);
+      create function pg_temp.run_as_owner() returns trigger language plpgsql as $$
+        begin execute 'delete from support_policy'; execute 'create table stolen (n integer)'; return new; end $$;
+      create trigger run before insert or update on audit_head for each row execute function pg_temp.run_as_owner()`)
+    const body = '{"v":1}'
+    const { rowCount } = await session.query("select * from append_audit('installation', $1::text, '{}', 'k', $1::text)", [body])
+    assert.equal(rowCount, 1)
+    assert.equal((await session.query('select from pg_temp.audit_head')).rowCount, 0)
+  })
+  const { rows } = await db.query<{ config: readonly string[] | null }>(
+    "select proconfig as config from pg_proc where pronamespace = 'public'::regnamespace and prosecdef",
+  )
+  assert.ok(rows.length >= 3)
+  for (const { config } of rows) assert.match(config?.join() ?? '', /search_path=public, pg_temp/)
+  assert.equal((await db.query("select from pg_class where relname = 'stolen'")).rowCount, 0)
+})

@@ -29,5 +29,14 @@ export async function appendLines(db: Queryable, lines: readonly EncodedEntry[],
     ],
   )
   if (rows.length !== lines.length) throw new Error('the trail did not take every line')
-  return rows.map(({ chain, sequence, hash }) => ({ chain, sequence: Number(sequence), hash: hash.toString('hex') }))
+  // They come chain by chain, and those of one chain in the order given.
+  const byChain = Map.groupBy(rows, ({ chain }) => chain)
+  const taken = new Map<Chain, number>()
+  return lines.map(({ chain }) => {
+    const at = taken.get(chain) ?? 0
+    taken.set(chain, at + 1)
+    const row = byChain.get(chain)?.[at]
+    if (row === undefined) throw new Error('the trail did not take every line')
+    return { chain, sequence: Number(row.sequence), hash: row.hash.toString('hex') }
+  })
 }
