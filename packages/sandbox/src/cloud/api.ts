@@ -101,7 +101,8 @@ export type ApiCall = { readonly call: Call; readonly region: string; readonly a
 export function serveApi(world: World, { call, region, actor }: ApiCall): Reply {
   const path = call.path.slice(API_PREFIX.length)
   // Django's APPEND_SLASH: every path of this API ends in one, and a client that forgets it is sent there, without its body.
-  if (!path.endsWith('/')) return { status: 301, headers: { Location: `${call.path}/` } }
+  if (!path.endsWith('/'))
+    return { status: 301, headers: { Location: `${call.path}/${call.query.size === 0 ? '' : `?${call.query.toString()}`}` } }
   const wanted = path.slice(0, -1)
   // `servers/detail` is a list, not the server called so.
   const found = COMPILED.filter(({ path: known, pattern }) => known === wanted || pattern.test(wanted)).toSorted(

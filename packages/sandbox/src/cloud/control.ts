@@ -31,20 +31,38 @@ function objectOf(body: unknown): Body {
 }
 
 const USER = ['email', 'state', 'paid']
-const CLIENT = [
-  'secret',
-  'enabled',
-  'access',
-  'serviceAccount',
-  'serviceUser',
-  'lifetimeS',
-  'refusedByPolicy',
-  'lightweight',
-  'refreshTokens',
-  'rotatedSecret',
-  'secretExpiresAtMs',
-  'authorization',
-]
+const isFlag = (value: unknown): boolean => typeof value === 'boolean'
+const isNumber = (value: unknown): boolean => typeof value === 'number'
+const oneOf =
+  (...words: readonly string[]) =>
+  (value: unknown): boolean =>
+    words.some((each) => each === value)
+
+const CLIENT: { readonly [Name in keyof ClientChange]-?: (value: unknown) => boolean } = {
+  secret: (value) => typeof value === 'string',
+  enabled: isFlag,
+  access: oneOf('confidential', 'public', 'bearer-only'),
+  serviceAccount: isFlag,
+  serviceUser: oneOf('enabled', 'disabled', 'missing'),
+  lifetimeS: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  refusedByPolicy: isFlag,
+  lightweight: isFlag,
+  refreshTokens: isFlag,
+  rotatedSecret: (value) => {
+    const { secret, untilMs } = Object(value) as { secret?: unknown; untilMs?: unknown }
+    return typeof secret === 'string' && isNumber(untilMs)
+  },
+  secretExpiresAtMs: isNumber,
+  authorization: oneOf('none', 'resources', 'crashing'),
+}
+
+/** @throws {InputError} */
+function clientChangeOf(body: Body): ClientChange {
+  for (const [name, check] of Object.entries(CLIENT)) {
+    if (name in body && !check(body[name])) throw new InputError(`Cannot change '${name}' of a client to ${JSON.stringify(body[name])}`)
+  }
+  return body as ClientChange
+}
 
 /** What the control listener does, by method and path. `:id` is the rest of the path, decoded. Values are checked by the acts. */
 const ACTS: Readonly<Record<string, Act>> = {
@@ -62,7 +80,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   'GET /users': (cloud) => cloud.accounts(),
   'POST /users': taking([...USER, 'uuid', 'password', 'isPlatform'], (cloud, body) => publicUser(cloud.addUser(body as SandboxUserSpec))),
   'POST /users/:id': taking([...USER, 'removed', 'cloneNaming'], (cloud, body, id) => cloud.changeUser(id, body as UserChange)),
-  'POST /clients/:id': taking(CLIENT, (cloud, body, id) => cloud.changeClient(id, body as ClientChange)),
+  'POST /clients/:id': taking(Object.keys(CLIENT), (cloud, body, id) => cloud.changeClient(id, clientChangeOf(body))),
   'DELETE /clients/:id': (cloud, { id }) => cloud.removeClient(id),
   'POST /realm': taking(['notBefore'], (cloud, body) => cloud.changeRealm(body)),
   'GET /clock': clockState,
@@ -76,6 +94,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   'POST /events': taking(['event', 'server', 'name', 'owner', 'drives'], (cloud, body) => cloud.happen(body as OutsideEvent)),
   'POST /tokens/revoke': taking(['user', 'token'], (cloud, body) => ({ revoked: cloud.revokeTokens(body) })),
   'POST /keys/rotate': taking(['keep'], (cloud, body) => cloud.rotateKeys(body)),
+  'GET /script': (cloud) => ({ failures: cloud.failures() }),
   'POST /script': (cloud, { body }) =>
     runScript(cloud, body as readonly ScriptStep[], (act) => {
       const [method = '', path = ''] = act.split(' ', 2)
@@ -121,7 +140,8 @@ export async function serveControl(cloud: CloudHandles, call: Call, token: strin
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof URIError) return json(400, { error: 'The request cannot be read' })
     if (error instanceof AscribeError) return json(400, { error: error.message })
-    throw error
+    // A value of a kind that nobody expected: whoever sent it is told, and the sandbox goes on.
+    return json(500, { error: String(error) })
   }
 }
 

@@ -65,13 +65,16 @@ export type CloudHandles = {
   intervals(email?: string): readonly RunningInterval[]
   accounts(): readonly SeenAccount[]
   servers(): readonly SeenServer[]
-  /** Runs something after so many milliseconds of the sandbox's clock. */
-  plan(afterMs: number, run: () => void): void
+  /** Runs something after so many milliseconds of the sandbox's clock; what fails then is in `failures`. */
+  plan(afterMs: number, run: () => unknown): void
+  /** What of the planned things failed, oldest first. */
+  failures(): readonly string[]
 }
 
 /** The handles of a world. */
 export function handlesOf(world: World, server: CloudServer): CloudHandles {
   const { realm, users, clock } = world
+  const failures: string[] = []
   return {
     get clients() {
       return [...realm.clients.values()].flatMap(({ id, secret }) => (secret === undefined ? [] : [{ id, secret }]))
@@ -110,8 +113,17 @@ export function handlesOf(world: World, server: CloudServer): CloudHandles {
         .users.list()
         .map((user) => accountOf(world, user)),
     servers: () => world.regions.names.flatMap((region) => serversOf(settled(world), region)),
-    plan: (afterMs, run) => world.schedule.after(afterMs, run),
+    plan: (afterMs, run) =>
+      // Not thrown: whoever happens to look at the world when it is due has not asked for it.
+      world.schedule.after(afterMs, () => void Promise.try(run).catch((error: unknown) => noteFailure(failures, error))),
+    failures: () => [...failures],
   }
+}
+
+const FAILURES_MAX = 1000
+
+function noteFailure(failures: string[], error: unknown): void {
+  if (failures.length < FAILURES_MAX) failures.push(error instanceof Error ? error.message : String(error))
 }
 
 function settled(world: World): World {

@@ -26,16 +26,27 @@ export type OutsideEvent = {
 export function happen(world: World, event: OutsideEvent): void {
   world.schedule.settle()
   const { server, ...place } = find(world, event.server)
+  const mustBe = (...states: readonly Server['status'][]): void => {
+    if (!states.includes(server.status))
+      throw new InputError(
+        `Cannot let '${event.event}' happen: the server is ${server.status}, and would have to be ${states.join(' or ')}`,
+      )
+  }
   switch (event.event) {
     case 'crash':
+      mustBe('running')
       return crashHost(place, server)
     case 'unavailable':
+      mustBe('running', 'starting', 'stopping', 'paused')
       return moveServer(place, server, 'unavailable')
     case 'pause':
+      mustBe('running')
       return moveServer(place, server, 'paused')
     case 'heal':
+      mustBe('unavailable', 'paused')
       return moveServer(place, server, 'running')
     case 'stop':
+      mustBe('running', 'starting', 'stopping', 'paused', 'unavailable')
       return moveServer(place, server, 'stopped')
     case 'rename':
       if (typeof event.name !== 'string') throw new InputError('Cannot rename a server: the event has no `name`')

@@ -18,8 +18,9 @@ const STEPS_MAX = 10_000
 export function runScript(cloud: CloudHandles, steps: readonly ScriptStep[], resolve: ResolveAct): { readonly planned: number } {
   if (!Array.isArray(steps) || steps.length > STEPS_MAX)
     throw new InputError(`Cannot run the script: it must be a list of at most ${STEPS_MAX} steps`)
-  for (const [index, { afterMs, act }] of steps.entries()) {
-    if (!Number.isSafeInteger(afterMs) || afterMs < 0)
+  for (const [index, step] of steps.entries()) {
+    const { afterMs, act } = Object(step) as Partial<ScriptStep>
+    if (!Number.isSafeInteger(afterMs) || Number(afterMs) < 0)
       throw new InputError(`Cannot run the script: step ${index} needs \`afterMs\`, 0 or more`)
     if (typeof act !== 'string' || (!act.startsWith('POST /') && !act.startsWith('DELETE /')))
       throw new InputError(`Cannot run the script: step ${index} must POST or DELETE`)
@@ -27,7 +28,7 @@ export function runScript(cloud: CloudHandles, steps: readonly ScriptStep[], res
   }
   for (const { afterMs, act, body } of steps) {
     const run = resolve(act)
-    cloud.plan(afterMs, () => void run?.(body ?? {}))
+    cloud.plan(afterMs, () => run?.(body ?? {}))
   }
   return { planned: steps.length }
 }

@@ -24,7 +24,8 @@ export function moveServer(place: ServerPlace, server: Server, status: ServerSta
   if (wasPaid !== PAID.has(status)) bill(place, server, !wasPaid)
   if (status === 'running') server.activeSince ??= world.now()
   if (status === 'running') giveAddresses(place, server)
-  if (status === 'stopped' || status === 'deleting') takeDown(place, server)
+  // A boot is a boot, also after a crash of the host: what ran is gone, and DHCP may give another address.
+  if (status === 'stopped' || status === 'starting') takeDown(place, server)
 }
 
 /** Puts a machine's processor and memory on its owner's bill, or takes them off. */
@@ -172,7 +173,6 @@ export function restartServer(place: ServerPlace, server: Server): void {
 
 /** The host dies under it: running → starting → running. */
 export function crashHost(place: ServerPlace, server: Server): void {
-  if (server.status !== 'running') return
   log(place, server, 'heal')
   begin(place, server)
 }

@@ -71,6 +71,9 @@ test('users, clients, tokens and keys are changed over HTTP', async () => {
   assert.equal((await as.get('profile/')).status, 401)
   assert.equal((await control('POST', '/users/new@example.com', { stat: 'REGULAR' })).status, 400)
   assert.equal((await control('POST', '/clients/kubernetes_cluster_service', { secret: 'next' })).status, 204)
+  for (const slip of [{ secrets: 'x' }, { lifetimeS: '5' }, { access: 'open' }, { rotatedSecret: 'old' }]) {
+    assert.equal((await control('POST', '/clients/kubernetes_cluster_service', slip)).status, 400, JSON.stringify(slip))
+  }
   const old = { grant_type: 'client_credentials', client_id: 'kubernetes_cluster_service', client_secret: 'kcs-secret' }
   assert.equal((await askToken(cloud, old)).status, 401)
   assert.equal((await control('POST', '/clients/kubernetes_cluster_service', { secret: 'kcs-secret' })).status, 204)
@@ -177,7 +180,15 @@ test('POST /script plans acts by the clock, and refuses a script with a slip bef
   cloud.clock.advance(1000)
   assert.equal((await askImpersonation(cloud, 'other@example.com')).status, 200)
   cloud.setKnobs({ impTtlS: 300 })
-  assert.equal((await control('POST', '/script', [{ afterMs: 1, act: 'POST /knob' }])).status, 400)
+  for (const slip of [
+    [{ afterMs: 1, act: 'POST /knob' }],
+    [null],
+    {},
+    [{ afterMs: -1, act: 'POST /knobs' }],
+    [{ afterMs: 1, act: 'GET /knobs' }],
+  ]) {
+    assert.equal((await control('POST', '/script', slip)).status, 400, JSON.stringify(slip))
+  }
 })
 
 test('the page shows accounts, machines and calls, escapes what they are called, and loads nothing', async () => {

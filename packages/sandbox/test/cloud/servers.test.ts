@@ -240,6 +240,7 @@ test('happen() brings what no client did: crash, unavailable, stop, rename, dele
   cloud.happen({ event: 'unavailable', server: uuid })
   assert.equal(await statusOf(uuid), 'unavailable')
   cloud.happen({ event: 'heal', server: uuid })
+  assert.throws(() => cloud.happen({ event: 'heal', server: uuid }), /is running, and would have to be unavailable or paused/)
   cloud.happen({ event: 'rename', server: uuid, name: 'other' })
   assert.deepEqual([await statusOf(uuid), (await read(uuid))['name']], ['running', 'other'])
   cloud.happen({ event: 'change_owner', server: uuid, owner: 'other@example.com' })
