@@ -15,6 +15,9 @@ export type RoleOptions = {
   readonly logger: Logger
 }
 
+/** Listeners ask the same few questions again and again: as many as they have, some kilobytes each a connection. */
+const PREPARED = 256
+
 /** Servers whose roles have been seen to in this process. */
 const granted = new WeakSet<OpenLedger>()
 
@@ -37,7 +40,7 @@ export async function openAsRole(context: Context, ledger: OpenLedger, { role, m
   }
   if (!isMember) logger.warn('a listener has all rights of its login: the login is no member of its role', { role })
   const target = url === undefined ? embeddedTarget(ledger) : { url }
-  return openDatabase({ ...target, applicationName: `ascribe ${name}`, max, logger, ...(isMember && { role }) })
+  return openDatabase({ ...target, applicationName: `ascribe ${name}`, max, logger, prepared: PREPARED, ...(isMember && { role }) })
 }
 
 function embeddedTarget({ embedded }: OpenLedger): NonNullable<OpenLedger['embedded']>['target'] {

@@ -7,7 +7,7 @@ import { createLogger, createMeters } from '@ascribe/service'
 
 const [target = '{}', secret = '', now = '0'] = process.argv.slice(2)
 // Made by reads-section.ts from the embedded server's own.
-const db = openDatabase({ ...(JSON.parse(target) as SocketTarget), applicationName: 'ascribe bench api' })
+const db = openDatabase({ ...(JSON.parse(target) as SocketTarget), applicationName: 'ascribe bench api', prepared: 256 })
 const api = await startApi(
   { host: '127.0.0.1', port: 0 },
   { db, serverSecret: Buffer.from(secret, 'hex'), logger: createLogger({ name: 'api' }), meters: createMeters(), clock: () => Number(now) },

@@ -52,7 +52,8 @@ export type RecountOptions = {
 /** Reads what is needed to tell the fate of any record. In a `repeatable read` transaction it fits the records read in the same one. */
 export async function createRecount(db: Queryable, options: RecountOptions = {}): Promise<Recount> {
   const mappings = await readMappings(db, options.authIds)
-  const currencies = await readCurrencies(db)
+  const owners = options.authIds && [...mappings.values()].flatMap((own) => own.flatMap(({ organizationId }) => organizationId ?? []))
+  const currencies = await readCurrencies(db, owners)
   const books = await readBooks(db, options.books ?? createBookShelf())
 
   function mappingOf(record: UsageRecord): Mapping | undefined {
@@ -138,8 +139,11 @@ async function readMappings(db: Queryable, authIds: readonly string[] | undefine
   return mappings
 }
 
-async function readCurrencies(db: Queryable): Promise<ReadonlyMap<string, Currency>> {
-  const { rows } = await db.query<{ organization_id: string; currency: string }>('select organization_id, currency from organization')
+async function readCurrencies(db: Queryable, ids: readonly string[] | undefined): Promise<ReadonlyMap<string, Currency>> {
+  const { rows } = await db.query<{ organization_id: string; currency: string }>(
+    'select organization_id, currency from organization where $1::uuid[] is null or organization_id = any($1::uuid[])',
+    [ids === undefined ? null : [...new Set(ids)]],
+  )
   return new Map(rows.map((row) => [row.organization_id, row.currency]))
 }
 

@@ -45,15 +45,18 @@ const PAGES_MAX = 64
 const PAGE_ROWS = 200
 const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
-// Only hours in which the rater has seen such records, the newest first, and those that it has not rated yet. Index usage_hour_organization.
+// Only hours in which the rater has seen such records, the newest first, and those that it has not rated yet. Each list has a bound of its own, so
+// that the first is read backwards on the index usage_hour_organization only as far as it is needed.
+const BOUNDS = 'hour >= $2::timestamptz and hour <= $3::timestamptz and hour < $4::timestamptz'
 const HOURS = `
 select hour from (
-  select distinct hour from usage_hour
-  where organization_id = $1::uuid and hour >= $2::timestamptz and hour <= $3::timestamptz and hour < $4::timestamptz
-    and ($5::text is null or auth_id = $5::text) and ($6::text is null or resource_id = $6::text) and ($7::text is null or model = $7::text)
-    and ($8::text is null or user_id = $8::text) and ($9::text is null or group_id = $9::text) and ($10::text is null or meters ? $10::text)
+  (select distinct hour from usage_hour
+   where organization_id = $1::uuid and ${BOUNDS}
+     and ($5::text is null or auth_id = $5::text) and ($6::text is null or resource_id = $6::text) and ($7::text is null or model = $7::text)
+     and ($8::text is null or user_id = $8::text) and ($9::text is null or group_id = $9::text) and ($10::text is null or meters ? $10::text)
+   order by hour desc limit ${HOURS_MAX + 1})
   union
-  select hour from dirty_hour where hour >= $2::timestamptz and hour <= $3::timestamptz and hour < $4::timestamptz
+  (select distinct hour from dirty_hour where ${BOUNDS} order by hour desc limit ${HOURS_MAX + 1})
 ) h order by hour desc limit ${HOURS_MAX + 1}`
 
 // Backwards on the index (instant, event_id). Other organizations' records of the hour are passed over by their auth id, before a mapping is
