@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Logger } from '@ascribe/kit'
 import { silentLogger } from '@ascribe/kit'
-import { createBearerVerifier, createKeySet, discoverIssuer } from '../src/jwt.ts'
+import { createBearerVerifier, createKeySet, discoverIssuer, outboundFetch } from '../src/jwt.ts'
 import type { KeySet, KeySetOptions } from '../src/jwt.ts'
 import { newKey, sign, startIssuer, testClock } from './issuer.ts'
 import type { SigningKey, TestClock, TestIssuer } from './issuer.ts'
@@ -192,6 +192,10 @@ test('createKeySet() replaces an ageing copy without anybody waiting for it', as
 test('createKeySet() does not send for keys over plain http to another machine', async () => {
   const keys = createKeySet({ jwksUrl: 'http://keys.example.com/jwks', name: 'test', logger: silentLogger })
   await assert.rejects(keys.candidates({ alg: 'RS256' }), { code: 'KEY_SET_UNAVAILABLE' })
+  // Nothing was sent: the refusal is our own, before any name is looked up.
+  await assert.rejects(outboundFetch('http://keys.example.com/jwks'), {
+    message: 'plain http to keys.example.com, which is not this machine',
+  })
 })
 
 test('discoverIssuer() finds the keys of an issuer, also under a name below localhost', async () => {

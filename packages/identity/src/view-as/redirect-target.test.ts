@@ -10,6 +10,7 @@ const patterns = [
   'https://aws-us-east-1-{org32}-0.materialize.teleport.sh',
   'http://{org32}.env.localhost:4000',
   'https://xn--bcher-kva.example',
+  'http://127.0.0.1:4000',
 ].map(parseOriginPattern)
 const locationOf = (to: unknown): string | undefined => {
   const target = checkRedirectTarget(to, patterns)
@@ -105,6 +106,10 @@ const HOSTILE: readonly string[] = [
   // Addresses.
   'https://127.0.0.1/internal-console',
   'http://2130706433/internal-console',
+  'http://2130706433:4000/internal-console',
+  'http://127.1:4000/internal-console',
+  'http://0x7f.0.0.1:4000/internal-console',
+  'http://0177.0.0.1:4000/internal-console',
   'http://0x7f.1/internal-console',
   'http://[::1]/internal-console',
   `https://[::ffff:7f00:1]/internal-console`,
