@@ -201,9 +201,11 @@ test('session: /teleport-logout ends it, and so does the control endpoint', asyn
   const { teleport, url } = site
   const first = teleport.signIn(OLGA, { app: 'api' }).cookie
   const out = await ask(`${url}/teleport-logout`, { headers: { cookie: first } })
-  assert.equal(out.status, 302)
+  assert.deepEqual([out.status, out.text], [200, 'Logged out.\n'])
+  assert.equal(out.cookies.length, 2)
   assert.ok(out.cookies.every((each) => each.includes('Max-Age=0')))
   assert.equal((await ask(url, { headers: { cookie: first } })).status, 302)
+  assert.equal((await ask(`${url}/teleport-logout`, { headers: { cookie: first } })).status, 403)
   const second = teleport.signIn(OLGA, { app: 'api' })
   const end = await ask(`${teleport.url}/sandbox/sessions/end`, { method: 'POST', body: JSON.stringify({ sid: second.sid }) })
   assert.deepEqual(JSON.parse(end.text), { ended: 1 })

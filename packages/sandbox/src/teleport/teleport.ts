@@ -263,9 +263,9 @@ class TeleportProxy {
       return 'answered'
     }
     const session = this.#sessionOf(app, request)
+    if (path === '/teleport-logout') return this.#logout(session, response)
     // No CORS headers: a page that asked across origins learns nothing but that it failed (teleport#52665).
     if (session === undefined) return this.#toLauncher(call)
-    if (path === '/teleport-logout') return this.#logout(session, response)
     const chunk = this.#chunkOf(session)
     const { legacyHeader = false } = this.#options
     const options = { app, assertion: chunk.assertion, faults: this.#faults, legacyHeader, port: this.port }
@@ -291,11 +291,16 @@ class TeleportProxy {
     return 'launched'
   }
 
-  #logout(session: AppSession, response: ServerResponse): 'answered' {
+  /** Ends the session with this app; the one with the proxy goes on, and launches the app again without asking. */
+  #logout(session: AppSession | undefined, response: ServerResponse): 'answered' {
+    if (session === undefined) {
+      response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end('invalid session\n')
+      return 'answered'
+    }
     this.endSessions({ id: session.id })
     const gone = [SESSION_COOKIE, SUBJECT_COOKIE].map((name) => setCookie(this.#cookies, name, { value: '', maxAgeS: 0 }))
     response.setHeader('Set-Cookie', gone)
-    response.writeHead(302, { location: `${this.url}/web/logout` }).end()
+    response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('Logged out.\n')
     return 'answered'
   }
 
