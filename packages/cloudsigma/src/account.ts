@@ -2,6 +2,7 @@ import type { CallOptions, Transport } from './transport.ts'
 import { booleanOf, fieldOf, moneyOf, numberOf, textOf } from './json.ts'
 import { idOf, present } from './objects.ts'
 import { readList } from './pages.ts'
+import type { ListOptions } from './pages.ts'
 
 /** Who the credentials are: compare it with whom they should be. */
 export type Profile = {
@@ -73,10 +74,10 @@ export type Account = {
   profile(options?: CallOptions): Promise<Profile>
   balance(options?: CallOptions): Promise<Balance>
   currentUsage(options?: CallOptions): Promise<CurrentUsage>
-  subscriptions(filter?: SubscriptionFilter, options?: CallOptions): Promise<readonly Subscription[]>
-  locations(options?: CallOptions): Promise<readonly Location[]>
+  subscriptions(filter?: SubscriptionFilter, options?: ListOptions): Promise<readonly Subscription[]>
+  locations(options?: ListOptions): Promise<readonly Location[]>
   capabilities(options?: CallOptions): Promise<Capabilities>
-  logs(options?: CallOptions): Promise<readonly LogEntry[]>
+  logs(options?: ListOptions): Promise<readonly LogEntry[]>
 }
 
 export function createAccount(transport: Transport): Account {

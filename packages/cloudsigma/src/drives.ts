@@ -3,6 +3,7 @@ import type { Made } from './made.ts'
 import { driveOf, jobOf } from './objects.ts'
 import type { Drive, Job } from './objects.ts'
 import { readList } from './pages.ts'
+import type { ListOptions } from './pages.ts'
 import { filterQuery, keyOfUuid } from './servers.ts'
 import type { ListFilter } from './servers.ts'
 import { assertName, assertPositive, assertUuid, metaBody, tagsBody } from './specs.ts'
@@ -30,7 +31,7 @@ export type DriveSpec = {
 }
 
 export type Drives = {
-  list(filter?: ListFilter, options?: CallOptions): Promise<readonly Drive[]>
+  list(filter?: ListFilter, options?: ListOptions): Promise<readonly Drive[]>
   get(uuid: string, options?: CallOptions): Promise<Drive>
   create(spec: DriveSpec, options?: CallOptions): Promise<Made<Drive>>
   /** Resolves when it began: the status is `cloning_dst` until it is `unmounted` (R-17). */

@@ -4,6 +4,7 @@ import { onlyObject } from './made.ts'
 import { ipOf, vlanOf } from './objects.ts'
 import type { Ip, Vlan } from './objects.ts'
 import { readList } from './pages.ts'
+import type { ListOptions } from './pages.ts'
 import { filterQuery, keyOfUuid } from './servers.ts'
 import type { ListFilter } from './servers.ts'
 import { assertUuid, metaBody, tagsBody } from './specs.ts'
@@ -11,7 +12,7 @@ import type { Call, CallOptions, Transport } from './transport.ts'
 
 /** Private networks: bought as subscriptions, and gone when those end. They cannot be made here (3.8). */
 export type Vlans = {
-  list(filter?: ListFilter, options?: CallOptions): Promise<readonly Vlan[]>
+  list(filter?: ListFilter, options?: ListOptions): Promise<readonly Vlan[]>
   get(uuid: string, options?: CallOptions): Promise<Vlan>
   /** Meta and tags are all that can be changed; both are replaced as a whole. */
   update(
@@ -23,7 +24,7 @@ export type Vlans = {
 
 /** Public addresses. An address is its own id. */
 export type Ips = {
-  list(filter?: ListFilter, options?: CallOptions): Promise<readonly Ip[]>
+  list(filter?: ListFilter, options?: ListOptions): Promise<readonly Ip[]>
   get(address: string, options?: CallOptions): Promise<Ip>
 }
 

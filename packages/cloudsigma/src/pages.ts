@@ -18,12 +18,22 @@ export type ListCall<Item> = {
   readonly parse: (item: unknown) => Item
 }
 
+/** How a list is read. */
+export type ListOptions = CallOptions & {
+  /**
+   * Take all of it in one answer (`limit=0`): what was there all the time is in it, also when items change places meanwhile. For questions
+   * on whose answer something is made (R-12). Large accounts have some tens of MiB. Default: page by page.
+   */
+  readonly whole?: boolean
+}
+
 /**
- * All items of a list, as it was at one time or nearly: pages overlap by one item, and when the overlap, a repeated item or the total
- * says that the list moved, the walk begins again; after three walks the whole list is taken in one answer (`limit=0`).
+ * All items of a list. Pages overlap by one item, and when the overlap, a repeated item or the total says that the list moved, the walk
+ * begins again; after three walks the whole list is taken in one answer. Whatever was there from the beginning to the end is in the result
+ * once, however much was made and deleted meanwhile.
  */
-export async function readList<Item>(transport: Transport, list: ListCall<Item>, options: CallOptions = {}): Promise<readonly Item[]> {
-  for (let walk = 0; walk < WALKS_MAX; walk += 1) {
+export async function readList<Item>(transport: Transport, list: ListCall<Item>, options: ListOptions = {}): Promise<readonly Item[]> {
+  for (let walk = options.whole === true ? WALKS_MAX : 0; walk < WALKS_MAX; walk += 1) {
     const items = await walkOnce(transport, list, options)
     if (items !== undefined) return items.map(list.parse)
   }
@@ -37,10 +47,13 @@ async function walkOnce<Item>(transport: Transport, list: ListCall<Item>, option
   const found: unknown[] = []
   const keys = new Set<string>()
   let last: string | undefined
+  let total: number | undefined
   for (;;) {
     const isFirst = found.length === 0
     const page = await readPage(transport, list, { limit: PAGE_SIZE, offset: isFirst ? 0 : found.length - 1, options })
     if (page.total > OBJECTS_MAX) throw transport.malformed(list, page.answer, `it says that there are ${page.total} objects`)
+    total ??= page.total
+    if (page.total !== total) return undefined
     const items = isFirst ? page.items : page.items.slice(1)
     if (!isFirst && (page.items.length === 0 || list.keyOf(page.items[0]) !== last)) return undefined
     for (const item of items) {

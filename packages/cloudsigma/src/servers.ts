@@ -5,6 +5,7 @@ import type { Made } from './made.ts'
 import { serverOf, serverSummaryOf } from './objects.ts'
 import type { Server, ServerSummary } from './objects.ts'
 import { readList } from './pages.ts'
+import type { ListOptions } from './pages.ts'
 import { serverBody } from './server-spec.ts'
 import type { ServerSpec } from './server-spec.ts'
 import { assertName, assertUuid } from './specs.ts'
@@ -37,9 +38,9 @@ export type DeleteServer = CallOptions & {
 
 export type Servers = {
   /** Whole servers. Made ones may be missing for about 20 s; `get` has them at once (3.4). */
-  list(filter?: ListFilter, options?: CallOptions): Promise<readonly Server[]>
+  list(filter?: ListFilter, options?: ListOptions): Promise<readonly Server[]>
   /** Name, status and owner only: for looking over large accounts. */
-  summaries(filter?: ListFilter, options?: CallOptions): Promise<readonly ServerSummary[]>
+  summaries(filter?: ListFilter, options?: ListOptions): Promise<readonly ServerSummary[]>
   get(uuid: string, options?: CallOptions): Promise<Server>
   create(spec: ServerSpec, options?: CallOptions): Promise<Made<Server>>
   /** Replaces in full. Of a running server the documentation says that only name, meta and tags change: read it again. */

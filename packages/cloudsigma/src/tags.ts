@@ -3,6 +3,7 @@ import type { Made } from './made.ts'
 import { aclOf, tagOf } from './objects.ts'
 import type { Acl, Tag } from './objects.ts'
 import { readList } from './pages.ts'
+import type { ListOptions } from './pages.ts'
 import { filterQuery, keyOfUuid } from './servers.ts'
 import type { ListFilter } from './servers.ts'
 import { assertName, assertUuid, metaBody } from './specs.ts'
@@ -17,7 +18,7 @@ export type TagSpec = {
 }
 
 export type Tags = {
-  list(filter?: ListFilter, options?: CallOptions): Promise<readonly Tag[]>
+  list(filter?: ListFilter, options?: ListOptions): Promise<readonly Tag[]>
   get(uuid: string, options?: CallOptions): Promise<Tag>
   create(spec: TagSpec, options?: CallOptions): Promise<Made<Tag>>
   /** Others write the same tags: serialise per tag, and read it again. */
@@ -27,7 +28,7 @@ export type Tags = {
 
 /** What of this account was shared with whom. Only read here. */
 export type Acls = {
-  list(options?: CallOptions): Promise<readonly Acl[]>
+  list(options?: ListOptions): Promise<readonly Acl[]>
   get(uuid: string, options?: CallOptions): Promise<Acl>
 }
 
