@@ -290,6 +290,10 @@ test('token() remembers a refused user for 30 s, then twice as long each time, a
   assert.equal(steps.count('impersonate'), 2)
   await refusalOf(source.token(ownerOf(1, { bindingGeneration: 2 })), 'user_unknown')
   assert.equal(steps.count('impersonate'), 3)
+  // An address that was put right asks anew as well.
+  steps.before = () => {}
+  clock.advance(1_000)
+  assert.equal((await source.token(ownerOf(1, { ownerEmail: 'new1@example.com' }))).subject, uuidOf(1))
 })
 
 test('token() remembers a refused client for everybody, and not for ten minutes', async () => {

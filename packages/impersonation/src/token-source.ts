@@ -20,13 +20,13 @@ import { Owner } from './owners.ts'
 import type { RegionEndpoint } from './region-table.ts'
 import { createSourceParts } from './source-parts.ts'
 import type { SourceParts } from './source-parts.ts'
+import { reportOf, setGauges } from './source-report.ts'
 import { emptyEntry } from './token-cache.ts'
 import type { CacheEntry, HeldToken } from './token-cache.ts'
 import type {
   Authenticator,
   DiscoverRequest,
   OwnerRequest,
-  TokenReport,
   TokenRequest,
   TokenSource,
   TokenSourceOptions,
@@ -39,8 +39,6 @@ const RENEW_MS_MIN = 1_000
 const RENEW_BACK_OFF = { baseMs: 1_000, capMs: 29_000 }
 /** An open template must not grow this. */
 const REGIONS_KEPT_MAX = 256
-/** A token that nobody has used for so long says nothing about whether renewal works. */
-const RECENT_MS = 60_000
 const GENERATION_LENGTH_MAX = 256
 
 /** A region with the part of the key that it settles. */
@@ -155,7 +153,7 @@ class CachedTokenSource implements TokenSource {
     instruments.misses.add(1)
     if (entry?.held !== undefined) cache.empty(entry, 'expired')
     if (entry?.flight?.isEnding === false) return entry.flight.join(request.signal)
-    const denial = denials.find(key)
+    const denial = denials.find(denialKeyOf(key, request))
     if (denial !== undefined) throw denial
     const { bindingGeneration, region } = request
     entry ??= emptyEntry({ key, ownerUuid, bindingGeneration, region, secretVersion: version, usedAt: now, nextCause: 'first' })
@@ -166,18 +164,20 @@ class CachedTokenSource implements TokenSource {
 
   /** Starts minting for an entry that has no flight. @throws {MintThrottledError} when the owner has to wait */
   #launch(entry: CacheEntry, request: OwnerRequest, endpoint: RegionEndpoint): Flight<ImpersonatedToken> {
-    const { clock, limits, owners, minter } = this.#parts
+    const { clock, limits, owners, minter, denials } = this.#parts
     const owner = owners.at(entry.ownerUuid)
     owner.admit(clock.monotonicMs())
     const { ownerUuid, bindingGeneration } = entry
     const cause = entry.held === undefined ? entry.nextCause : 'renewal'
     const { ownerEmail, actor = {} } = request
+    const denialKey = denialKeyOf(entry.key, request)
     const work = async (signal: AbortSignal): Promise<ImpersonatedToken> => {
       try {
         const minted = await minter.mint({ ownerUuid, ownerEmail, bindingGeneration, endpoint, cause, actor }, signal)
+        denials.forget(denialKey)
         return this.#land(entry, minted, owner)
       } catch (error) {
-        if (error instanceof ImpersonationError) this.#failed(entry, error, owner)
+        if (error instanceof ImpersonationError) this.#failed(entry, error, { owner, denialKey })
         throw error
       } finally {
         this.#flights -= 1
@@ -193,7 +193,7 @@ class CachedTokenSource implements TokenSource {
   }
 
   #land(entry: CacheEntry, minted: Minted, owner: Owner): ImpersonatedToken {
-    const { cache, clock, random, secrets, denials, logger, owners } = this.#parts
+    const { cache, clock, random, secrets, logger, owners } = this.#parts
     const { token, sealed, sentAtMs, secretVersion } = minted
     const { softMs, hardMs } = windowsOf(token.lifeMs, random())
     const held: HeldToken = { token, sealed, softAt: sentAtMs + softMs, hardAt: sentAtMs + hardMs, endsAt: sentAtMs + token.lifeMs }
@@ -205,7 +205,6 @@ class CachedTokenSource implements TokenSource {
       })
     }
     owner.minted()
-    denials.forget(entry.key)
     entry.renewFailures = 0
     entry.renewNotBefore = 0
     entry.nextCause = 'first'
@@ -221,11 +220,11 @@ class CachedTokenSource implements TokenSource {
     return token
   }
 
-  #failed(entry: CacheEntry, error: ImpersonationError, owner: Owner): void {
+  #failed(entry: CacheEntry, error: ImpersonationError, { owner, denialKey }: { readonly owner: Owner; readonly denialKey: string }): void {
     const { cache, clock, random, denials, logger, owners } = this.#parts
     const concern = concernOf(error)
     owner.failed(error, { now: clock.monotonicMs(), random: random(), isRefusal: concern === 'owner' })
-    if (concern === 'owner') denials.remember(entry.key, error)
+    if (concern === 'owner') denials.remember(denialKey, error)
     const isFinal = error instanceof OwnerRefusedError || error instanceof SubjectMismatchError
     // Of an owner that is refused, or is somebody else, the token in hand is not used on either (fail closed).
     if (isFinal && entry.held !== undefined) cache.drop(entry, 'refused')
@@ -327,23 +326,7 @@ class CachedTokenSource implements TokenSource {
   }
 
   inspect(): TokenSourceReport {
-    const { cache, calls, clock, owners } = this.#parts
-    const now = clock.monotonicMs()
-    const tokens = new Map<string, TokenReport[]>()
-    for (const { held, ownerUuid, region, bindingGeneration } of cache.entries()) {
-      if (held === undefined) continue
-      const { generation } = held.token
-      const report = { region, bindingGeneration, generation, secondsToExpiry: Math.floor((held.endsAt - now) / 1000) }
-      tokens.set(ownerUuid, [...(tokens.get(ownerUuid) ?? []), report])
-    }
-    return {
-      entries: cache.size,
-      sizeBytes: cache.sizeBytes,
-      flights: this.#flights,
-      waiters: this.#waiters,
-      breakers: calls.breakers(),
-      owners: owners.report().map((report) => ({ ...report, tokens: tokens.get(report.ownerUuid) ?? [] })),
-    }
+    return reportOf(this.#parts, { flights: this.#flights, waiters: this.#waiters })
   }
 
   sweep(): void {
@@ -353,19 +336,7 @@ class CachedTokenSource implements TokenSource {
   }
 
   #measure(): void {
-    const { cache, clock, instruments } = this.#parts
-    const now = clock.monotonicMs()
-    let leastMs = NaN
-    for (const { held, usedAt } of cache.entries()) {
-      if (held === undefined || usedAt + RECENT_MS < now) continue
-      const leftMs = Math.max(0, held.endsAt - now)
-      if (!(leftMs >= leastMs)) leastMs = leftMs
-    }
-    instruments.secondsToExpiry.set(leastMs / 1000)
-    instruments.entries.set(cache.size)
-    instruments.sizeBytes.set(cache.sizeBytes)
-    instruments.refreshInflight.set(this.#flights)
-    instruments.waiters.set(this.#waiters)
+    setGauges(this.#parts, { flights: this.#flights, waiters: this.#waiters })
   }
 
   #sweepLater(): void {
@@ -387,4 +358,9 @@ class CachedTokenSource implements TokenSource {
     for (const entry of this.#parts.cache.entries()) this.#evict(entry, { as: 'forgotten', reason })
     this.#parts.close()
   }
+}
+
+/** A refusal is about an owner as it was asked for: with another address it may be found. The bucket of the owner bounds the asking. */
+function denialKeyOf(key: string, { ownerEmail }: OwnerRequest): string {
+  return `${key} ${ownerEmail.toLowerCase()}`
 }
