@@ -1,28 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { silentLogger, silentMeters } from '@ascribe/kit'
-import { createTrail, grantRoles, listBudgets, mapAuthId, moveOrganization, setBudget } from '@ascribe/ledger'
-import { openDatabase } from '@ascribe/postgres'
-import { startIssuer } from '@ascribe/sandbox/issuer'
-import { startApi } from '../src/index.ts'
-import { OLGA, openOperators, refusal, send, signer } from './operators-support.ts'
+import { listBudgets, mapAuthId, moveOrganization, setBudget } from '@ascribe/ledger'
+import { OLGA, openOperators, refusal, send } from './operators-support.ts'
 import type { Answer } from './operators-support.ts'
-import { createCustomer, createKey, serverSecret } from './support.ts'
+import { createCustomer, createKey } from './support.ts'
 import type { Customer } from './support.ts'
 
 // What customers change themselves: by role, each change with its lines, and nothing of anybody else's.
 
 const operators = await openOperators()
-const { db } = operators
-const stack = new AsyncDisposableStack()
-after(async () => {
-  await stack.disposeAsync()
-  await operators[Symbol.asyncDispose]()
-})
-const issuer = stack.use(await startIssuer())
+const { db, api: url } = operators
+after(() => operators[Symbol.asyncDispose]())
+const { issuer } = operators
 let acme: Customer
 let other: Customer
-let url = ''
 
 before(async () => {
   acme = await createCustomer(db, 'Acme')
@@ -30,18 +21,6 @@ before(async () => {
   issuer.setOrganizations('ada', [acme.id])
   issuer.setOrganizations('vic', [acme.id])
   issuer.setOrganizations('eve', [other.id])
-  await grantRoles(db)
-  const role = 'ascribe_api'
-  const trail = stack.use(createTrail({ db: stack.use(openDatabase({ ...db.target, role, max: 2 })), signer }))
-  const deps = {
-    db: stack.use(openDatabase({ ...db.target, role, max: 4 })),
-    trail,
-    serverSecret,
-    logger: silentLogger,
-    meters: silentMeters,
-  }
-  const signIn = { issuer: issuer.issuer, audience: issuer.audience, organizationClaim: 'organization_id', roleClaim: 'ascribe_role' }
-  url = stack.use(await startApi({ host: '127.0.0.1', port: 0, signIn }, deps)).url
 })
 
 async function as(user: string, method: string, path: string, body?: object): Promise<Answer> {

@@ -14,6 +14,8 @@ import type { AccessLogEntry, AuditSigner, LedgerRole, Trail } from '@ascribe/le
 import { openDatabase } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
 import type { TestDatabase } from '@ascribe/postgres/testing'
+import { startIssuer } from '@ascribe/sandbox/issuer'
+import type { SandboxIssuer } from '@ascribe/sandbox/issuer'
 import { startTeleport } from '@ascribe/sandbox/teleport'
 import type { SandboxTeleport } from '@ascribe/sandbox/teleport'
 import { startAdmin, startApi, startInternal } from '../src/index.ts'
@@ -76,6 +78,8 @@ export function assertUncached({ headers }: Answer): void {
 export type Operators = AsyncDisposable & {
   readonly db: TestDatabase
   readonly teleport: SandboxTeleport
+  /** The customers' identity provider. */
+  readonly issuer: SandboxIssuer
   readonly faults: Faults
   readonly internal: string
   readonly api: string
@@ -140,7 +144,9 @@ export async function openOperators(options: OperatorsOptions = {}): Promise<Ope
       deps('ascribe_internal'),
     ),
   )
-  const api = stack.use(await startApi(address, deps('ascribe_api')))
+  const issuer = stack.use(await startIssuer())
+  const signIn = { issuer: issuer.issuer, audience: issuer.audience, organizationClaim: 'organization_id', roleClaim: 'ascribe_role' }
+  const api = stack.use(await startApi({ ...address, signIn }, deps('ascribe_api')))
   const admin = stack.use(await startAdmin({ ...address, faults }, deps('ascribe_admin')))
   const { key } = await createPlatformCredential(db, serverSecret, { name: 'test', by: 'test' })
   const as = async (operator: string): Promise<readonly string[]> => [
@@ -150,6 +156,7 @@ export async function openOperators(options: OperatorsOptions = {}): Promise<Ope
   return {
     db,
     teleport,
+    issuer,
     faults,
     internal: internal.url,
     api: api.url,

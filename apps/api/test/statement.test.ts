@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createApiClient } from '@ascribe/contract'
+import { createApiClient, getStatement, listUsageRecords } from '@ascribe/contract'
 import type { Statement } from '@ascribe/contract'
 import { closeMonth, readStatement, voidRecords } from '@ascribe/ledger'
 import type { TestDatabase } from '@ascribe/postgres/testing'
@@ -101,10 +101,13 @@ test('GET statement refuses what is no month, and a query that it does not know'
 })
 
 test('createApiClient() of the contract reads statement and records of this server', async () => {
-  const client = createApiClient({ baseUrl: api.url, key: acme.billing.key, fetch: (url, init) => fetch(url, init) })
-  assert.equal((await client.statement(acme.id, { month: MONTH })).total, '0.001008')
-  assert.equal((await client.usageRecords(acme.id, { month: MONTH })).records.length, 5)
-  await assert.rejects(client.statement(other.id, { month: MONTH }), { status: 404, apiCode: 'organization_not_found' })
+  const client = createApiClient({ baseUrl: api.url, identity: { kind: 'bearer', token: acme.billing.key }, fetch })
+  assert.equal((await client.call(getStatement, { params: { id: acme.id }, query: { month: MONTH } })).total, '0.001008')
+  assert.equal((await client.call(listUsageRecords, { params: { id: acme.id }, query: { month: MONTH } })).records.length, 5)
+  await assert.rejects(client.call(getStatement, { params: { id: other.id }, query: { month: MONTH } }), {
+    status: 404,
+    apiCode: 'organization_not_found',
+  })
 })
 
 // The last of the file: it closes the month.

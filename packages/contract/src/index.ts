@@ -1,5 +1,5 @@
-export { ApiClientError, createApiClient } from './client.ts'
-export type { ApiClient, ApiClientOptions } from './client.ts'
+export { ApiClientError, ReadOnlyError, createApiClient } from './client.ts'
+export type { ApiClient, ApiClientOptions, CallInput, ClientFetch, ClientIdentity, ClientReply } from './client.ts'
 export { API_ERRORS, ApiErrorSchema } from './errors.ts'
 export type { ApiError, ApiErrorCode, ApiErrorKind, ApiReason } from './errors.ts'
 export { ingestEvents, ingestOpenMeterEvents, listOpenMeterEvents, queryMeter } from './event-routes.ts'
