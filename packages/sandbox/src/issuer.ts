@@ -1,5 +1,5 @@
 export { startIssuer } from './issuer/issuer.ts'
-export type { IssuerOptions, SandboxIssuer, UserTokenOptions } from './issuer/issuer.ts'
+export type { IssuerOptions, SandboxIssuer, UserTokenOptions } from './issuer/types.ts'
 export { SANDBOX_CONSOLE_SECRET, sandboxClients, sandboxUsers } from './issuer/people.ts'
 export type { IssuerClient, IssuerUser } from './issuer/people.ts'
 export type { TokenFaults } from './issuer/tokens.ts'

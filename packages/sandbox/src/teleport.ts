@@ -1,5 +1,5 @@
 export { startTeleport } from './teleport/teleport.ts'
-export type { SandboxTeleport, SeenAtTeleport, SignedIn, TeleportOptions } from './teleport/teleport.ts'
+export type { SandboxTeleport, SeenAtTeleport, SignedIn, TeleportOptions } from './teleport/types.ts'
 export { parseTeleportApp } from './teleport/app.ts'
 export type { AppCors, HeaderRewrite, JwtClaims, TeleportApp } from './teleport/app.ts'
 export { SANDBOX_OPERATORS } from './teleport/operators.ts'

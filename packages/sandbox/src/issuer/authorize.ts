@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBody } from '../read-body.ts'
 import { readCookies } from '../teleport/cookies.ts'
 import { escapeHtml, page } from '../teleport/pages.ts'
-import type { IssuerContext } from './issuer.ts'
+import type { IssuerContext } from './types.ts'
 import { type IssuerClient, isRegistered } from './people.ts'
 import type { IssuerSession } from './sessions.ts'
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { InputError } from '@ascribe/kit'
 import { readBody } from '../read-body.ts'
-import type { IssuerControls } from './issuer.ts'
+import type { IssuerControls } from './types.ts'
 
 type Call = { readonly request: IncomingMessage; readonly response: ServerResponse }
 

@@ -1,64 +1,17 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import { InputError } from '@ascribe/kit'
-import { type HostPort, listenOn, urlOf } from '@ascribe/service'
+import { listenOn, urlOf } from '@ascribe/service'
 import { KeyRing } from '../jwt/key-ring.ts'
 import { RsaKey, readClaims } from '../jwt/rsa-key.ts'
 import { readBody } from '../read-body.ts'
 import { authorize, login } from './authorize.ts'
 import { serveControl } from './control.ts'
 import { endSession, tellClients } from './end-session.ts'
-import { type IssuerClient, type IssuerUser, sandboxClients, sandboxUsers } from './people.ts'
-import { type IssuerSession, IssuerSessions } from './sessions.ts'
+import { type IssuerUser, sandboxClients, sandboxUsers } from './people.ts'
+import { IssuerSessions } from './sessions.ts'
 import { answerToken } from './token-endpoint.ts'
-import { type TokenFaults, accessClaims, userClaims } from './tokens.ts'
-
-export type IssuerOptions = Partial<HostPort> & {
-  readonly users?: readonly IssuerUser[]
-  readonly clients?: readonly IssuerClient[]
-  /** `aud` of access tokens; default `ascribe`. */
-  readonly audience?: string
-  /** Seconds that tokens live; default 300. */
-  readonly accessTtlS?: number
-  /** Epoch milliseconds. Default: the machine's clock. */
-  readonly clock?: () => number
-}
-
-export type UserTokenOptions = { readonly ttlS?: number; readonly audience?: string; readonly faults?: TokenFaults }
-
-export type SandboxIssuer = AsyncDisposable & IssuerControls
-
-export type IssuerControls = {
-  /** `http://127.0.0.1:PORT`: `iss` of tokens, and where everything is. */
-  readonly issuer: string
-  readonly jwksUrl: string
-  /** `aud` of access tokens. */
-  readonly audience: string
-  /** Says whose a user is; new tokens have it. @throws {InputError} for a user that does not exist */
-  setOrganizations(username: string, organizations: readonly string[]): void
-  /** Replaces a client of that id, or adds it. */
-  putClient(client: IssuerClient): void
-  /** An access token of a user without a browser: what a program of theirs would hold. @throws {InputError} */
-  userToken(username: string, options?: UserTokenOptions): string
-  /** A new key signs; both are listed until {@link dropOldKeys}. */
-  rotateKeys(): Promise<void>
-  dropOldKeys(): void
-  /** Ends a user's sessions, as an administrator would: clients are told. */
-  endSessions(username: string): Promise<void>
-}
-
-/** What the endpoints share. */
-export type IssuerContext = {
-  readonly issuer: string
-  readonly audience: string
-  readonly accessTtlS: number
-  readonly users: readonly IssuerUser[]
-  readonly clients: IssuerClient[]
-  readonly keys: KeyRing
-  readonly sessions: IssuerSessions
-  readonly now: () => number
-  /** Ends a session and tells its clients. */
-  end(session: IssuerSession): Promise<void>
-}
+import { accessClaims, userClaims } from './tokens.ts'
+import type { IssuerContext, IssuerControls, IssuerOptions, SandboxIssuer } from './types.ts'
 
 type Call = { readonly request: IncomingMessage; readonly response: ServerResponse }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { IssuerContext } from './issuer.ts'
+import type { IssuerContext } from './types.ts'
 import type { IssuerClient } from './people.ts'
 import type { IssuerSession } from './sessions.ts'
 import { accessClaims, idClaims } from './tokens.ts'

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { InputError } from '@ascribe/kit'
 import { readBody } from '../read-body.ts'
 import { parseTeleportFaults } from './faults.ts'
-import type { SandboxTeleport } from './teleport.ts'
+import type { SandboxTeleport } from './types.ts'
 
 type Controlled = Pick<
   SandboxTeleport,
