@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { readList } from './pages.ts'
 import type { Transport } from './transport.ts'
 
-type Edit = { readonly at: number; readonly isDelete: boolean }
+/** Places from 0 to 1. Most edits do both, so that the total does not tell. */
+type Edit = { readonly deleteAt: number | null; readonly insertAt: number | null }
 type Item = { readonly uuid: string }
 
 /** A list that changes before each request, as other programs change an account. Remembers what was there all the time. */
@@ -18,15 +19,12 @@ function movingList(
   const ever = new Set(lasting)
   let requests = 0
   let made = 0
-  const change = ({ at, isDelete }: Edit): void => {
-    const place = Math.floor(at * items.length)
-    if (isDelete) {
-      for (const { uuid } of items.splice(place, 1)) lasting.delete(uuid)
-      return
-    }
+  const change = ({ deleteAt, insertAt }: Edit): void => {
+    if (deleteAt !== null) for (const { uuid } of items.splice(Math.floor(deleteAt * items.length), 1)) lasting.delete(uuid)
+    if (insertAt === null) return
     const uuid = `n${made++}`
     ever.add(uuid)
-    items.splice(place, 0, { uuid })
+    items.splice(Math.floor(insertAt * items.length), 0, { uuid })
   }
   const transport: Transport = {
     region: 'zrh',
@@ -45,7 +43,8 @@ function movingList(
 }
 
 const keyOf = (item: unknown): string => (item as Item).uuid
-const edit = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), isDelete: fc.boolean() })
+const place = fc.option(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), { freq: 5 })
+const edit: fc.Arbitrary<Edit> = fc.record({ deleteAt: place, insertAt: place })
 const edits = fc.array(fc.array(edit, { maxLength: 3 }), { maxLength: 12 })
 
 test('R-13: readList() gives what was there all the time, each once, and nothing that never was, however the list changes', async () => {
