@@ -1,6 +1,7 @@
 import { runGenerator } from './generated.ts'
 import { PAINS } from './pains/threads.ts'
-import type { Pain } from './pains/threads.ts'
+import type { Pain, PainGroup } from './pains/threads.ts'
+import { TOKEN_PAINS } from './pains/token-threads.ts'
 import { readTree } from './tidy/tree.ts'
 import type { Tree } from './tidy/tree.ts'
 
@@ -29,7 +30,7 @@ export function isAbout(title: string, name: string): boolean {
 }
 
 /** docs/pains.md: which test proves each pain. @throws {Error} when one has no test and does not say why, or has one and says that it has none */
-export function renderPains(tree: Tree, groups: typeof PAINS): string {
+export function renderPains(tree: Tree, groups: readonly PainGroup[]): string {
   const titles = testTitlesOf(tree)
   const proofOf = ({ name, open }: Pain): string => {
     const tests = titles.filter(({ title }) => isAbout(title, name))
@@ -54,7 +55,7 @@ export function renderPains(tree: Tree, groups: typeof PAINS): string {
   return [
     '# What users of others complain about, and the tests that keep it from happening here',
     '',
-    '<!-- Generated from tools/pains/threads.ts and the names of tests; run `npm run generate`. -->',
+    '<!-- Generated from tools/pains/*threads.ts and the names of tests; run `npm run generate`. -->',
     '',
     `${all.length} threads of November 2026. ${all.length - open} have tests that bear their name; ${open} have none, and say why.`,
     `\`npm test -- --name litellm-34238\` runs those of one.`,
@@ -64,5 +65,7 @@ export function renderPains(tree: Tree, groups: typeof PAINS): string {
 }
 
 if (import.meta.main) {
-  await runGenerator(import.meta.filename, (root) => [{ path: 'docs/pains.md', text: renderPains(readTree(root), PAINS) }])
+  await runGenerator(import.meta.filename, (root) => [
+    { path: 'docs/pains.md', text: renderPains(readTree(root), [...PAINS, TOKEN_PAINS]) },
+  ])
 }

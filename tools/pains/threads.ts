@@ -9,8 +9,10 @@ export type Pain = {
   readonly open?: string
 }
 
+export type PainGroup = { readonly about: string; readonly pains: readonly Pain[] }
+
 /** Threads of users of gateways and billing engines, by subject. As of November 2026. */
-export const PAINS: readonly { readonly about: string; readonly pains: readonly Pain[] }[] = [
+export const PAINS: readonly PainGroup[] = [
   {
     about: 'Client disconnects',
     pains: [

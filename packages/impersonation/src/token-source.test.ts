@@ -241,7 +241,7 @@ test('token() renews in the soft window, once, while the old token is handed out
   assert.match(old.authorization(ORIGIN), /^Bearer /)
 })
 
-test('token() goes on with the old token while renewal fails, with pauses, until the hard line; then callers get the error', async () => {
+test('token() goes on with the old token while renewal fails, with pauses, until the hard line; then callers get the error (vault-26844)', async () => {
   const { source, steps, clock, meters } = createWorld()
   const old = await source.token(ownerOf(1))
   steps.before = (step) => {
@@ -274,7 +274,7 @@ test('token() stops using the old token when renewal is told that the user is go
   assert.throws(() => old.authorization(ORIGIN), /dropped/)
 })
 
-test('token() remembers a refused user for 30 s, then twice as long each time, and a new binding asks anew', async () => {
+test('token() remembers a refused user for 30 s, then twice as long each time, and a new binding asks anew (capa-4162)', async () => {
   const { source, steps, clock } = createWorld()
   steps.before = (step) => {
     if (step === 'impersonate') throw unknownUser()
@@ -422,7 +422,7 @@ test('token() leaves Keycloak alone for as long as it asks, for everybody', asyn
   await source.token(ownerOf(3))
 })
 
-test('token() bounds its calls in an outage, whoever asks how often, and recovers by itself', async () => {
+test('token() bounds its calls in an outage, whoever asks how often, and recovers by itself (vault-10918, msal-dotnet-4196)', async () => {
   const { source, steps, clock, meters } = createWorld()
   steps.before = (step) => {
     throw down(step, 'network')
@@ -525,7 +525,7 @@ test('discover() tells who stands behind an address, keeps nothing, and leaves o
   await refusalOf(source.discover({ ownerEmail: 'user7@example.com', region: 'zrh' }), 'email_mismatch')
 })
 
-test('the cache is bounded by count and by bytes, and what was used longest ago goes first', async () => {
+test('the cache is bounded by count and by bytes, and what was used longest ago goes first (keycloak-45241)', async () => {
   const { source, meters, clock } = createWorld({ limits: { entriesMax: 3 } })
   for (let owner = 0; owner < 3; owner += 1) await source.token(ownerOf(owner))
   clock.advance(1_000)

@@ -17,7 +17,7 @@ const wireTo = (url: string): { method: 'POST'; url: URL; headers: Record<string
   body: 'a=b',
 })
 
-test('createHttpTransport() keeps its connection for the next request', async () => {
+test('createHttpTransport() keeps its connection for the next request (keycloak-24913)', async () => {
   await using server = await listen((_request, response) => void response.end('{}'))
   using transport = createHttpTransport()
   for (let round = 0; round < 3; round += 1) await transport({ ...wireTo(`http://127.0.0.1:${server.port}/`), signal: never() })

@@ -74,7 +74,7 @@ test('a secret that was refused is read once more, and a new one is used at once
   )
 })
 
-test('a secret that stays refused is asked for once, and the refusal ends when another one is there', async () => {
+test('a secret that stays refused is asked for once, and the refusal ends when another one is there (capo-2097, caph-1888)', async () => {
   let secret = secretOf('wrong')
   const { source, steps, clock } = createWorld({ secret: async () => secret })
   steps.before = (step) => {

@@ -83,7 +83,7 @@ test('token() speaks exactly what is on the wire in all of its requests (1.9)', 
   assert.equal(cloud.received.length, 4)
 })
 
-test('50 machines of one owner that start at once cost one service account call, one RPT call, one impersonation', async () => {
+test('50 machines of one owner that start at once cost one service account call, one RPT call, one impersonation (msal-js-6566, concourse-3586)', async () => {
   await using world = await wired()
   const { cloud, source } = world
   const tokens = await Promise.all(Array.from({ length: 50 }, () => source.token(ownerOf(1))))
