@@ -71,6 +71,17 @@ test('deploy/teleport: the sandbox Teleport runs the resources as they are, and 
   assert.match(wrong.stderr, /kind is "role", not "app"/)
 })
 
+test('deploy/teleport: each option that the README and the guide name for the listener is an option of `ascribe api`', async () => {
+  const { stdout: help } = await run(['api', '--help'])
+  const guide = readFileSync(join(FOLDER, '..', '..', 'docs', 'guides', 'teleport.md'), 'utf8')
+  const [, command = ''] = /ascribe api ([\s\S]*?)\n\n/.exec(text('README.md')) ?? []
+  const table = guide.split('\n').flatMap((line) => /^\| `(--[a-z-]+)` \|/.exec(line)?.[1] ?? [])
+  const options = [...command.matchAll(/--[a-z-]+/g)].map(([name]) => name)
+  assert.equal(options.length, 5)
+  assert.equal(table.length, 5)
+  for (const name of [...options, ...table]) assert.ok(help.includes(`${name} `), name)
+})
+
 type Dashboard = {
   readonly panels: readonly {
     readonly targets: readonly { readonly rawSql: string }[]
