@@ -48,6 +48,8 @@ const CLIENT: { readonly [Name in keyof ClientChange]-?: (value: unknown) => boo
   refusedByPolicy: isFlag,
   lightweight: isFlag,
   refreshTokens: isFlag,
+  tokenExchange: isFlag,
+  audience: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
   rotatedSecret: (value) => {
     const { secret, untilMs } = Object(value) as { secret?: unknown; untilMs?: unknown }
     return typeof secret === 'string' && isNumber(untilMs)

@@ -29,13 +29,14 @@ export function grantClientCredentials(realm: OauthRealm, call: Call, form: Form
   if (hasDuplicate(form)) throw new OauthRefusal(400, 'invalid_request', 'duplicated parameter')
   assertServiceAccount(client)
   if (client.refusedByPolicy) throw new OauthRefusal(400, 'invalid_request', 'Request not allowed')
-  const asked =
-    form
-      .get('scope')
-      ?.split(' ')
-      .filter((each) => each !== '') ?? []
+  return tokenReply(serviceToken(realm, client, { call, scope: scopeOf(form) }))
+}
+
+/** The scope of a token: what was asked for and what every client has. @throws {OauthRefusal} */
+export function scopeOf(form: Form): string {
+  const asked = (form.get('scope') ?? '').split(' ').filter((each) => each !== '')
   if (asked.some((each) => !KNOWN_SCOPES.has(each))) throw new OauthRefusal(400, 'invalid_scope', `Invalid scopes: ${asked.join(' ')}`)
-  return tokenReply(serviceToken(realm, client, { call, scope: [...new Set([...asked, ...DEFAULT_SCOPES])].join(' ') }))
+  return [...new Set([...asked, ...DEFAULT_SCOPES])].join(' ')
 }
 
 /** That a client has a service user who may log in. @throws {OauthRefusal} */

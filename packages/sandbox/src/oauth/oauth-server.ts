@@ -5,9 +5,11 @@ import { parseForm } from './form.ts'
 import { type Call, type Reply, bearerOf, jsonObject } from './http.ts'
 import { KEYCLOAK_HEADERS, OauthRefusal, bareError, tokenReply } from './keycloak-reply.ts'
 import type { OauthRealm, RealmStep } from './oauth-realm.ts'
+import { grantTokenExchange } from './token-exchange.ts'
 import { grantUma } from './uma.ts'
 
 const UMA_GRANT = 'urn:ietf:params:oauth:grant-type:uma-ticket'
+const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const TICKET_LIFETIME_S = 300
 const DISCOVERY_CACHING = { 'Cache-Control': 'no-cache, must-revalidate, no-transform, no-store' }
 
@@ -57,6 +59,8 @@ function grant(realm: OauthRealm, call: Call): Reply {
       return grantClientCredentials(realm, call, form)
     case UMA_GRANT:
       return grantUma(realm, call, form)
+    case EXCHANGE_GRANT:
+      return grantTokenExchange(realm, call, form)
     default:
       throw new OauthRefusal(400, 'unsupported_grant_type', 'Unsupported grant_type')
   }

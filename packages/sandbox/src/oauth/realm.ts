@@ -17,6 +17,10 @@ export type RealmClient = {
   lightweight: boolean
   /** "Use refresh tokens for client credentials grant": never do this. */
   refreshTokens: boolean
+  /** May exchange tokens (RFC 8693): a switch of each client. */
+  tokenExchange: boolean
+  /** Clients that its tokens name as their audience, beside `account`. */
+  audience: readonly string[]
   /** A secret that was rotated out and is still taken until `untilMs`. */
   rotatedSecret?: { readonly secret: string; readonly untilMs: number }
   /** The secret is refused from here on (epoch ms). */
@@ -55,6 +59,8 @@ export function makeRealmClient(id: string, settings: ClientChange = {}): RealmC
     refusedByPolicy: false,
     lightweight: false,
     refreshTokens: false,
+    tokenExchange: false,
+    audience: [],
     authorization: 'none',
     ...settings,
   }
@@ -74,6 +80,8 @@ export function recordedClients(): RealmClient[] {
     makeRealmClient('bearer_only_service', { secret: 'bo-secret', access: 'bearer-only', serviceAccount: false }),
     makeRealmClient('policy_refused_service', { secret: 'pr-secret', refusedByPolicy: true }),
     makeRealmClient('odd:service', { secret: 'a b+c%d:e&f=ü' }),
+    makeRealmClient('exchange_service', { secret: 'ex-secret', tokenExchange: true }),
+    makeRealmClient('exchange_subject_service', { secret: 'es-secret', audience: ['exchange_service'] }),
     makeRealmClient('plain_api', { secret: 'pl-secret' }),
     makeRealmClient('crashing_api', { secret: 'cr-secret', authorization: 'crashing' }),
     makeRealmClient(RESOURCE_SERVER, { secret: 'sp-secret', authorization: 'resources' }),

@@ -30,7 +30,7 @@ export function serviceAccountClaims(
   if (client.lightweight) return { ...base, sub: subject, typ: 'Bearer', azp: client.id, scope }
   return {
     ...base,
-    aud: 'account',
+    aud: client.audience.length === 0 ? 'account' : [...client.audience, 'account'],
     sub: subject,
     typ: 'Bearer',
     azp: client.id,
@@ -43,6 +43,26 @@ export function serviceAccountClaims(
     preferred_username: userName(client),
     clientAddress,
     client_id: client.id,
+  }
+}
+
+/** Claims of a token that was exchanged for another: the subject is the other's, the client the one that asked. */
+export function exchangedClaims(facts: TokenFacts, { scope, userName: name }: { scope: string; userName: string }): Claims {
+  const { realm, client, issuer, subject, iat, exp } = facts
+  return {
+    exp,
+    iat,
+    jti: `trrtte:${facts.jti}`,
+    iss: issuer,
+    aud: 'account',
+    sub: subject,
+    typ: 'Bearer',
+    azp: client.id,
+    acr: '1',
+    ...roles(realm),
+    scope,
+    email_verified: false,
+    preferred_username: name,
   }
 }
 
