@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { Agent } from 'node:http'
-import { join } from 'node:path'
 import { createApiKey } from '@ascribe/identity'
 import { createCredential, createOrganization } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
+import { nodeProgram } from '../contestants.ts'
 import { Lines, memoryOf, start } from '../processes.ts'
 import { number } from '../report.ts'
 import type { Section } from '../report.ts'
@@ -54,7 +54,7 @@ async function measure(world: LedgerWorld, { seconds, exportRows, records, progr
   const users = await usersOf(world, secret)
   const big = await bigCustomer(world.db, { secret, rows: exportRows })
   await using api = start(
-    [process.execPath, join(import.meta.dirname, 'api-process.ts'), JSON.stringify(world.target), secret.toString('hex'), String(NOW)],
+    nodeProgram(new URL('./api-process.ts', import.meta.url), [JSON.stringify(world.target), secret.toString('hex'), String(NOW)]),
     { core: 'any' },
   )
   const { url } = await new Lines(api).next<{ url: string }>()

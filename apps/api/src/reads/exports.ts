@@ -42,7 +42,7 @@ function exportOf(
  * A window that reaches today takes in what this month comes to so far, as reports do (see monthsDatedIn): there is no usage after today, and
  * so the rest of the month adds just the lines of the month.
  */
-export function untilEndOfMonth(period: Period, now: Instant): Period {
+function untilEndOfMonth(period: Period, now: Instant): Period {
   const month = monthOf(new Date(now).toISOString().slice(0, 7))
   if (month === undefined || period.end <= now || period.end > month.end) return period
   return { start: period.start, end: month.end }

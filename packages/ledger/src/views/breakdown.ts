@@ -70,13 +70,20 @@ export async function readDayCharges(db: Database, { family, window, now }: Brea
   const period = periodOfDays(window)
   return withOpenLines(db, { organizationIds, window, now }, async (tx: Queryable, lines, months) => {
     const { rows } = await tx.query<Row>(PLACED, [...costValues({ organizationIds, period, months, lines })])
-    return rows.map(chargeOf)
+    // Rows come by day, and rates are few: both are read once.
+    const [dayOf, rateOf] = [remembered((text) => parseDay(text) ?? Number.NaN), remembered((text) => formatRate(storedRate(text)))]
+    return rows.map((row) => chargeOf(row, { day: dayOf(row.day), rate: row.rate === null ? '' : rateOf(row.rate) }))
   })
 }
 
-function chargeOf(row: Row): DayCharge {
+function remembered<Value>(compute: (text: string) => Value): (text: string) => Value {
+  const known = new Map<string, Value>()
+  return (text) => known.getOrInsertComputed(text, () => compute(text))
+}
+
+function chargeOf(row: Row, { day, rate }: { readonly day: Instant; readonly rate: string }): DayCharge {
   return {
-    day: parseDay(row.day) ?? Number.NaN,
+    day,
     organizationId: row.organization_id,
     resourceId: row.resource_id,
     authId: row.auth_id,
@@ -85,7 +92,7 @@ function chargeOf(row: Row): DayCharge {
     model: row.model,
     meter: row.meter,
     priceSequence: row.price_sequence,
-    rate: row.rate === null ? '' : formatRate(storedRate(row.rate)),
+    rate,
     quantity: BigInt(row.quantity),
     amount: BigInt(row.amount),
     byMonth: row.by_month,

@@ -43,7 +43,7 @@ export function periodOfDays({ from, to }: DayWindow): Period {
 
 /** Every day of a period of whole days, in order. UTC days have no daylight saving: each is 24 hours. */
 export function daysOf({ start, end }: Period): readonly Period[] {
-  return Array.from({ length: Math.round((end - start) / DAY_MS) }, (_, index) => ({
+  return Array.from({ length: (end - start) / DAY_MS }, (_, index) => ({
     start: start + index * DAY_MS,
     end: start + (index + 1) * DAY_MS,
   }))

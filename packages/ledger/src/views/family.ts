@@ -6,7 +6,7 @@ import type { Currency } from '@ascribe/units'
 export type FamilyMember = { readonly id: string; readonly name: string; readonly currency: Currency }
 
 /** Children at most in one reply: a report of more is an export. */
-export const CHILDREN_MAX = 1000
+const CHILDREN_MAX = 1000
 
 type Row = { readonly organization_id: string; readonly name: string; readonly currency: string }
 
