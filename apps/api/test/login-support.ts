@@ -38,6 +38,7 @@ export type LoginRig = AsyncDisposable & {
 export type RigOptions = {
   readonly client?: Partial<NonNullable<SignInConfig['client']>>
   readonly accessTtlS?: number
+  readonly roles?: NonNullable<SignInConfig['roles']>
   /** Of the database, under which the listeners work. Default: its owner. */
   readonly role?: string
 }
@@ -61,6 +62,7 @@ export async function startRig(more: RigOptions = {}): Promise<LoginRig> {
       issuer: issuer.issuer,
       audience: issuer.audience,
       roleClaim: 'ascribe_role',
+      ...(more.roles !== undefined && { roles: more.roles }),
       client: { id: 'ascribe-console', secret: async () => SANDBOX_CONSOLE_SECRET, publicUrl: () => url, ...more.client },
     }
     const api = await startApi({ host: '127.0.0.1', port: 0, signIn: config }, deps)

@@ -69,11 +69,13 @@ test('identify() wants to know for which organization a user of several asks, an
   assert.equal(code(await read({})), 'organization_required')
   assert.equal((await read({ 'x-ascribe-organization': rig.beta })).status, 200)
   assert.equal(code(await read({ 'x-ascribe-organization': 'ffffffff-ffff-4fff-bfff-ffffffffffff' })), 'organization_not_found')
-  const { id } = { id: rig.beta }
-  assert.equal(
-    code(await ask('/api/organization', bearer(rig.issuer.userToken('vic'), { 'x-ascribe-organization': id }))),
-    'organization_not_found',
-  )
+  const { key } = await createKey(rig.db, rig.acme, ['billing:read'])
+  for (const other of [rig.issuer.userToken('vic'), key]) {
+    assert.equal((await ask('/api/organization', bearer(other))).status, 200)
+    assert.equal((await ask('/api/organization', bearer(other, { 'x-ascribe-organization': rig.acme }))).status, 200)
+    const reply = await ask('/api/organization', bearer(other, { 'x-ascribe-organization': rig.beta }))
+    assert.equal(code(reply), 'organization_not_found')
+  }
 })
 
 test('identify() goes on while keys of the issuer rotate', async () => {
@@ -82,4 +84,15 @@ test('identify() goes on while keys of the issuer rotate', async () => {
   await rig.issuer.rotateKeys()
   assert.equal((await ask('/v1/me', bearer(rig.issuer.userToken('ada')))).status, 200)
   assert.equal((await ask('/v1/me', bearer(old))).status, 200)
+})
+
+test('identify() lets nobody in whose token speaks of roles, and of none that is one here', async () => {
+  await using strict = await startRig({ roles: { admin: ['admin'], viewer: ['accountant'] } })
+  const send = (username: string): Promise<Page> =>
+    new Browser().send(`${strict.url}/api/organization`, { headers: bearer(strict.issuer.userToken(username)) })
+  assert.equal((await send('ada')).status, 200)
+  assert.equal(code(await send('vic')), 'insufficient_role')
+  const { page, browser } = await strict.signIn('vic')
+  assert.equal(code(page), 'insufficient_role')
+  assert.ok(!browser.set.some((set) => set.startsWith('ascribe_session=')))
 })
