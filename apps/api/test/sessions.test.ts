@@ -121,3 +121,17 @@ test('session: the directory says who belongs where when the token does not, and
   // Its role claim goes before the directory's word.
   assert.equal(me(second).role, 'admin')
 })
+
+test('session: is nobody’s when another issuer is configured now, or when its row was changed by hand', async () => {
+  await using rig = await startRig()
+  const { browser } = await rig.signIn('ada')
+  await rig.db.query("update web_session set issuer = 'https://before.example.com'")
+  assert.equal((await whoAmI(rig, browser)).status, 401)
+  const { browser: other } = await rig.signIn('ada')
+  const { browser: victim } = await rig.signIn('vic')
+  assert.equal((await whoAmI(rig, other)).status, 200)
+  // Whoever can write to the database cannot put one person's tokens into another one's session.
+  await rig.db.query('update web_session w set sealed = v.sealed from web_session v where v.session_hash <> w.session_hash')
+  assert.equal((await whoAmI(rig, other)).status, 401)
+  assert.equal((await whoAmI(rig, victim)).status, 401)
+})
