@@ -61,11 +61,7 @@ export class ImpersonatedToken {
    * @throws {TokenUnusableError} when `origin` is not the issuing host, or the token has ended or was dropped
    */
   authorization(origin: string): string {
-    if (origin !== this.origin)
-      throw refusal(
-        `Cannot send a token of ${this.origin} to ${JSON.stringify(String(origin).slice(0, 200))}: it acts as somebody else there (R-1)`,
-        'wrong_origin',
-      )
+    assertOrigin(this.origin, origin)
     if (this.#token.isDestroyed) throw refusal(`Cannot use a token of ${this.origin}: it was dropped`, 'token_dropped')
     if (this.#clock.monotonicMs() >= this.#endsAtMs) throw refusal(`Cannot use a token of ${this.origin}: it has expired`, 'token_expired')
     return `Bearer ${this.#token.reveal()}`
@@ -78,6 +74,13 @@ export class ImpersonatedToken {
   toJSON(): string {
     return '[redacted]'
   }
+}
+
+/** R-1: a token goes to the host that issued it and to no other. @throws {TokenUnusableError} */
+export function assertOrigin(issued: string, origin: string): void {
+  if (origin === issued) return
+  const to = JSON.stringify(String(origin).slice(0, 200))
+  throw refusal(`Cannot send a token of ${issued} to ${to}: it acts as somebody else there (R-1)`, 'wrong_origin')
 }
 
 function refusal(message: string, reason: 'wrong_origin' | 'token_expired' | 'token_dropped'): TokenUnusableError {

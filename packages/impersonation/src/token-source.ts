@@ -12,6 +12,7 @@ import {
 } from './errors.ts'
 import { startFlight } from './flight.ts'
 import type { Flight } from './flight.ts'
+import { assertOrigin } from './impersonated-token.ts'
 import type { ImpersonatedToken } from './impersonated-token.ts'
 import { LruMap } from './lru-map.ts'
 import type { Discovered, Minted } from './minter.ts'
@@ -318,6 +319,8 @@ class CachedTokenSource implements TokenSource {
   authenticator(owner: OwnerRequest): Authenticator {
     return {
       authorize: async (origin, signal) => {
+        // Before anything is minted: a token that may not go there is not worth one.
+        assertOrigin(this.#options.regions.endpoint(owner.region).origin, origin)
         const token = await this.token(signal === undefined ? owner : { ...owner, signal })
         return { header: token.authorization(origin), token }
       },

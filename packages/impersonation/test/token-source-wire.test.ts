@@ -153,9 +153,10 @@ test('a step 3 that answers 504 is tried once more and then left to the caller; 
 test('a token that is accepted on the wrong host never gets there (R-1, H-23)', async () => {
   await using wrong = await listen(tinyCloud(), '127.0.0.1')
   await using world = await wired()
-  const token = await world.source.token(ownerOf(1))
   const authenticator = world.source.authenticator(ownerOf(1))
   await assert.rejects(authenticator.authorize(`http://zrh.localhost:${wrong.port}`), /acts as somebody else there \(R-1\)/)
+  assert.equal(world.cloud.received.length, 0)
+  const token = await world.source.token(ownerOf(1))
   assert.throws(() => token.authorization(`http://zrh.localhost:${world.cloud.port}`), /R-1/)
   assert.equal(wrong.received.length, 0)
 })
