@@ -30,6 +30,11 @@ export class TeleportControl {
     await this.#post('/sessions/end', which)
   }
 
+  /** The next request of each session gets a new assertion, signed by a new key. */
+  async renewAssertions(): Promise<void> {
+    await this.#post('/keys/rotate', {})
+  }
+
   seen(): Promise<readonly SeenRequest[]> {
     return this.#get('/seen')
   }
