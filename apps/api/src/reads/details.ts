@@ -184,11 +184,12 @@ function recordJson(found: ViewedRecord, charges: readonly RecordCharge[]): Reco
   return {
     event: toEventJson(found),
     state: found.fate.state,
-    charges: charges.map(({ quantity, price, amount, meter }): RecordChargeJson => ({
+    ...(charges[0] !== undefined && { currency: charges[0].price.currency }),
+    charges: charges.map(({ quantity, price: { version, entry, own, rate, description }, amount, meter }): RecordChargeJson => ({
       meter,
       quantity: String(quantity),
-      price: priceJson(price),
       ...(amount !== undefined && { amount }),
+      price: { version, entry, own, ...(rate !== undefined && { rate }), ...(description !== undefined && { description }) },
     })),
   }
 }

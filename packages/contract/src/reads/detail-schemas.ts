@@ -41,18 +41,21 @@ export const RecordPageQuerySchema: z.ZodType<PageQuery, unknown> = z.strictObje
 export const ChargeParamsSchema: z.ZodType<ChargeParams> = z.strictObject({ id: z.string(), charge: z.string() })
 export const RecordParamsSchema: z.ZodType<RecordParams> = z.strictObject({ id: z.string(), record: z.string() })
 
+const recordPrice = {
+  version: z.int(),
+  entry: z.string().meta({ description: 'Where it stands in the price book.', examples: ['base_models.small'] }),
+  own: z.boolean().meta({ description: 'The organization has prices of its own.' }),
+  rate: decimalText.optional().meta({ description: 'Of one unit; absent: the total of the month prices it.' }),
+  description: z.string().optional(),
+}
 const PriceSchema: z.ZodType<PriceJson> = z
   .strictObject({
-    version: z.int(),
+    ...recordPrice,
     effectiveFrom: instant.optional().meta({ description: 'Absent: from the beginning.' }),
     currency,
     sha256: z.string(),
     via: z.enum(['model', 'fine_tune', 'base_model']),
-    entry: z.string().meta({ description: 'Where it stands in the price book.', examples: ['base_models.small'] }),
-    own: z.boolean().meta({ description: 'The organization has prices of its own.' }),
     meter: z.string(),
-    rate: decimalText.optional().meta({ description: 'Of one unit; absent: the total of the month prices it.' }),
-    description: z.string().optional(),
   })
   .meta({ id: 'AppliedPrice' })
 
@@ -89,8 +92,11 @@ export const RecordSchema: z.ZodType<RecordJson> = z
   .strictObject({
     event: UsageEventSchema,
     state: z.enum(['charged', 'free', 'unpriced', 'unattributed', 'unknown']),
+    currency: currency.optional().meta({ description: 'Of its charges.' }),
     charges: z
-      .array(z.strictObject({ meter: z.string(), quantity: quantityText, amount: decimalText.optional(), price: PriceSchema }))
+      .array(
+        z.strictObject({ meter: z.string(), quantity: quantityText, amount: decimalText.optional(), price: z.strictObject(recordPrice) }),
+      )
       .meta({ description: 'By meter, exact: a charge is the sum of an hour, rounded once.' }),
   })
   .meta({ id: 'PricedRecord' })

@@ -56,15 +56,19 @@ export type ChargesPage = { readonly data: readonly ChargeJson[]; readonly nextC
 export type ChargeParams = { readonly id: string; readonly charge: string }
 export type ChargeDetail = ChargeJson & { readonly price?: PriceJson | undefined }
 
+/** As much of a price as says what a record's quantity costs; a charge has all of it. */
+export type RecordPriceJson = Pick<PriceJson, 'version' | 'entry' | 'own' | 'rate' | 'description'>
 export type RecordChargeJson = {
   readonly meter: string
   readonly quantity: string
   readonly amount?: DecimalText | undefined
-  readonly price: PriceJson
+  readonly price: RecordPriceJson
 }
 export type RecordJson = {
   readonly event: UsageEvent
   readonly state: 'charged' | 'free' | 'unpriced' | 'unattributed' | 'unknown'
+  /** Of its charges; absent where there are none. */
+  readonly currency?: string | undefined
   /** Exact, before a charge of the hour is rounded. */
   readonly charges: readonly RecordChargeJson[]
 }
