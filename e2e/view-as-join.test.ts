@@ -98,3 +98,36 @@ test('R18: each line of the access log that an operator left is one request in a
   // What Teleport keeps does not name the organization anywhere.
   assert.equal(JSON.stringify([events, chunks]).includes(organization.id), false)
 })
+
+test('R16: what is wrong with an assertion reaches the listener through the proxy and is refused there, and a long one is not wrong', async () => {
+  const { organization, teleport: api } = product.ready
+  const cookie = await teleport.signIn(OTTO, 'global-api')
+  // A route that needs an operator and no acting session.
+  const look = async (): Promise<number> =>
+    (await askHost(`${api}/v1/operator/organizations?q=${organization.name}`, { headers: { cookie } })).status
+  try {
+    for (const [faults, status] of [
+      [{}, 200],
+      [{ traitBytes: 30_000 }, 200],
+      [{ expired: true }, 401],
+      [{ clockSkewMs: 600_000 }, 401],
+      [{ clockSkewMs: 20_000 }, 200],
+      [{ wrongAudience: true }, 401],
+      [{ wrongIssuer: true }, 401],
+      [{ wrongKey: true }, 401],
+      [{ wrongSubject: true }, 401],
+      [{ noRoles: true }, 403],
+      [{ algorithm: 'none' }, 401],
+      [{ algorithm: 'HS256' }, 401],
+      [{ twice: true }, 401],
+      [{ noAssertion: true }, 401],
+      // Node refuses what is beyond 64 KiB of headers before anybody reads it.
+      [{ traitBytes: 60_000 }, 431],
+    ] as const) {
+      await teleport.setFaults(faults)
+      assert.equal(await look(), status, JSON.stringify(faults))
+    }
+  } finally {
+    await teleport.setFaults({})
+  }
+})

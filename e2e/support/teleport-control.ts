@@ -35,6 +35,12 @@ export class TeleportControl {
     await this.#post('/keys/rotate', {})
   }
 
+  /** Replaces what the proxy does wrong. */
+  async setFaults(faults: Readonly<Record<string, unknown>>): Promise<void> {
+    const reply = await fetch(`${this.#base}/faults`, { method: 'PUT', body: JSON.stringify(faults) })
+    if (!reply.ok) throw new Error(`The sandbox Teleport does not take ${JSON.stringify(faults)}: ${await reply.text()}`)
+  }
+
   seen(): Promise<readonly SeenRequest[]> {
     return this.#get('/seen')
   }
