@@ -1,4 +1,4 @@
-import { hash, randomBytes } from 'node:crypto'
+import { hash, randomFillSync } from 'node:crypto'
 import { assert } from '@ascribe/kit'
 import { formatInstant, isUuid } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
@@ -80,40 +80,76 @@ const SALT_BYTES = 16
 
 /** The line of an entry: canonical JSON (RFC 8785, whole numbers only) with a commitment in the place of each personal field. */
 export function encodeEntry(entry: AuditEntry): EncodedEntry {
-  const { chain, kind, at, actor, act } = entry
+  const { chain } = entry
   assert(isChain(chain), 'a chain is an organization or the installation')
   const sealed = sealedFields(entry)
-  const names = Object.keys(sealed)
-  const salts = randomBytes(SALT_BYTES * names.length)
-  const commitments: Record<string, string> = {}
-  const personal: Record<string, readonly [string, string]> = {}
-  for (const [index, name] of names.entries()) {
-    const value = cut(name, sealed[name] ?? '')
-    const salt = salts.toString('base64url', index * SALT_BYTES, (index + 1) * SALT_BYTES)
-    commitments[name] = commitmentOf(name, salt, value)
-    personal[name] = [salt, value]
+  if (sealed.length === 0) return { chain, body: bodyText(entry, ''), personal: '' }
+  let [commitments, personal] = ['', '']
+  for (const [name, whole] of sealed) {
+    const value = cut(name, whole)
+    const salt = nextSalt()
+    const key = JSON.stringify(name)
+    commitments += `${commitments === '' ? '{' : ','}${key}:"${commitmentOf(name, salt, value)}"`
+    personal += `${personal === '' ? '{' : ','}${key}:["${salt}",${JSON.stringify(value)}]`
   }
-  const body = canonicalJson({
-    v: 1,
-    kind,
-    at: formatInstant(at),
-    actor: {
-      kind: actor.kind,
-      via: cut('via', actor.via),
-      issuer: cutOptional('issuer', actor.issuer),
-      roles: actor.roles,
-      id: plainId(actor),
-    },
-    act: act && { session: act.sessionId, expiresAt: act.expiresAt === undefined ? undefined : formatInstant(act.expiresAt) },
-    method: cutOptional('method', entry.method),
-    path: isPersonalPath(entry.path) ? undefined : cutOptional('path', entry.path),
-    status: entry.status,
-    requestId: cutOptional('requestId', entry.requestId),
-    about: entry.aboutOrganizationId,
-    detail: entry.detail,
-    sealed: names.length > 0 ? commitments : undefined,
-  })
-  return { chain, body, personal: names.length > 0 ? canonicalJson(personal) : '' }
+  return { chain, body: bodyText(entry, `${commitments}}`), personal: `${personal}}` }
+}
+
+/**
+ * Written member by member, in the order of their names: canonicalJson() of the same took half of the time of a line. A property says that it would
+ * give the same text.
+ */
+function bodyText({ kind, at, actor, act, ...entry }: AuditEntry, sealed: string): string {
+  const who = members([
+    ['id', isPerson(actor) ? undefined : text('actor.id', actor.id)],
+    ['issuer', text('issuer', actor.issuer)],
+    ['kind', text('kind', actor.kind)],
+    ['roles', actor.roles === undefined ? undefined : JSON.stringify(actor.roles)],
+    ['via', text('via', actor.via)],
+  ])
+  const onBehalf =
+    act &&
+    members([
+      ['expiresAt', act.expiresAt === undefined ? undefined : `"${formatInstant(act.expiresAt)}"`],
+      ['session', text('session', act.sessionId)],
+    ])
+  return members([
+    ['about', text('about', entry.aboutOrganizationId)],
+    ['act', onBehalf],
+    ['actor', who],
+    ['at', `"${formatInstant(at)}"`],
+    ['detail', entry.detail === undefined ? undefined : canonicalJson(entry.detail)],
+    ['kind', text('kind', kind)],
+    ['method', text('method', entry.method)],
+    ['path', isPersonalPath(entry.path) ? undefined : text('path', entry.path)],
+    ['requestId', text('requestId', entry.requestId)],
+    ['sealed', sealed === '' ? undefined : sealed],
+    ['status', entry.status === undefined ? undefined : canonicalJson(entry.status)],
+    ['v', '1'],
+  ])
+}
+
+function members(pairs: readonly (readonly [name: string, json: string | undefined])[]): string {
+  let body = ''
+  for (const [name, json] of pairs) if (json !== undefined) body += `${body === '' ? '{' : ','}"${name}":${json}`
+  return `${body}}`
+}
+
+function text(name: string, value: string | undefined): string | undefined {
+  return value === undefined ? undefined : JSON.stringify(cut(name, value))
+}
+
+// Drawn in bulk: asking for five salts at a time took as long as hashing them.
+const salts = Buffer.alloc(256 * SALT_BYTES)
+let saltsUsed = salts.length
+
+function nextSalt(): string {
+  if (saltsUsed === salts.length) {
+    randomFillSync(salts)
+    saltsUsed = 0
+  }
+  saltsUsed += SALT_BYTES
+  return salts.toString('base64url', saltsUsed - SALT_BYTES, saltsUsed)
 }
 
 export function isChain(text: string): boolean {
@@ -125,39 +161,32 @@ function isPerson({ kind }: AuditActor): boolean {
   return kind === 'operator' || kind === 'user'
 }
 
-function plainId(actor: AuditActor): string | undefined {
-  return isPerson(actor) ? undefined : cut('actor.id', actor.id)
-}
-
 /** Paths have ids of ours in them, and where the platform's ids are mail addresses, people. */
 function isPersonalPath(path: string | undefined): boolean {
   return path !== undefined && /@|%40/i.test(path)
 }
 
-function sealedFields({ actor, act, query, path, personal = {} }: AuditEntry): Readonly<Record<string, string>> {
-  const fields: Record<string, string> = {}
+/** In the order of their names. */
+function sealedFields({ actor, act, query, path, personal }: AuditEntry): readonly (readonly [name: string, value: string])[] {
+  const fields: [string, string][] = []
   const seal = (name: string, value: string | undefined): void => {
-    if (value !== undefined && value !== '') fields[name] = value
+    if (value !== undefined && value !== '') fields.push([name, value])
   }
-  if (isPerson(actor)) seal('actor.id', actor.id)
-  seal('actor.name', actor.name)
-  seal('actor.email', actor.email)
-  seal('actor.ip', actor.ip)
   seal('act.reason', act?.reason)
   seal('act.ticket', act?.ticket)
-  seal('query', query)
+  seal('actor.email', actor.email)
+  if (isPerson(actor)) seal('actor.id', actor.id)
+  seal('actor.ip', actor.ip)
+  seal('actor.name', actor.name)
   if (isPersonalPath(path)) seal('path', path)
-  for (const [name, value] of Object.entries(personal)) seal(`personal.${name}`, value)
+  for (const name of Object.keys(personal ?? {}).toSorted()) seal(`personal.${name}`, personal?.[name])
+  seal('query', query)
   return fields
 }
 
 function cut(name: string, value: string): string {
   const max = LENGTHS[name] ?? LENGTH_MAX
   return value.length <= max ? value : `${value.slice(0, max)}…`
-}
-
-function cutOptional(name: string, value: string | undefined): string | undefined {
-  return value === undefined ? undefined : cut(name, value)
 }
 
 /**
