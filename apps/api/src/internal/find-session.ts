@@ -36,11 +36,11 @@ export function createFindSession(options: SessionOptions): FindSession {
 }
 
 async function begin({ db, trail, ttlMs, clock }: SessionOptions, operator: Operator, organizationId: string): Promise<ActingSession> {
-  const { name, issuer, roles, assertionId, issuedAt } = operator
+  const { name, issuer, roles, assertionId, issuedAt, expiresAt } = operator
   const outcome = await startImplied(db, {
     operator: { name, issuer, roles },
     organizationId,
-    assertion: { id: assertionId, issuedAt },
+    assertion: { id: assertionId, issuedAt, expiresAt },
     ttlMs,
     audit: (tx, made) =>
       trail.appendIn(tx, [
