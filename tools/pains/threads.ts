@@ -337,7 +337,6 @@ export const PAINS: readonly PainGroup[] = [
         name: 'osprey-838',
         thread: 'als-apg/osprey#838',
         wants: 'Every request carries the acting identity and surface.',
-        open: 'In part: a record names auth id, user, group, resource, route and API. Acting on behalf of somebody is not built.',
       },
       {
         name: 'obot-7515',
@@ -366,6 +365,23 @@ export const PAINS: readonly PainGroup[] = [
       { name: 'portkey-115', thread: 'Portkey-AI/gateway#115', wants: 'Virtual keys in the open edition.' },
       { name: 'codegraff-269', thread: 'justrach/codegraff#269', wants: 'Errors distinguish "out of money" from "temporarily reserved".' },
       { name: 'killbill-1022', thread: 'killbill/killbill#1022', wants: 'Invoice lines export the usage events behind them.' },
+    ],
+  },
+  {
+    about: 'Viewing as a customer',
+    pains: [
+      {
+        name: 'nextcloud-impersonate-131',
+        thread: 'nextcloud/impersonate#131',
+        wants: 'The log names who acted; it used to show the victim, whom auditors then blamed.',
+      },
+      { name: 'nextcloud-impersonate-120', thread: 'nextcloud/impersonate#120', wants: 'There is a reason, and nobody acts without one.' },
+      { name: 'owncloud-impersonate-13', thread: 'owncloud/impersonate#13', wants: 'It ends by itself.' },
+      {
+        name: 'nopcommerce-1224',
+        thread: 'nopSolutions/nopCommerce#1224',
+        wants: 'What was done in a customer’s name can be told from what the customer did.',
+      },
     ],
   },
 ]

@@ -35,7 +35,7 @@ function session(outcome: { readonly kind: string }): Extract<StartOutcome, { ki
   return outcome.session as never
 }
 
-test('startActing() lets an operator look at one organization until the time is up, and nobody else (R23, R26)', async () => {
+test('owncloud-impersonate-13: startActing() lets an operator look at one organization until the time is up, and nobody else (R23, R26)', async () => {
   await using db = await openLedger()
   const [acme, other] = [await organization(db), await organization(db)]
   const found = (fields: object = {}): ReturnType<typeof findActing> =>
@@ -78,7 +78,7 @@ test('startActing() by twenty tabs at once starts one session', async () => {
   assert.deepEqual(outcomes.map(({ kind }) => kind).toSorted(), [...Array<string>(19).fill('already_active'), 'started'])
 })
 
-test('startActing() refuses a session without reason or ticket, or of more than an hour (R26)', async () => {
+test('nextcloud-impersonate-120: startActing() refuses a session without reason or ticket, or of more than an hour (R26)', async () => {
   await using db = await openLedger()
   const acme = await organization(db)
   const bad: Partial<NewActing>[] = [

@@ -58,7 +58,7 @@ test('append() chains lines of each organization apart, in order, and a check of
   )
 })
 
-test('readAccessLog() says who, when, why and what was opened, newest first, to the organization alone (R28)', async () => {
+test('osprey-838, nextcloud-impersonate-131: readAccessLog() says who acted, when, why, through which door, and what was opened (R28)', async () => {
   await using db = await openLedger()
   await using trail = openTrail(db)
   await trail.append([viewed({ requestId: 'a' }), viewed({ requestId: 'b', chain: OTHER }), viewed({ requestId: 'c' })])
@@ -97,6 +97,22 @@ test('readAccessLog() says who, when, why and what was opened, newest first, to 
       hash: '',
       erased: [],
     },
+  )
+})
+
+test('nopcommerce-1224: what an operator did on behalf of a customer is told from what the customer did', async () => {
+  await using db = await openLedger()
+  await using trail = openTrail(db)
+  const own = { kind: 'user', id: 'user-1', name: 'Carol', roles: ['admin'], via: 'cookie' } as const
+  await trail.append([viewed(), { chain: ORG, kind: 'write', at: TEN, actor: own, method: 'POST', path: '/v1/keys', requestId: 'w' }])
+  const page = await readAccessLog(db, { organizationId: ORG, limit: 2 })
+  assert.ok(page !== 'bad_cursor')
+  assert.deepEqual(
+    page.entries.map(({ actor, act }) => [actor.kind, actor.name, actor.via, act?.ticket]),
+    [
+      ['user', 'Carol', 'cookie', undefined],
+      ['operator', 'Ada', 'teleport', 'T-1'],
+    ],
   )
 })
 
