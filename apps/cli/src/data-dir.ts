@@ -18,6 +18,8 @@ export type DataDir = {
   readonly policy: string
   /** Ids and keys of the demo organization, for `ascribe up` to print again. */
   readonly demo: string
+  /** The trail: a line for each token that was minted or refused in the cloud. */
+  readonly mintLog: string
   /** The configuration file, unless --config names another. */
   readonly config: string
 }
@@ -33,6 +35,7 @@ export function dataDirAt(path: string): DataDir {
     serverSecret: join(root, 'secrets', 'server-secret'),
     policy: join(root, 'policy.json'),
     demo: join(root, 'secrets', 'demo.json'),
+    mintLog: join(root, 'audit', 'mints.jsonl'),
     config: join(root, 'ascribe.yaml'),
   }
 }

@@ -12,7 +12,7 @@ import { startSandboxCloud } from '@ascribe/sandbox'
 import type { SandboxCloud } from '@ascribe/sandbox'
 import { createLogger, createMeters, tryLock } from '@ascribe/service'
 import { cloudAccessOf } from '../src/cloud/cloud-access.ts'
-import { createMintLog, mintLogAt } from '../src/cloud/mint-log.ts'
+import { createMintLog } from '../src/cloud/mint-log.ts'
 import { observedSteps } from '../src/cloud/observed-steps.ts'
 import { loadCliConfig } from '../src/config.ts'
 import { dataDirAt } from '../src/data-dir.ts'
@@ -98,7 +98,7 @@ test(
         logger,
         meters,
         steps: observedSteps({ ...access, transport }, (step) => void seen.push(step)),
-        audit: createMintLog(mintLogAt({ root }), tryLock),
+        audit: createMintLog(dataDirAt(root).mintLog, tryLock),
         limits: { sweepMs: 0 },
       })
       const ownerUuid = cloud.users.find(({ email }) => email === OWNER)?.uuid ?? ''
@@ -132,7 +132,7 @@ test(
       )
       said.push(meters.render())
     }
-    said.push(readFileSync(mintLogAt({ root }), 'utf8'))
+    said.push(readFileSync(dataDirAt(root).mintLog, 'utf8'))
     assert.ok(failures >= FAULTS.length, `only ${failures} failures`)
     assert.ok(secrets.size > FAULTS.length, `only ${secrets.size} secrets were seen`)
     const all = said.join('\n')

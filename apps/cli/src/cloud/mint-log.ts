@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AscribeError, errorCode } from '@ascribe/kit'
 import type { TryLock } from '@ascribe/kit'
 import type { AuditSink, MintAudit } from '@ascribe/impersonation'
 import { formatInstant } from '@ascribe/units'
-import type { DataDir } from '../data-dir.ts'
 
 /** The trail of minted and refused tokens cannot be written, so that no token may be handed out. */
 export class MintLogError extends AscribeError {
@@ -44,11 +43,6 @@ const TAIL_BYTES = 64 * 1024
 const LINE_LENGTH_MAX = TAIL_BYTES / 4
 const LOCK_TRIES_MAX = 500
 const LOCK_PAUSE_MS = 10
-
-/** Where the trail of a data directory is. */
-export function mintLogAt(dir: Pick<DataDir, 'root'>): string {
-  return join(dir.root, 'audit', 'mints.jsonl')
-}
 
 export function digestOf(line: string): string {
   return createHash('sha256').update(line).digest('hex')

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { AscribeError } from '@ascribe/kit'
 import { formatInstant } from '@ascribe/units'
-import { mintLogAt } from '../cloud/mint-log.ts'
 import { backOffUntil, readMintTrail } from '../cloud/read-mint-log.ts'
 import type { OwnerTrail } from '../cloud/read-mint-log.ts'
 import { contextOf } from '../command.ts'
@@ -30,7 +29,7 @@ Examples:  ascribe owners inspect
     )
     .action(async ({ owner }: { readonly owner?: string }, command: Command) => {
       const { out, dir } = contextOf(command, surroundings)
-      const path = mintLogAt(dir)
+      const path = dir.mintLog
       const { owners: found, torn, breaks } = await readMintTrail(path)
       const now = Date.now()
       const rows = owner === undefined ? found : found.filter((trail) => trail.owner === owner.toLowerCase())

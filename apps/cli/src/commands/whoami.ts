@@ -3,7 +3,7 @@ import { InputError } from '@ascribe/kit'
 import { tryLock } from '@ascribe/service'
 import { cloudAccessOf, regionOf, transportOf } from '../cloud/cloud-access.ts'
 import type { CloudAccess } from '../cloud/cloud-access.ts'
-import { createMintLog, mintLogAt } from '../cloud/mint-log.ts'
+import { createMintLog } from '../cloud/mint-log.ts'
 import { whoAmI } from '../cloud/who-am-i.ts'
 import type { WhoAmI } from '../cloud/who-am-i.ts'
 import { whoAmIJson, printWhoAmI } from '../cloud/whoami-output.ts'
@@ -50,7 +50,7 @@ Examples:  ascribe whoami --owner user@example.com --region zrh
           realm: config.cloud.oauth_realm,
           actor: { program: 'ascribe whoami', operator: operatorOf(surroundings) },
         },
-        { transport, audit: createMintLog(mintLogAt(context.dir), tryLock), logger: context.logger },
+        { transport, audit: createMintLog(context.dir.mintLog, tryLock), logger: context.logger },
       )
       const found = await out.progress('asking', work)
       if (out.json) out.value(whoAmIJson(found))

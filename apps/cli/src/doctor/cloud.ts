@@ -7,7 +7,6 @@ import { cloudAccessOf, transportOf } from '../cloud/cloud-access.ts'
 import type { CloudAccess, ImpersonationAccess, LegacyAccess } from '../cloud/cloud-access.ts'
 import { lookAtEndpoint, lookAtIssuer, sayClock } from '../cloud/look-at-peer.ts'
 import type { PeerLook } from '../cloud/look-at-peer.ts'
-import { mintLogAt } from '../cloud/mint-log.ts'
 import { failureOf } from '../cloud/plain-words.ts'
 import { readMintTrail } from '../cloud/read-mint-log.ts'
 import { isCloudConfigured } from '../cloud-settings.ts'
@@ -167,7 +166,7 @@ async function examineLegacy(access: LegacyAccess, { endpoint, context, ca }: Le
 }
 
 async function examineTrail({ dir }: Context): Promise<Finding> {
-  const path = mintLogAt(dir)
+  const path = dir.mintLog
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat === undefined) return { what: 'trail of tokens', state: 'note', detail: 'none yet; the first token begins it' }
   if ((stat.mode & 0o077) !== 0)
