@@ -64,6 +64,7 @@ export function startAtZero({ requests, denied, throttled, auditFailures, hits, 
   const zero = (counter: Counter, labels?: Labels): void => counter.add(0, labels)
   for (const step of steps) for (const outcome of outcomes) zero(requests, { step, outcome })
   for (const reason of [
+    'secret_unreadable',
     'client_refused',
     'realm_unknown',
     'request_refused',

@@ -28,6 +28,8 @@ export type ServicePairs = {
   drop(generation: number): void
   /** Drops whatever there is, and what was remembered of refusals: the secret is another one. */
   clear(): void
+  /** Zeroes what there is: nobody uses it any more. */
+  close(): void
 }
 
 export type ServicePairsOptions = {
@@ -46,9 +48,12 @@ const RESERVE_SHARE = 0.4
 const FLIGHT_MS = 15_000
 /** An operator who has mended the client does not want to wait ten minutes. */
 const DENIAL_MS_MAX = 120_000
+/** Longer than a flight that took a pair may last. */
+const ZERO_AFTER_MS = 60_000
 const CLIENT = 'client'
 
 type Held = { readonly response: TokenResponse; readonly usableUntil: number }
+type Rpt = Held & { readonly of: number }
 type Service = Held & { readonly generation: number; readonly secretVersion: string }
 
 export function createServicePairs(options: ServicePairsOptions): ServicePairs {
@@ -60,7 +65,7 @@ class SharedPairs implements ServicePairs {
   readonly #denials: Denials
   #generations = 0
   #service: Service | undefined
-  #rpt: (Held & { readonly of: number }) | undefined
+  #rpt: Rpt | undefined
   #flight: Flight<ServicePair> | undefined
 
   constructor(options: ServicePairsOptions) {
@@ -79,17 +84,28 @@ class SharedPairs implements ServicePairs {
   }
 
   drop(generation: number): void {
-    if (this.#service?.generation !== generation) return
-    this.#service = undefined
-    this.#rpt = undefined
+    if (this.#service?.generation === generation) this.#let(undefined, undefined)
   }
 
   clear(): void {
     this.#denials.clear()
-    this.#service = undefined
-    this.#rpt = undefined
+    this.#let(undefined, undefined)
     // It ends for those who wait for it; who comes now wants a pair of the new secret.
     this.#flight = undefined
+  }
+
+  close(): void {
+    for (const held of [this.#service, this.#rpt]) held?.response.token.destroy()
+  }
+
+  /** Holds these two from now on. Those before are zeroed once no request can be using them any more. */
+  #let(service: Service | undefined, rpt: Rpt | undefined): void {
+    const before = [this.#service, this.#rpt].filter((held) => held !== undefined && held !== service && held !== rpt)
+    this.#service = service
+    this.#rpt = rpt
+    if (before.length === 0) return
+    const destroy = (): void => before.forEach((held) => held?.response.token.destroy())
+    this.#options.clock.schedule(ZERO_AFTER_MS, destroy, { isBackground: true })
   }
 
   #ready(): ServicePair | undefined {
@@ -129,15 +145,15 @@ class SharedPairs implements ServicePairs {
       const service = await this.#serviceToken(signal)
       const { response, generation, secretVersion } = service
       // What was rotated away meanwhile is good for those who wait for this very flight, and for nobody else.
-      if (secretVersion === secrets.current?.version) this.#service = service
+      if (secretVersion === secrets.current?.version && service !== this.#service) this.#let(service, undefined)
       try {
         const send = (own: AbortSignal): Promise<TokenResponse> => steps.rpt(response.token, own)
         const rpt = await this.#held(() => calls.run({ step: 'rpt', host, signal }, send))
-        if (this.#service === service) this.#rpt = { ...rpt, of: generation }
+        if (this.#service === service) this.#let(service, { ...rpt, of: generation })
         return { serviceToken: response.token, rpt: rpt.response.token, generation, secretVersion }
       } catch (cause) {
-        if (this.#service === service) this.#service = undefined
         const isStale = cause instanceof ClientRefusedError && cause.reason === 'bearer_refused'
+        if (isStale) this.drop(generation)
         if (!isStale || attempt > 0) throw cause
       }
     }

@@ -113,7 +113,7 @@ export function createSourceParts(options: TokenSourceOptions, onRotated: () => 
       onEviction: (reason) => instruments.evictions.add(1, { reason }),
     }),
     close: () => {
-      pairs.clear()
+      pairs.close()
       own?.[Symbol.dispose]()
     },
   }

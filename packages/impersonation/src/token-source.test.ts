@@ -309,6 +309,18 @@ test('token() remembers a refused client for everybody, and not for ten minutes'
   await source.token(ownerOf(3))
 })
 
+test('token() keeps the service token when only the RPT could not be had', async () => {
+  const { source, steps, clock } = createWorld()
+  steps.before = (step) => {
+    if (step === 'rpt') throw down('rpt', 'timeout')
+  }
+  await refusalOf(source.token(ownerOf(1)), 'timeout')
+  steps.before = () => {}
+  clock.advance(1_000)
+  await source.token(ownerOf(1))
+  assert.deepEqual([steps.count('service_token'), steps.count('rpt')], [1, 2])
+})
+
 test('token() gets one more service token when Keycloak does not believe the first any more', async () => {
   const { source, steps } = createWorld()
   let refusals = 1

@@ -261,7 +261,7 @@ class CachedTokenSource implements TokenSource {
     if (!(error instanceof ImpersonationError)) return error
     const { instruments } = this.#parts
     if (error instanceof MintThrottledError || error.reason === 'circuit_open') instruments.throttled.add(1, { reason: error.reason })
-    else if (!error.retryable) instruments.denied.add(1, { reason: error.reason })
+    else if (!error.retryable || error.reason === 'secret_unreadable') instruments.denied.add(1, { reason: error.reason })
     return error
   }
 

@@ -112,9 +112,10 @@ test('rotation while a token is being minted: it goes to who waits, and not into
 test('a secret that cannot be read any more stays in use; without any, nothing is sent', async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'ascribe-secret-'))
   const path = join(folder.path, 'secret')
-  const { source, steps, clock } = createWorld({ secret: fileSecret(path) })
+  const { source, steps, clock, meters } = createWorld({ secret: fileSecret(path) })
   const missing = await refusalOf(source.token(ownerOf(1)), 'secret_unreadable')
   assert.deepEqual([missing.retryable, steps.calls.length], [true, 0])
+  assert.equal(meters.value('ascribe_impersonation_denied_total{reason=secret_unreadable}'), 1)
   await writeFile(path, 's3cret')
   await source.token(ownerOf(1))
   await unlink(path)
