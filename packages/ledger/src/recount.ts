@@ -27,7 +27,7 @@ export type Fate = {
   /** Where it decides the rate, or the lack of one. */
   readonly baseModel: string | null
   /** Of a charged record. */
-  readonly price?: { readonly sequence: number; readonly rates: Rates }
+  readonly price?: { readonly sequence: number; readonly rates: Rates; readonly version: PricedVersion }
 }
 
 type Mapping = {
@@ -36,24 +36,31 @@ type Mapping = {
   readonly organizationId: string | null
   readonly userId: string | null
   readonly groupId: string | null
+  readonly currency: Currency | null
 }
-type Priced = DatedBook & { readonly book: PriceBook }
+
+/** A version with its book. */
+export type PricedVersion = DatedBook & { readonly book: PriceBook }
 
 /** Directory and price books of one moment, held in memory: some 200 bytes a mapping. */
-export type Recount = { fateOf(record: UsageRecord): Fate }
+export type Recount = {
+  fateOf(record: UsageRecord): Fate
+  /** Whose records it can tell of. */
+  readonly authIds: readonly string[]
+}
 
 export type RecountOptions = {
-  /** Only these auth ids can be asked about: for those who have a page of records. Default: all. */
-  readonly authIds?: readonly string[]
+  /** Only auth ids that are, or were, this organization's: for those who show its records. Default: all. */
+  readonly organizationId?: string
+  /** Of those only this one. */
+  readonly authId?: string
   /** Parsed books. Default: a shelf of its own. */
   readonly books?: BookShelf
 }
 
 /** Reads what is needed to tell the fate of any record. In a `repeatable read` transaction it fits the records read in the same one. */
 export async function createRecount(db: Queryable, options: RecountOptions = {}): Promise<Recount> {
-  const mappings = await readMappings(db, options.authIds)
-  const owners = options.authIds && [...mappings.values()].flatMap((own) => own.flatMap(({ organizationId }) => organizationId ?? []))
-  const currencies = await readCurrencies(db, owners)
+  const mappings = await readMappings(db, options)
   const books = await readBooks(db, options.books ?? createBookShelf())
 
   function mappingOf(record: UsageRecord): Mapping | undefined {
@@ -61,6 +68,7 @@ export async function createRecount(db: Queryable, options: RecountOptions = {})
   }
 
   return {
+    authIds: [...mappings.keys()],
     fateOf(record) {
       const mapping = mappingOf(record)
       const model = pricedModel(record)
@@ -77,7 +85,7 @@ export async function createRecount(db: Queryable, options: RecountOptions = {})
         return { ...base, state: 'unattributed' }
       if (record.provenance === 'unknown' || Object.keys(record.meters).length === 0) return { ...base, state: 'unknown' }
       if (used.length === 0) return { ...base, state: 'free' }
-      const timeline = books.get(currencies.get(mapping.organizationId) ?? '') ?? []
+      const timeline = books.get(mapping.currency ?? '') ?? []
       const key = { ...priceKey(model, record.baseModel), organizationId: mapping.organizationId }
       const [found] = candidates(timeline, record.startedAt).flatMap((version) => {
         const resolved = resolvePrice(version.book, key)
@@ -86,13 +94,13 @@ export async function createRecount(db: Queryable, options: RecountOptions = {})
       if (found === undefined) return { ...base, baseModel: record.baseModel ?? null, state: 'unpriced' }
       const { version, resolved } = found
       const baseModel = resolved.via === 'base_model' ? (record.baseModel ?? null) : null
-      return { ...base, baseModel, state: 'charged', price: { sequence: version.sequence, rates: resolved.rates } }
+      return { ...base, baseModel, state: 'charged', price: { sequence: version.sequence, rates: resolved.rates, version } }
     },
   }
 }
 
 /** The full version in force, then the supplements in force, in the order in which they were applied. */
-function candidates(timeline: readonly Priced[], at: Instant): readonly Priced[] {
+function candidates(timeline: readonly PricedVersion[], at: Instant): readonly PricedVersion[] {
   const full = timeline.filter((version) => version.until === undefined && version.effectiveFrom <= at)
   const latest = Math.max(...full.map(({ effectiveFrom }) => effectiveFrom))
   const newest = full
@@ -123,32 +131,32 @@ type MappingRow = {
   readonly organization_id: string | null
   readonly user_id: string | null
   readonly group_id: string | null
+  readonly currency: string | null
 }
 
-async function readMappings(db: Queryable, authIds: readonly string[] | undefined): Promise<ReadonlyMap<string, readonly Mapping[]>> {
-  const { rows } = await db.query<MappingRow>(
-    `select auth_id, valid_from, organization_id, user_id, group_id from auth_mapping
-     where $1::text[] is null or auth_id = any($1::text[]) order by valid_from, revision`,
-    [authIds === undefined ? null : [...authIds]],
-  )
+const MAPPINGS = `
+select m.auth_id, m.valid_from, m.organization_id, m.user_id, m.group_id, o.currency
+from auth_mapping m left join organization o on o.organization_id = m.organization_id`
+const IN_ORDER = 'order by m.valid_from, m.revision'
+// Two statements, so that the one of a single organization is by the index auth_mapping_organization whatever the other one is.
+const OWN_MAPPINGS = `${MAPPINGS}
+where m.auth_id in (select auth_id from auth_mapping where organization_id = $1::uuid) and ($2::text is null or m.auth_id = $2::text) ${IN_ORDER}`
+
+async function readMappings(db: Queryable, { organizationId, authId }: RecountOptions): Promise<ReadonlyMap<string, readonly Mapping[]>> {
+  const { rows } =
+    organizationId === undefined
+      ? await db.query<MappingRow>(`${MAPPINGS} ${IN_ORDER}`)
+      : await db.query<MappingRow>(OWN_MAPPINGS, [organizationId, authId ?? null])
   const mappings = new Map<string, Mapping[]>()
   for (const row of rows) {
-    const mapping = { from: row.valid_from, organizationId: row.organization_id, userId: row.user_id, groupId: row.group_id }
-    mappings.getOrInsertComputed(row.auth_id, () => []).push(mapping)
+    const { organization_id: owner, user_id: userId, group_id: groupId, currency } = row
+    mappings.getOrInsertComputed(row.auth_id, () => []).push({ from: row.valid_from, organizationId: owner, userId, groupId, currency })
   }
   return mappings
 }
 
-async function readCurrencies(db: Queryable, ids: readonly string[] | undefined): Promise<ReadonlyMap<string, Currency>> {
-  const { rows } = await db.query<{ organization_id: string; currency: string }>(
-    'select organization_id, currency from organization where $1::uuid[] is null or organization_id = any($1::uuid[])',
-    [ids === undefined ? null : [...new Set(ids)]],
-  )
-  return new Map(rows.map((row) => [row.organization_id, row.currency]))
-}
-
-async function readBooks(db: Queryable, shelf: BookShelf): Promise<ReadonlyMap<Currency, readonly Priced[]>> {
-  const books = new Map<Currency, Priced[]>()
+async function readBooks(db: Queryable, shelf: BookShelf): Promise<ReadonlyMap<Currency, readonly PricedVersion[]>> {
+  const books = new Map<Currency, PricedVersion[]>()
   for (const version of await readDatedBooks(db)) {
     const priced = { ...version, book: await shelf.bookOf(db, version) }
     books.getOrInsertComputed(version.currency, () => []).push(priced)

@@ -24,7 +24,7 @@ export { findCharge, isOfCharge, readCharges } from './views/charges.ts'
 export type { ChargePage, ChargePlace, ChargeQuery, ViewedCharge } from './views/charges.ts'
 export { readRecord, readRecords } from './views/records.ts'
 export type { RecordPage, RecordPlace, RecordQuery, ViewedRecord } from './views/records.ts'
-export { priceRecords, readAppliedPrice } from './views/prices.ts'
+export { priceRecord, readAppliedPrice } from './views/prices.ts'
 export type { AppliedPrice, RecordCharge } from './views/prices.ts'
 
 export { listStatements } from './views/statements.ts'

@@ -15,23 +15,14 @@ import {
   findCharge,
   isOfCharge,
   periodOfDays,
-  priceRecords,
+  priceRecord,
   readAppliedPrice,
   readCharges,
   readFamily,
   readRecord,
   readRecords,
 } from '@ascribe/ledger/views'
-import type {
-  AppliedPrice,
-  ChargePlace,
-  CursorScope,
-  RecordCharge,
-  RecordPlace,
-  RecordQuery,
-  ViewedCharge,
-  ViewedRecord,
-} from '@ascribe/ledger/views'
+import type { AppliedPrice, ChargePlace, CursorScope, RecordPlace, RecordQuery, ViewedCharge, ViewedRecord } from '@ascribe/ledger/views'
 import { formatInstant, formatNano, isUuid } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
 import { organizationRoute } from '../handler.ts'
@@ -166,9 +157,8 @@ async function recordsPage(
 ): Promise<RecordsPage> {
   const after = recordPlaceOf(placeOrRefuse(scope, cursor))
   const { records, next } = await readRecords(db, { ...query, ...(after !== undefined && { after }) })
-  const charges = await priceRecords(db, records)
   return {
-    data: records.map((record, index) => recordJson(record, charges[index] ?? [])),
+    data: records.map(recordJson),
     ...nextOf(scope, next && [String(next.instant), next.eventId]),
   }
 }
@@ -180,7 +170,8 @@ function recordPlaceOf(place: readonly string[] | undefined): RecordPlace | unde
   return { instant: Number(instant), eventId }
 }
 
-function recordJson(found: ViewedRecord, charges: readonly RecordCharge[]): RecordJson {
+function recordJson(found: ViewedRecord): RecordJson {
+  const charges = priceRecord(found)
   return {
     event: toEventJson(found),
     state: found.fate.state,
@@ -197,6 +188,5 @@ function recordJson(found: ViewedRecord, charges: readonly RecordCharge[]): Reco
 async function readOneRecord({ db, organizationId }: OrganizationContext, eventId: string): Promise<RecordJson> {
   const found = await readRecord(db, { organizationId, eventId })
   if (found === undefined) throw new Refusal('not_found', 'There is no such record.')
-  const [charges = []] = await priceRecords(db, [found])
-  return recordJson(found, charges)
+  return recordJson(found)
 }

@@ -2,9 +2,10 @@ import type { Database } from '@ascribe/postgres'
 import { describePrice, resolvePrice } from '@ascribe/rating'
 import { formatRate } from '@ascribe/units'
 import type { Currency, Quantity, Rate } from '@ascribe/units'
+import { startOf } from '../instants.ts'
 import type { Start } from '../instants.ts'
-import { listPriceVersions, shelfOf } from '../price-versions.ts'
-import type { PriceVersion } from '../price-versions.ts'
+import { readDatedBooks, shelfOf } from '../price-versions.ts'
+import type { PricedVersion } from '../recount.ts'
 import type { ViewedRecord } from './records.ts'
 
 /** A price as far as the organization that pays it may see it: its own entry, never the book, which holds what others pay. */
@@ -38,14 +39,12 @@ type Priced = {
 
 /** Finds the entry of the book that priced a meter of a model. `undefined` when that version has none. */
 export async function readAppliedPrice(db: Database, priced: Priced): Promise<AppliedPrice | undefined> {
-  const versions = new Map((await listPriceVersions(db)).map((version) => [version.sequence, version]))
-  return appliedPrice(db, priced, versions.get(priced.priceSequence))
+  const version = (await readDatedBooks(db)).find(({ sequence }) => sequence === priced.priceSequence)
+  return version && appliedPrice(priced, { ...version, book: await shelfOf(db).bookOf(db, version) })
 }
 
-async function appliedPrice(db: Database, priced: Priced, version: PriceVersion | undefined): Promise<AppliedPrice | undefined> {
-  if (version === undefined) return undefined
+function appliedPrice(priced: Priced, { book, ...version }: PricedVersion): AppliedPrice | undefined {
   const { organizationId, model, baseModel, meter } = priced
-  const book = await shelfOf(db).bookOf(db, version)
   const resolved = resolvePrice(book, { organizationId, model, baseModel: baseModel ?? undefined })
   const price = resolved?.rates.get(meter)
   if (resolved === undefined || price === undefined) return undefined
@@ -55,7 +54,7 @@ async function appliedPrice(db: Database, priced: Priced, version: PriceVersion 
   ]
   return {
     version: version.sequence,
-    effectiveFrom: version.effectiveFrom,
+    effectiveFrom: startOf(version.effectiveFrom),
     currency: version.currency,
     sha256: version.sha256,
     via: resolved.via,
@@ -75,25 +74,17 @@ export type RecordCharge = {
   readonly amount?: string
 }
 
-/** Says of records which prices applied, meter by meter; nothing for one that is held or free. */
-export async function priceRecords(db: Database, records: readonly ViewedRecord[]): Promise<readonly (readonly RecordCharge[])[]> {
-  if (records.every(({ fate }) => fate.price === undefined)) return records.map(() => [])
-  const versions = new Map((await listPriceVersions(db)).map((version) => [version.sequence, version]))
-  const result: (readonly RecordCharge[])[] = []
-  for (const { record, organizationId = '', fate } of records) {
-    const charges: RecordCharge[] = []
-    for (const [meter, quantity] of Object.entries(record.meters)) {
-      if (fate.price === undefined || fate.model === null || quantity === 0) continue
-      const { sequence: priceSequence, rates } = fate.price
-      const priced = { organizationId, model: fate.model, baseModel: fate.baseModel, meter, priceSequence }
-      const price = await appliedPrice(db, priced, versions.get(priceSequence))
-      const rate = rates.get(meter)
-      if (price === undefined || rate === undefined) continue
-      charges.push({ meter, quantity: BigInt(quantity), price, ...(typeof rate === 'bigint' && { amount: exactAmount(rate, quantity) }) })
-    }
-    result.push(charges)
-  }
-  return result
+/** Says of a record which prices applied, meter by meter; nothing for one that is held or free. */
+export function priceRecord({ record, organizationId = '', fate }: ViewedRecord): readonly RecordCharge[] {
+  const { price: applied, model, baseModel } = fate
+  if (applied === undefined || model === null) return []
+  return Object.entries(record.meters).flatMap(([meter, quantity]) => {
+    const rate = applied.rates.get(meter)
+    if (quantity === 0 || rate === undefined) return []
+    const price = appliedPrice({ organizationId, model, baseModel, meter, priceSequence: applied.sequence }, applied.version)
+    if (price === undefined) return []
+    return [{ meter, quantity: BigInt(quantity), price, ...(typeof rate === 'bigint' && { amount: exactAmount(rate, quantity) }) }]
+  })
 }
 
 /** A rate is in 10^-18: the product is exact in as many places. */

@@ -71,21 +71,17 @@ where (r.instant, r.event_id) < ($2::timestamptz, $3::uuid) and r.instant >= $4:
   and ($7::text is null or m.user_id = $7::text) and ($8::text is null or m.group_id = $8::text)
 order by r.instant desc, r.event_id desc limit $9::integer`
 
-/** Auth ids that ever were the organization's. Index auth_mapping_organization. */
-async function authIdsOf(db: Queryable, organizationId: string): Promise<readonly string[]> {
-  const { rows } = await db.query<{ auth_id: string }>('select distinct auth_id from auth_mapping where organization_id = $1::uuid', [
-    organizationId,
-  ])
-  return rows.map((row) => row.auth_id)
-}
-
 /** Reads the usage records of an organization in a period, the newest first, each with what became of it and the price that applied. */
 export async function readRecords(db: Database, query: RecordQuery): Promise<RecordPage> {
   const { organizationId, period, limit, after } = query
   const filters = [query.authId, query.userId, query.groupId, query.resourceId, query.model, query.meter]
   if (!isUuid(organizationId) || filters.some((text) => text?.includes('\0') === true)) return { records: [], next: undefined }
-  const own = await authIdsOf(db, organizationId)
-  const authIds = query.authId === undefined ? own : own.filter((authId) => authId === query.authId)
+  const recount = await createRecount(db, {
+    organizationId,
+    books: shelfOf(db),
+    ...(query.authId !== undefined && { authId: query.authId }),
+  })
+  const { authIds } = recount
   if (authIds.length === 0) return { records: [], next: undefined }
   const from = after ?? { instant: period.end, eventId: FIRST_ID }
   const { rows: hours } = await db.query<{ hour: number }>(HOURS, [
@@ -95,7 +91,6 @@ export async function readRecords(db: Database, query: RecordQuery): Promise<Rec
     sqlInstant(period.end),
     ...[query.authId, query.resourceId, query.model, query.userId, query.groupId, query.meter].map((text) => text ?? null),
   ])
-  const recount = await createRecount(db, { authIds, books: shelfOf(db) })
   const found: ViewedRecord[] = []
   let pages = 0
   for (const { hour } of hours.slice(0, HOURS_MAX)) {
@@ -165,6 +160,6 @@ export async function readRecord(
   const [row] = rows
   if (row === undefined) return undefined
   const record = recordOfRow(row)
-  const recount = await createRecount(db, { authIds: [record.authId], books: shelfOf(db) })
+  const recount = await createRecount(db, { organizationId, authId: record.authId, books: shelfOf(db) })
   return { record, organizationId: row.organization_id, fate: recount.fateOf(record) }
 }
