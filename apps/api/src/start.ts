@@ -58,11 +58,7 @@ export async function startApi(config: PublicConfig, given: ListenerDeps): Promi
       }),
     }),
   })
-  const routes = [
-    ...publicRoutes(deps, events),
-    ...signIn.routes,
-    ...siteRoutes('public'),
-    ...consoleRoutes('public', { apiOrigin: '', isInternal: false }),
-  ]
+  const served = [...publicRoutes(deps, events), ...signIn.routes]
+  const routes = [...served, ...siteRoutes('public', served), ...consoleRoutes('public', { apiOrigin: '', isInternal: false })]
   return startListener(deps, { address: config, gate, routes, ...(events !== undefined && { rawBytesMax: events.bodySize }) })
 }

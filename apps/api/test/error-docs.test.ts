@@ -13,7 +13,7 @@ test('docs/guides/api.md describes every error code with its status and reason, 
 })
 
 test('every error code is named by an operation of some document, but those of what is no operation', () => {
-  const text = LISTENERS.map((listener) => JSON.stringify(openApiDocument(listener).paths)).join()
+  const text = LISTENERS.map((listener) => JSON.stringify(openApiDocument(listener)['paths'])).join()
   const described = Object.keys(API_ERRORS).filter((code) => new RegExp(`\\b${code}\\b`).test(text))
   const nowhere = Object.keys(API_ERRORS).filter((code) => !described.includes(code))
   assert.deepEqual(nowhere, ['route_not_found', 'method_not_allowed'])

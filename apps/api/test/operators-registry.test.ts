@@ -100,12 +100,9 @@ test('the three listeners serve what the contract lists for them, and nothing of
     const said = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    assert.deepEqual(
-      said.toSorted(),
-      routesOf(listener)
-        .map(({ method, path }) => `${method} ${path}`)
-        .toSorted(),
-    )
+    // What is not switched on is not in the document of this installation: events of others, sign-in.
+    const wanted = routesOf(listener).filter(({ optional }) => optional === undefined || optional === 'faults')
+    assert.deepEqual(said.toSorted(), wanted.map(({ method, path }) => `${method} ${path}`).toSorted())
   }
 })
 

@@ -13,11 +13,14 @@ const TITLES: Readonly<Record<Listener, string>> = {
   admin: 'Ascribe administration API',
 }
 
-/** One listener as an OpenAPI 3.1 document. Deterministic: the same contract gives the same document. */
-export function openApiDocument(listener: Listener): Json {
+/**
+ * One listener as an OpenAPI 3.1 document. Deterministic: the same contract gives the same document. `isServed`: leaves out what an installation
+ * has not switched on. Default: everything.
+ */
+export function openApiDocument(listener: Listener, isServed: (route: RouteDef) => boolean = () => true): Json {
   const schemas: Json = {}
   const paths: Record<string, Json> = {}
-  for (const route of routesOf(listener)) {
+  for (const route of routesOf(listener).filter(isServed)) {
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route, listener, schemas) }
   }
   return {
@@ -143,7 +146,7 @@ function errorCodesOf(route: RouteDef, listener: Listener): readonly ApiErrorCod
     ...(route.needs.scope === undefined && route.needs.platform === undefined ? [] : (['insufficient_scope'] as const)),
     ...(route.needs.role === undefined && listener !== 'internal' ? [] : (['insufficient_role'] as const)),
     ...(route.subject === 'organization' ? (['organization_not_found', 'audit_unavailable'] as const) : []),
-    ...(route.path.includes('{') ? (['not_found'] as const) : []),
+    ...(route.path.includes('{') || route.body !== undefined ? (['not_found'] as const) : []),
     ...(route.body === undefined ? [] : WITH_BODY),
     ...(route.method === 'GET' || listener === 'internal' ? [] : (['origin_refused', 'audit_unavailable', 'conflict'] as const)),
     ...(listener === 'admin' && route.method === 'POST' ? (['idempotency_conflict'] as const) : []),

@@ -14,10 +14,11 @@ export type AdminConfig = HostPort & { /** Present in sandboxes: what can be bro
 /** Starts the platform's listener: credentials of its own, on a port of its own. */
 export async function startAdmin(config: AdminConfig, given: ListenerDeps): Promise<Api> {
   const deps = whole(given)
+  const served = adminRoutes(deps, config.faults)
   return startListener(deps, {
     address: config,
     gate: createAdminGate(deps),
-    routes: [...adminRoutes(deps, config.faults), ...siteRoutes('admin')],
+    routes: [...served, ...siteRoutes('admin', served)],
     once: createOnce(createIdempotency(deps)),
   })
 }

@@ -36,11 +36,7 @@ export async function startInternal(config: InternalConfig, given: ListenerDeps)
     findSession: createFindSession({ ...deps, mode: acting, ttlMs: actingTtlMs }),
     limit: createOperatorLimiter(limits, deps.clock),
   })
-  const routes = [
-    ...READ_ROUTES.filter(({ def }) => def.listeners.includes('internal')),
-    ...internalRoutes(config.allowOrigins),
-    ...siteRoutes('internal'),
-    ...consoleRoutes('internal', { apiOrigin: publicOrigin, isInternal: true }),
-  ]
+  const served = [...READ_ROUTES.filter(({ def }) => def.listeners.includes('internal')), ...internalRoutes(config.allowOrigins)]
+  const routes = [...served, ...siteRoutes('internal', served), ...consoleRoutes('internal', { apiOrigin: publicOrigin, isInternal: true })]
   return startListener(deps, { address: config, gate, routes })
 }

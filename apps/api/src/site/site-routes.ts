@@ -68,12 +68,14 @@ export function assetText(url: URL): string {
   return readFileSync(url, 'utf8')
 }
 
-/** What every listener has beside its operations: health, its document, and a viewer of it that loads nothing from elsewhere. */
-export function siteRoutes(listener: Listener): readonly Route[] {
+/** What every listener has beside its operations, which are `served`: health, its document, and a viewer of it that loads nothing from elsewhere. */
+export function siteRoutes(listener: Listener, served: readonly Route[]): readonly Route[] {
+  const ids = new Set(served.map(({ def }) => def.operationId))
+  const document = openApiDocument(listener, ({ operationId }) => ids.has(operationId))
   const asset = (name: string): string => assetText(new URL(`./assets/${name}`, import.meta.url))
   return [
     fileRoute(listener, { path: '/healthz', kind: 'json', body: '{"ok":true}' }),
-    fileRoute(listener, { path: '/openapi.json', kind: 'json', body: `${JSON.stringify(openApiDocument(listener))}\n` }),
+    fileRoute(listener, { path: '/openapi.json', kind: 'json', body: `${JSON.stringify(document)}\n` }),
     fileRoute(listener, { path: '/docs', kind: 'html', body: asset('viewer.html'), headers: pageHeaders() }),
     fileRoute(listener, { path: '/docs/viewer.js', kind: 'js', body: asset('viewer.js') }),
     fileRoute(listener, { path: '/docs/viewer.css', kind: 'css', body: asset('viewer.css') }),

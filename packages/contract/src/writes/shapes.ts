@@ -13,7 +13,7 @@ export function text(max = 200): z.ZodType<string, string> {
     .string()
     .min(1)
     .max(max)
-    .regex(/^[^\0]*$/, 'must not hold NUL')
+    .refine((value) => !value.includes('\0'), 'must not hold NUL')
 }
 
 /** An id of the platform's own: whatever it uses. */
