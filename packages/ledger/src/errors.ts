@@ -20,8 +20,3 @@ export class TrailDownError extends AscribeError {
 export class AuditKeyError extends InputError {
   override readonly code = 'AUDIT_KEY'
 }
-
-/** A file is no export of the audit trail, or no signed head. */
-export class AuditFileError extends InputError {
-  override readonly code = 'AUDIT_FILE'
-}

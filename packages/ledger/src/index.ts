@@ -119,7 +119,7 @@ export type { NewRateLimit, RateLimitState, SetRateLimitOutcome } from './budget
 export { noteAlert, takeAlerts } from './budgets/alerts.ts'
 export type { AlertOutcome, BudgetAlert } from './budgets/alerts.ts'
 
-export { AuditFileError, AuditKeyError, TrailDownError } from './errors.ts'
+export { AuditKeyError, TrailDownError } from './errors.ts'
 export { INSTALLATION_CHAIN } from './audit/entry.ts'
 export type { AuditActor, AuditEntry, AuditKind, Chain } from './audit/entry.ts'
 export { createTrail } from './audit/trail.ts'
@@ -139,7 +139,7 @@ export type { AuditProblem, AuditProblemKind, AuditReport, ChainReport } from '.
 export { eraseAudit } from './audit/erase.ts'
 export type { Erased, Erasure } from './audit/erase.ts'
 
-export { ACTING_MINUTES_MAX, startActing, startImplied } from './acting/start.ts'
+export { startActing, startImplied } from './acting/start.ts'
 export type { ImpliedActing, ImpliedOutcome, NewActing, StartOutcome } from './acting/start.ts'
 export { endActing } from './acting/end.ts'
 export type { EndOutcome } from './acting/end.ts'

@@ -12,7 +12,7 @@ import { sessionOf } from './session.ts'
 import type { ActingOperator, ActingSession, AuditOutcome, SessionRow } from './session.ts'
 
 /** At most (R26). */
-export const ACTING_MINUTES_MAX = 60
+const ACTING_MINUTES_MAX = 60
 const REASON_MAX = 1000
 const TICKET_MAX = 200
 

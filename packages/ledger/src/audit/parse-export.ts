@@ -33,7 +33,7 @@ export function parseExported(text: string): { readonly line: ParsedLine } | { r
 }
 
 /** A signed head, wherever it comes from: an export, the log of a process, or an access log. */
-export function parseHead(value: unknown): SignedHead | undefined {
+function parseHead(value: unknown): SignedHead | undefined {
   if (!isObject(value)) return undefined
   const { chain, sequence, hash, at, keyId, signature } = value
   if (!isChainText(chain) || !isSequence(sequence) || !isHash(hash)) return undefined

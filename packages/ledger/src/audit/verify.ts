@@ -58,7 +58,7 @@ export type VerifyOptions = {
 
 const PROBLEMS_MAX = 100
 
-export type ChainState = {
+type ChainState = {
   readonly chain: Chain
   lines: number
   last: number

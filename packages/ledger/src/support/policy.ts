@@ -85,7 +85,7 @@ export async function setSupportAccess(
 }
 
 /** Longer is no window any more, but a door. */
-export const OPEN_DAYS_MAX = 30
+const OPEN_DAYS_MAX = 30
 
 /** Lets every operator begin sessions without asking, until then, in the place of a window that is open. @throws {LedgerInputError} */
 export async function openSupportWindow(

@@ -3,7 +3,7 @@ import type { Instant } from '@ascribe/units'
 import { sqlInstant } from '../instants.ts'
 
 /** A request that nobody answered for this long is none any more. */
-export const REQUEST_LAPSES_MS: number = 7 * 24 * 3_600_000
+const REQUEST_LAPSES_MS = 7 * 24 * 3_600_000
 
 export type RequestState = 'pending' | 'approved' | 'refused' | 'revoked' | 'lapsed'
 
