@@ -61,12 +61,15 @@ export type OwnOriginInput = {
 
 /**
  * Whether a request that comes with our own cookie and changes something was sent by a page of ours: `Origin` must be one of ours, which
- * every browser sends with a write, and `Sec-Fetch-Site`, where it comes, must not contradict.
+ * every browser sends with a write, and `Sec-Fetch-Site`, where it comes, must not contradict. From a form on a page without a referrer
+ * (`Referrer-Policy: no-referrer`) browsers say `Origin: null` (Fetch standard, section 3.2); then `Sec-Fetch-Site` alone has to say that it is
+ * the same, which it does of no sandboxed page and after no redirect through another site.
  */
 export function decideOwnOrigin({ rawHeaders, ownOrigins }: OwnOriginInput): OriginDecision {
   const seen = readSeen(rawHeaders)
   if (seen === undefined) return refused('repeated', 'Origin or Sec-Fetch-Site comes more than once.')
   const { origin, site } = seen
+  if (origin === 'null' && site === 'same-origin') return { kind: 'allowed' }
   if (origin === undefined || !ownOrigins.includes(origin)) return refused('origin', NOT_LISTED)
   if (site !== undefined && site !== 'same-origin') return refused('site', 'Pages of other sites may not ask this.')
   return { kind: 'allowed', origin: { origin } }

@@ -112,6 +112,27 @@ $('start').addEventListener('submit', (event) => {
   send('/v1/acting-sessions', { organization, ...Object.fromEntries(new FormData($('start'))) })
 })
 
+// Not by the form itself: its answer leads to the identity provider, where the policy of this page lets no form go.
+$('sign-out').addEventListener('submit', (event) => {
+  event.preventDefault()
+  ask('/logout', { method: 'POST', headers: { accept: 'application/json' } }).then(
+    ({ body }) => location.assign(body.endSessionUrl ?? '/console/'),
+    (error) => say(`${error.message} (${error.requestId})`),
+  )
+})
+
+/** A member of several organizations says which one he means. */
+async function choose() {
+  const { body: me } = await ask('/v1/me')
+  for (const { id, name } of me.organizations) {
+    const button = document.createElement('button')
+    button.textContent = name
+    button.addEventListener('click', () => send('/v1/me/organization', { organization: id }))
+    $('choose').append(button)
+  }
+  show('choose')
+}
+
 try {
   if (isInternal && !organization) throw new Error('Open this page under the host of an environment, or add ?organization=ID.')
   await load()
@@ -120,6 +141,7 @@ try {
   const needsSignIn = error.code === 'session_ended' || error.status === 401
   if (!(needsSignIn && !isInternal)) say(error.requestId === undefined ? error.message : `${error.message} (${error.requestId})`)
   if (needsReason) show('start')
+  if (error.code === 'organization_required' && !isInternal) await choose()
   if (needsSignIn) {
     const here = location.href.replace(/#.*/, '')
     const returnTo = location.pathname + location.search
