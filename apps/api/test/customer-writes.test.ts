@@ -24,7 +24,7 @@ before(async () => {
 })
 
 async function as(user: string, method: string, path: string, body?: object): Promise<Answer> {
-  const token = await issuer.userToken(user)
+  const token = issuer.userToken(user)
   return send(url + path, {
     method,
     headers: ['authorization', `Bearer ${token}`, ...(body === undefined ? [] : ['content-type', 'application/json'])],

@@ -110,7 +110,7 @@ async function credentials(listener: Listener): Promise<readonly (readonly strin
   if (listener === 'internal') return [[...(await operators.as(OLGA)), 'origin', 'https://console.example.com', 'accept', acme.id]]
   if (listener === 'admin') return [['authorization', `Bearer ${operators.adminKey}`]]
   operators.issuer.setOrganizations('ada', [acme.id])
-  return [acme.billing.key, await operators.issuer.userToken('ada')].map((token) => ['authorization', `Bearer ${token}`])
+  return [acme.billing.key, operators.issuer.userToken('ada')].map((token) => ['authorization', `Bearer ${token}`])
 }
 
 /** What takes a simulated customer's data away, or breaks the trail on purpose. */
@@ -181,17 +181,17 @@ function targetOf(path: string, segments: Readonly<Record<string, string>>, aske
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(asked))
     for (const each of [value].flat()) if (each !== undefined) search.append(name, textOf(each).slice(0, 2000))
-  return search.size === 0 ? filled : `${filled}?${search}`
+  return search.size === 0 ? filled : `${filled}?${search.toString()}`
 }
 
 /** `String()` throws for what has no prototype. */
 function textOf(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
 function formOf(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value)
-  return String(new URLSearchParams(Object.entries(value).map(([name, each]): [string, string] => [name, textOf(each)])))
+  if (typeof value !== 'object' || value === null) return textOf(value)
+  return new URLSearchParams(Object.entries(value).map(([name, each]): [string, string] => [name, textOf(each)])).toString()
 }
 
 function assertAnswer({ responses, operationId }: Operation, answer: Answer, what: string): void {

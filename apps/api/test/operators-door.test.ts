@@ -51,7 +51,7 @@ test('5.2.2 exactly one assertion: none, two, empty and with blanks are 401, wha
 
 test('5.2.2 forged assertions are 401, and one without the role of a viewer is 403', async () => {
   const [name = ''] = await operators.as(OLGA)
-  const good = await teleport.assertion(OLGA, { app: 'global-api' })
+  const good = teleport.assertion(OLGA, { app: 'global-api' })
   const [head = '', payload = '', signature = ''] = good.split('.')
   const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const decoded = (text: string): Record<string, unknown> =>
@@ -90,17 +90,17 @@ test('5.2.2 forged assertions are 401, and one without the role of a viewer is 4
     { expired: true },
     { clockSkewMs: 120_000 },
   ]) {
-    const token = await teleport.assertion(OLGA, { app: 'global-api', faults })
+    const token = teleport.assertion(OLGA, { app: 'global-api', faults })
     assert.deepEqual(refusal(await ask([name, token, 'accept', acme.id])), [401, 'unauthenticated'], JSON.stringify(faults))
   }
   // Within the skew it is taken.
-  const early = await teleport.assertion(OLGA, { app: 'global-api', faults: { clockSkewMs: 5000 } })
+  const early = teleport.assertion(OLGA, { app: 'global-api', faults: { clockSkewMs: 5000 } })
   assert.equal((await ask([name, early, 'accept', acme.id])).status, 200)
-  const noRoles = await teleport.assertion(OLGA, { app: 'global-api', faults: { noRoles: true } })
+  const noRoles = teleport.assertion(OLGA, { app: 'global-api', faults: { noRoles: true } })
   assert.deepEqual(refusal(await ask([name, noRoles, 'accept', acme.id])), [403, 'insufficient_role'])
   assert.deepEqual(refusal(await operators.read(NORA, acme.id, PATH)), [403, 'insufficient_role'])
   // A large one is no reason for 431 (teleport#21731).
-  const large = await teleport.assertion(OLGA, { app: 'global-api', faults: { traitBytes: 30_000 } })
+  const large = teleport.assertion(OLGA, { app: 'global-api', faults: { traitBytes: 30_000 } })
   assert.equal((await ask([name, large, 'accept', acme.id])).status, 200)
 })
 

@@ -151,7 +151,7 @@ export async function openOperators(options: OperatorsOptions = {}): Promise<Ope
   const { key } = await createPlatformCredential(db, serverSecret, { name: 'test', by: 'test' })
   const as = async (operator: string): Promise<readonly string[]> => [
     'teleport-jwt-assertion',
-    await teleport.assertion(operator, { app: 'global-api' }),
+    teleport.assertion(operator, { app: 'global-api' }),
   ]
   return {
     db,

@@ -100,7 +100,7 @@ test('a stream gets a second line under the same id: completed, with rows, bytes
   while (!(await ended()));
   const [end, begin] = await operators.log(customer.id)
   assert.deepEqual([begin?.kind, begin?.status, end?.requestId], ['read', 200, begin?.requestId])
-  const { rows, ...said } = end?.detail as { rows: number }
+  const { rows, ...said } = (end?.detail ?? {}) as { rows: number }
   assert.deepEqual(said, {
     outcome: 'completed',
     bytes: Buffer.byteLength(reply.text),
