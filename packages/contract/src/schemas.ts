@@ -21,7 +21,7 @@ const decimal = z
   .meta({ id: 'DecimalText', description: 'A decimal number as a string, so that no reader rounds it.', examples: ['0.0000025'] })
 const month = z
   .string()
-  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, 'must be a month, YYYY-MM')
+  .regex(/^(19[7-9]|2[01]\d)\d-(0[1-9]|1[0-2])$/, 'must be a month, YYYY-MM')
   .meta({ id: 'Month', description: 'A calendar month, UTC.', examples: ['2026-11'] })
 const amount = z.int().min(0)
 const count = (description: string): z.ZodType<number | null> => amount.nullable().meta({ description: `${description} Null: unknown.` })

@@ -42,7 +42,7 @@ test('monthOf() is the calendar month in UTC, December and leap years included',
   assert.deepEqual(monthOf('2026-12'), { start: Date.UTC(2026, 11), end: Date.UTC(2027, 0) })
   assert.deepEqual(monthOf('2028-02'), { start: Date.UTC(2028, 1), end: Date.UTC(2028, 2) })
   assert.deepEqual(monthOf('0099-12')?.end, Date.parse('0100-01-01T00:00:00.000Z'))
-  for (const text of ['', '2026', '2026-13', '2026-00', '2026-1', '2026-11-01', ' 2026-11', '26-11']) {
+  for (const text of ['', '2026', '2026-13', '2026-00', '2026-1', '2026-11-01', ' 2026-11', '26-11', '9999-12']) {
     assert.equal(monthOf(text), undefined, JSON.stringify(text))
   }
 })

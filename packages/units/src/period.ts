@@ -17,17 +17,21 @@ export function hourOf(at: Instant): Period {
   return slot(at, HOUR_MS)
 }
 
+/** The last instant that RFC 3339 can write. */
+const INSTANT_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+
 /** The one UTC day that contains `at`. */
 export function dayOf(at: Instant): Period {
   return slot(at, DAY_MS)
 }
 
-/** The UTC calendar month that is written `2026-11`; `undefined` for any other text. */
+/** The UTC calendar month that is written `2026-11`; `undefined` for any other text, and for the last one, whose end has no text: `9999-12`. */
 export function monthOf(month: string): Period | undefined {
   const match = MONTH.exec(month)
   if (match === null) return undefined
   const [year, index] = [Number(match[1]), Number(match[2]) - 1]
-  return { start: startOfMonth(year, index), end: startOfMonth(year, index + 1) }
+  const end = startOfMonth(year, index + 1)
+  return end > INSTANT_MAX ? undefined : { start: startOfMonth(year, index), end }
 }
 
 function slot(at: Instant, sizeMs: number): Period {

@@ -36,7 +36,7 @@ export const nextCursor: z.ZodType<string | undefined> = z
 export const day: z.ZodType<string> = z.iso.date().meta({ description: 'A UTC day, inclusive.', examples: ['2026-11-22'] })
 export const month: z.ZodType<string> = z
   .string()
-  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, 'must be a month, YYYY-MM')
+  .regex(/^(19[7-9]|2[01]\d)\d-(0[1-9]|1[0-2])$/, 'must be a month, YYYY-MM')
   .meta({ examples: ['2026-11'] })
 
 /** An id or a name in a query: PostgreSQL holds every character but NUL. */

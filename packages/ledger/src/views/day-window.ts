@@ -10,12 +10,15 @@ export type DayWindow = { readonly from: string; readonly to: string }
 /** Days of a window at most: a leap year and a day, so that a year can be compared with the one before. */
 export const WINDOW_DAYS_MAX = 367
 
-/** The start of a UTC day; `undefined` for what is none: `2026-02-30`, a time, another calendar. */
+/** Days from here on, and before there, can have records: see record-check.ts. */
+const [FIRST, END] = [0, Date.UTC(2200, 0, 1)]
+
+/** The start of a UTC day from 1970 to 2199; `undefined` for what is none: `2026-02-30`, a time, another calendar. */
 export function parseDay(text: string): Instant | undefined {
   const [, year = '', month = '', day = ''] = DAY.exec(text) ?? []
   const at = Date.UTC(Number(year), Number(month) - 1, Number(day))
   // The calendar normalizes: 30 February is 2 March. The years 0 to 99 are taken for 1900 to 1999.
-  return year !== '' && dayText(at) === text ? at : undefined
+  return year !== '' && at >= FIRST && at < END && dayText(at) === text ? at : undefined
 }
 
 /** The UTC day of an instant, `2026-11-22`. */
