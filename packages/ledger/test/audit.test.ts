@@ -188,8 +188,9 @@ test('append() throws TrailDownError while the database is away, and goes on whe
 
 test('append() gives up on a database that does not answer, and whoever waited behind it left no line', async () => {
   await using db = await openLedger()
+  await using patient = openTrail(db)
+  await patient.append([viewed()])
   await using trail = openTrail(db, { timeoutMs: 50 })
-  await trail.append([viewed()])
   const held = Promise.withResolvers<void>()
   const taken = Promise.withResolvers<void>()
   const holding = db.transaction(async (tx) => {
@@ -203,7 +204,7 @@ test('append() gives up on a database that does not answer, and whoever waited b
   await assert.rejects(trail.append([viewed({ requestId: 'behind it' })]), TrailDownError)
   held.resolve()
   await holding
-  await trail.append([viewed({ requestId: 'after' })])
+  await patient.append([viewed({ requestId: 'after' })])
   const page = await readAccessLog(db, { organizationId: ORG })
   assert.ok(page !== 'bad_cursor')
   assert.deepEqual(
