@@ -43,6 +43,7 @@ export async function startUpListeners(
       ...(teleport !== undefined && { teleport: teleport.apiOrigin, operatorConsole: teleport.consoleOf(demo.organization.id) }),
       ...(settings.oidc.issuer !== undefined && { issuer: settings.oidc.issuer }),
       console: `${api.url}/console/`,
+      ...(issuer !== undefined && { signInAs: 'ada' }),
     },
   }
 }

@@ -33,6 +33,8 @@ export type Operators = {
   /** The sandbox issuer, or the configured one. */
   readonly issuer?: string
   readonly console: string
+  /** Who may sign in there at the sandbox issuer; absent: the users of a real one. */
+  readonly signInAs?: string
   /** The console as an operator opens it, of the demo organization. */
   readonly operatorConsole?: string
 }

@@ -69,7 +69,8 @@ function overridesOf({ port, trustHeadersFrom, ...options }: UpCommandOptions): 
 }
 
 function announceJson(out: Output, { dir }: Context, everything: Everything): void {
-  const { gateway, api, metrics, upstream, demo, operators } = everything
+  const { gateway, api, metrics, upstream, demo } = everything
+  const { signInAs: _, ...operators } = everything.operators
   out.value({ gateway, api, ...operators, metrics, ...demo, upstream, data: dir.root })
 }
 
@@ -80,7 +81,7 @@ function announce(out: Output, { dir }: Context, everything: Everything): void {
   const rows: readonly (readonly [string, string, string])[] = [
     ['gateway', gateway, `OpenAI clients: ${gateway}/v1`],
     ['api', api, 'statements and usage records'],
-    ['console', operators.console, 'sign in as ada, password ada-password'],
+    ['console', operators.console, operators.signInAs === undefined ? '' : `sign in as ${operators.signInAs}`],
     ...(operators.operatorConsole === undefined
       ? []
       : [['operators', operators.operatorConsole, 'view the demo organization as olga@ops.example'] as const]),
