@@ -138,13 +138,15 @@ test('headers: a client cannot bring its own assertion, nor anything else that o
   assert.equal(echo.headers['cf-access-token'], assertionIn(echo))
 })
 
-test('headers: Connection cannot take away what Teleport adds', async () => {
+test('headers: Connection takes away what it names of the client, and cannot take away what Teleport adds', async () => {
   await using site = await proxied({ headers: [{ name: 'X-Materialize-User', value: 'mz_support' }] })
   const echo = await echoed(site.teleport, '/', {
-    connection: 'close, Teleport-Jwt-Assertion, X-Materialize-User',
+    connection: 'close, X-Hop, Teleport-Jwt-Assertion, X-Materialize-User',
+    'X-Hop': '1',
     'X-Materialize-User': 'mz_system',
   })
   assert.ok(assertionIn(echo).length > 100)
+  assert.equal(echo.headers['x-hop'], undefined)
   assert.equal(echo.headers['x-materialize-user'], 'mz_support')
 })
 
