@@ -53,11 +53,15 @@ export class Accounts {
     this.#writers = writers
   }
 
-  /** Reads the accounts of windows that began at or after `since`, and of those that never end. */
-  static async read(db: Queryable, writers: ReadonlyMap<string, Writer>, since: Instant): Promise<Accounts> {
+  /** Reads the accounts of windows that began at or after `since`, and of those that never end; of `subjects` only, if they are named. */
+  static async read(
+    db: Queryable,
+    writers: ReadonlyMap<string, Writer>,
+    { since, subjects }: { readonly since: Instant; readonly subjects?: readonly string[] | undefined },
+  ): Promise<Accounts> {
     const accounts = new Accounts(writers)
-    const values = [sqlInstant(since)]
-    const recent = "(window_start >= $1::timestamptz or window_start = 'epoch')"
+    const values = [sqlInstant(since), subjects === undefined ? null : [...subjects]]
+    const recent = "(window_start >= $1::timestamptz or window_start = 'epoch') and ($2::text[] is null or subject = any($2::text[]))"
     const known = await db.query<AccountRecord>(
       `select budget_id, subject, window_start, recall_sequence, recall_keep, recalled_at from budget_account where ${recent}`,
       values,

@@ -39,13 +39,21 @@ export type BudgetState = {
   readonly standings: readonly BudgetStanding[]
 }
 
-/** The budgets in force or to come, and where their subjects stand, as far as the settler has counted: about a second behind. */
-export async function listBudgets(db: Queryable, now: Instant): Promise<readonly BudgetState[]> {
-  const rules = await readBudgetRules(db, now)
+/**
+ * The budgets in force or to come, and where their subjects stand, as far as the settler has counted: about a second behind. With `subjects`
+ * only those of these, whatever their scope, and of those for each (`*`) only how these stand.
+ */
+export async function listBudgets(
+  db: Queryable,
+  now: Instant,
+  { subjects }: { readonly subjects?: readonly string[] } = {},
+): Promise<readonly BudgetState[]> {
+  const rules = await readBudgetRules(db, now, subjects === undefined ? {} : { subjects })
+  if (rules.length === 0) return []
   const since = rules.reduce((first, { period }) => (period === 'prepaid' ? first : Math.min(first, windowOf(period, now).start)), now)
   const { rows } = await db.query<{ writer: string }>('select writer from gateway_writer where not ended')
   const writers = new Map(rows.map(({ writer }): [string, Writer] => [writer, { live: true, ended: false }]))
-  const accounts = await Accounts.read(db, writers, since)
+  const accounts = await Accounts.read(db, writers, { since, subjects })
   return rules.map((rule) => stateOf(rule, accounts, now))
 }
 

@@ -79,7 +79,7 @@ async function runRound(tx: Queryable, news: BudgetNews, memory: Memory): Promis
   const horizon = await ingestHorizon(tx)
   const writers = await noteWriters(tx, news, horizon)
   const prices = await readPrices(tx, rules, now, memory.books)
-  const accounts = await Accounts.read(tx, writers, firstWindow(rules, now))
+  const accounts = await Accounts.read(tx, writers, { since: firstWindow(rules, now) })
   const marker = await readMarker(tx)
   await count(tx, { rules, prices, accounts, now }, { from: state.counted_below, below: horizon, anew: marker !== state.marker })
   accounts.hear(news.reports, (budget, start) => isWindowOf(rules, budget, start, now))

@@ -1,4 +1,4 @@
-import { isInForce } from '@ascribe/admission'
+import { EACH, isInForce } from '@ascribe/admission'
 import type { Amount, Budget, BudgetPeriod, BudgetScope, LimitScope, RateLimit } from '@ascribe/admission'
 import type { Queryable } from '@ascribe/postgres'
 import type { Instant } from '@ascribe/units'
@@ -33,12 +33,17 @@ type BudgetRow = {
 
 type LimitRow = { readonly budget_id: string; readonly sequence: bigint; readonly effective_from: number; readonly amount: string }
 
-/** The budgets that are in force at `at` or will be. */
-export async function readBudgetRules(db: Queryable, at: Instant): Promise<readonly BudgetRule[]> {
+/** The budgets that are in force at `at` or will be; of `subjects` only, those for each (`*`) among them, if they are named. */
+export async function readBudgetRules(
+  db: Queryable,
+  at: Instant,
+  { subjects }: { readonly subjects?: readonly string[] } = {},
+): Promise<readonly BudgetRule[]> {
   const { rows } = await db.query<BudgetRow>(
     `select budget_id, scope, subject, unit, period, name, thresholds, webhook_url, effective_from, effective_until, counted
-     from budget where effective_until is null or effective_until > $1::timestamptz order by budget_id`,
-    [sqlInstant(at)],
+     from budget where (effective_until is null or effective_until > $1::timestamptz)
+       and ($2::text[] is null or subject = any($2::text[])) order by budget_id`,
+    [sqlInstant(at), subjects === undefined ? null : [EACH, ...subjects]],
   )
   if (rows.length === 0) return []
   const limits = await db.query<LimitRow>(

@@ -1,6 +1,7 @@
 import type { Database, Queryable } from '@ascribe/postgres'
 import { formatRate } from '@ascribe/units'
 import type { Instant, Nano, Period, Quantity } from '@ascribe/units'
+import { LedgerInputError } from '../errors.ts'
 import { storedRate } from '../stored-rate.ts'
 import { costSource, costValues } from './cost-source.ts'
 import { withOpenLines } from './costs.ts'
@@ -54,10 +55,14 @@ select to_char(t.at at time zone 'UTC', 'YYYY-MM-DD') as day, t.organization_id,
 from (${costSource('day')}) t
 group by 1, t.organization_id, t.resource_id, t.auth_id, t.category, t.model, t.meter, t.price_sequence, t.rate, t.by_month`
 
+/** Rows of one report at most, some 15 MB: a year of an organization with a thousand children would take the process's memory. */
+const ROWS_MAX = 50_000
+
 // A resource's place is asked for once a row of the result, of which there are fewer than charges.
 const PLACED = `
 select t.*, coalesce(nullif(g.region, ''), '${NOWHERE}') as region from (${BREAKDOWN}) t ${RESOURCE_JOIN}
-order by day, organization_id, resource_id collate "C", auth_id collate "C", category, model collate "C", meter collate "C", price_sequence, rate`
+order by day, organization_id, resource_id collate "C", auth_id collate "C", category, model collate "C", meter collate "C", price_sequence, rate
+limit ${ROWS_MAX + 1}`
 
 export type BreakdownQuery = { readonly family: readonly FamilyMember[]; readonly window: DayWindow; readonly now: Instant }
 
@@ -70,6 +75,11 @@ export async function readDayCharges(db: Database, { family, window, now }: Brea
   const period = periodOfDays(window)
   return withOpenLines(db, { organizationIds, window, now }, async (tx: Queryable, lines, months) => {
     const { rows } = await tx.query<Row>(PLACED, [...costValues({ organizationIds, period, months, lines })])
+    if (rows.length > ROWS_MAX) {
+      throw new LedgerInputError(`Cannot report the days ${window.from} to ${window.to}: they have more than ${ROWS_MAX} rows`, {
+        hint: 'Ask for fewer days, or for GET /v1/organizations/{id}/costs, which comes in pages.',
+      })
+    }
     // Rows come by day, and rates are few: both are read once.
     const [dayOf, rateOf] = [remembered((text) => parseDay(text) ?? Number.NaN), remembered((text) => formatRate(storedRate(text)))]
     return rows.map((row) => chargeOf(row, { day: dayOf(row.day), rate: row.rate === null ? '' : rateOf(row.rate) }))

@@ -44,8 +44,7 @@ where not exists (select from auth_mapping o where o.group_id = g.group_id and o
  * a budget for everybody (`*`), only its own. Whoever is also another organization's is left out: what was spent there is none of its business.
  */
 export async function readBudgetsOf(db: Queryable, organizationId: string, now: Instant): Promise<readonly BudgetState[]> {
-  const budgets = isUuid(organizationId) ? await listBudgets(db, now) : []
-  if (budgets.length === 0) return []
+  if (!isUuid(organizationId) || (await db.query('select from budget limit 1')).rowCount === 0) return []
   const { rows } = await db.query<Row>(OWN, [organizationId])
   const idsOf = (kind: Row['kind']): ReadonlySet<string> => new Set(rows.filter((row) => row.kind === kind).map(({ id }) => id))
   const own: Own = {
@@ -54,7 +53,8 @@ export async function readBudgetsOf(db: Queryable, organizationId: string, now: 
     group: idsOf('group'),
     credential: idsOf('credential'),
   }
-  return budgets.flatMap((budget) => {
+  const subjects = [...new Set(Object.values(own).flatMap((ids) => [...ids]))]
+  return (await listBudgets(db, now, { subjects })).flatMap((budget) => {
     const standings = budget.standings.filter(({ subject }) => own[budget.scope].has(subject))
     if (budget.subject !== EACH && !own[budget.scope].has(budget.subject)) return []
     if (budget.subject === EACH && own[budget.scope].size === 0) return []

@@ -9,7 +9,19 @@ const anyDay = fc.integer({ min: Date.UTC(1971, 0) / DAY, max: Date.UTC(2199, 0)
 
 test('parseDay() after dayText() is identity, and takes nothing but days that there are', () => {
   fc.assert(fc.property(anyDay, (at) => parseDay(dayText(at)) === at))
-  for (const text of ['2026-02-29', '2026-13-01', '2026-00-10', '0099-01-01', '1969-12-31', '2200-01-01', '9999-12-31', '2026-1-1', '2026-01-01T00:00:00Z', '', '２０２６-01-01']) {
+  for (const text of [
+    '2026-02-29',
+    '2026-13-01',
+    '2026-00-10',
+    '0099-01-01',
+    '1969-12-31',
+    '2200-01-01',
+    '9999-12-31',
+    '2026-1-1',
+    '2026-01-01T00:00:00Z',
+    '',
+    '２０２６-01-01',
+  ]) {
     assert.equal(parseDay(text), undefined, text)
   }
   assert.equal(parseDay('2024-02-29'), Date.UTC(2024, 1, 29))
