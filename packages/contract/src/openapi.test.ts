@@ -50,3 +50,11 @@ test('openApiDocument() leaves no reference dangling', () => {
     }
   }
 })
+
+test('openApiDocument() says of every schema what it holds: none is a mere reference to itself', () => {
+  for (const listener of LISTENERS) {
+    const { components } = openApiDocument(listener) as { components: { schemas: Record<string, { $ref?: string; type?: string }> } }
+    assert.ok(Object.keys(components.schemas).length > 2)
+    for (const [id, schema] of Object.entries(components.schemas)) assert.notEqual(schema.$ref, `#/components/schemas/${id}`)
+  }
+})

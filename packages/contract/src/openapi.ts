@@ -171,7 +171,11 @@ function parameters(place: 'path' | 'query', schema: z.ZodType, schemas: Json): 
 function reference(schema: z.ZodType, schemas: Json): Json {
   const id = schema.meta()?.['id']
   if (typeof id !== 'string') return inline(schema, schemas)
-  schemas[id] ??= inline(schema, schemas)
+  // Not in one expression: inline() may itself add what has this id, and gives a mere reference to it then.
+  if (!(id in schemas)) {
+    const made = inline(schema, schemas)
+    schemas[id] ??= made
+  }
   return { $ref: `#/components/schemas/${id}` }
 }
 
