@@ -1,7 +1,7 @@
 import { createBasicAuthenticator, createCloudSigma, CloudSigmaError } from '@ascribe/cloudsigma'
 import type { Authenticator, Profile } from '@ascribe/cloudsigma'
-import { createTokenSource, systemTokenClock } from '@ascribe/impersonation'
-import type { AuditSink, RegionEndpoint, TokenClock, TokenSource, Transport } from '@ascribe/impersonation'
+import { createTokenSource } from '@ascribe/impersonation'
+import type { AuditSink, RegionEndpoint, TokenSource, Transport } from '@ascribe/impersonation'
 import type { Logger } from '@ascribe/kit'
 import type { CloudAccess, ImpersonationAccess, LegacyAccess } from './cloud-access.ts'
 import { lookAtEndpoint, lookAtIssuer, sayClock } from './look-at-peer.ts'
@@ -93,15 +93,6 @@ function aboutOf(access: CloudAccess, { owner, region, realm }: WhoAmIRequest, e
   }
 }
 
-/** A server lives by its sockets; a command that waits before it tries again has nothing else that keeps it alive. */
-const WAITING_CLOCK: TokenClock = {
-  ...systemTokenClock,
-  schedule(delayMs, run) {
-    const timer = setTimeout(run, delayMs)
-    return () => clearTimeout(timer)
-  },
-}
-
 type Way = {
   readonly endpoint: RegionEndpoint
   readonly request: WhoAmIRequest
@@ -121,7 +112,6 @@ async function accountOfOwner(
     transport,
     logger,
     steps: observedSteps({ ...access, transport }, seen),
-    clock: WAITING_CLOCK,
     limits: { sweepMs: 0 },
   })
   if (expect === undefined) {
