@@ -67,6 +67,8 @@ class SharedPairs implements ServicePairs {
   #service: Service | undefined
   #rpt: Rpt | undefined
   #flight: Flight<ServicePair> | undefined
+  /** What is to be zeroed, and does not wait for its time when all is closed. */
+  readonly #zeroings = new Set<{ readonly run: () => void; readonly cancel: () => void }>()
 
   constructor(options: ServicePairsOptions) {
     const { clock, random } = options
@@ -95,17 +97,25 @@ class SharedPairs implements ServicePairs {
   }
 
   close(): void {
-    for (const held of [this.#service, this.#rpt]) held?.response.token.destroy()
+    this.#let(undefined, undefined)
+    for (const zeroing of this.#zeroings) {
+      zeroing.cancel()
+      zeroing.run()
+    }
   }
 
   /** Holds these two from now on. Those before are zeroed once no request can be using them any more. */
   #let(service: Service | undefined, rpt: Rpt | undefined): void {
-    const before = [this.#service, this.#rpt].filter((held) => held !== undefined && held !== service && held !== rpt)
+    const before = [this.#service, this.#rpt].filter((held) => held !== undefined).filter((held) => held !== service && held !== rpt)
     this.#service = service
     this.#rpt = rpt
     if (before.length === 0) return
-    const destroy = (): void => before.forEach((held) => held?.response.token.destroy())
-    this.#options.clock.schedule(ZERO_AFTER_MS, destroy, { isBackground: true })
+    const run = (): void => {
+      this.#zeroings.delete(zeroing)
+      for (const held of before) held.response.token.destroy()
+    }
+    const zeroing = { run, cancel: this.#options.clock.schedule(ZERO_AFTER_MS, run, { isBackground: true }) }
+    this.#zeroings.add(zeroing)
   }
 
   #ready(): ServicePair | undefined {
