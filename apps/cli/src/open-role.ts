@@ -1,9 +1,9 @@
 import { InputError } from '@ascribe/kit'
 import type { Logger } from '@ascribe/kit'
-import { grantRoles } from '@ascribe/ledger'
+import { grantRoles, isRoleMember } from '@ascribe/ledger'
 import type { LedgerRole } from '@ascribe/ledger'
 import { openDatabase } from '@ascribe/postgres'
-import type { Database, Queryable } from '@ascribe/postgres'
+import type { Database } from '@ascribe/postgres'
 import type { Context } from './context.ts'
 import type { OpenLedger } from './open-ledger.ts'
 
@@ -32,7 +32,7 @@ export async function openAsRole(context: Context, ledger: OpenLedger, { role, m
     await grantRoles(ledger.db)
     granted.add(ledger)
   }
-  const isMember = ledger.embedded !== undefined || (await isMemberOf(ledger.db, role))
+  const isMember = ledger.embedded !== undefined || (await isRoleMember(ledger.db, role))
   if (!isMember && role === 'ascribe_internal') {
     throw new InputError(`Cannot start the internal listener: the login of the database is no member of ${role}`, {
       hint: `Run \`ascribe migrate --roles\` and, as its administrator, \`grant ${role} to LOGIN\`.`,
@@ -46,12 +46,4 @@ export async function openAsRole(context: Context, ledger: OpenLedger, { role, m
 function embeddedTarget({ embedded }: OpenLedger): NonNullable<OpenLedger['embedded']>['target'] {
   if (embedded === undefined) throw new InputError('Cannot open the ledger: there is no database')
   return embedded.target
-}
-
-async function isMemberOf(db: Queryable, role: LedgerRole): Promise<boolean> {
-  const { rows } = await db.query<{ member: boolean }>(
-    `select coalesce((select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = $1::text), false) as member`,
-    [role],
-  )
-  return rows[0]?.member === true
 }
