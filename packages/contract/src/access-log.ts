@@ -57,7 +57,7 @@ export type AccessLogPageJson = {
 
 const text = z.string()
 
-export const AccessLogPageSchema: z.ZodType<AccessLogPageJson> = z
+const AccessLogPageSchema: z.ZodType<AccessLogPageJson> = z
   .strictObject({
     data: z.array(
       z

@@ -97,7 +97,7 @@ export async function putBudget({ db, caller, clock, note }: RequestContext, bud
 }
 
 /** In the smallest unit of a budget. @throws {Refusal} */
-export function amountOf(text: string, unit: string): Amount {
+function amountOf(text: string, unit: string): Amount {
   const amount = unit === TOKENS ? parseQuantity(text) : parseRate(text, 1)
   if (typeof amount === 'bigint') return amount
   throw new Refusal('invalid_request', unit === TOKENS ? 'Tokens are a whole number.' : `This is no amount of ${unit}.`)

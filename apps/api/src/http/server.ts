@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { errorCode } from '@ascribe/kit'
 import type { Logger } from '@ascribe/kit'
-import { hostPortText, listenOn, urlOf } from '@ascribe/service'
+import { createHttpServer, hostPortText, listenOn, urlOf } from '@ascribe/service'
 import type { HostPort } from '@ascribe/service'
 import { Refusal, errorBody } from '../errors.ts'
 
@@ -43,7 +42,11 @@ export async function startHttp(options: HttpServerOptions): Promise<HttpListene
       response.destroy()
     })
   }
-  const server = createServer({ maxHeaderSize: options.maxHeaderSize, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS })
+  const server = createHttpServer({
+    headBytesMax: options.maxHeaderSize,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    keepAliveMs: KEEP_ALIVE_MS,
+  })
   server.on('request', answer)
   // Answered like any other; only who reads the body says "continue".
   server.on('checkContinue', answer)
