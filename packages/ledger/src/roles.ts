@@ -32,15 +32,6 @@ export async function grantRoles(db: Database): Promise<GrantOutcome> {
   })
 }
 
-/** Whether the login may go on as a role. `false` too where the role is not there. */
-export async function isMemberOf(db: Queryable, role: LedgerRole): Promise<boolean> {
-  const { rows } = await db.query<{ member: boolean }>(
-    "select coalesce((select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = $1::text), false) as member",
-    [role],
-  )
-  return rows[0]?.member === true
-}
-
 async function createMissing(tx: Queryable): Promise<readonly LedgerRole[]> {
   const { rows } = await tx.query<{ rolname: string }>('select rolname::text from pg_roles where rolname = any($1::text[])', [
     [...LEDGER_ROLES],

@@ -16,6 +16,7 @@ import {
   exportAudit,
   findActing,
   grantRoles,
+  isRoleMember,
   ledgerMigrations,
   lookUpOrganizations,
   openSupportWindow,
@@ -216,6 +217,11 @@ test("ascribe_api makes the customers' own changes: keys, budgets, support acces
     'update auth_mapping set user_id = null',
   ]
   for (const sql of denied) await isDenied(api.query(sql), sql)
+})
+
+test('isRoleMember() says whether a login may go on as a role', async () => {
+  assert.equal(await isRoleMember(db, 'ascribe_internal'), true)
+  assert.equal(await isRoleMember(as('ascribe_gateway'), 'ascribe_internal'), false)
 })
 
 test('a caller of a function that runs as the owner cannot put a table of its own in the way', async () => {
