@@ -12,7 +12,7 @@ import type { World } from './support/world.ts'
 // The token source against a short model (SPEC.md), with a clock and an order of events that fast-check chooses. The model knows what
 // each token was minted for and when it was asked for; it does not know how a cache works.
 
-const OWNERS = 3
+const OWNERS = 2
 const REGIONS = ['zrh', 'sjc'] as const
 
 type Weather = 'fine' | 'down' | 'refusing' | 'wrong'
@@ -33,8 +33,8 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('ask' as const),
       owner: fc.nat(OWNERS - 1),
-      region: fc.nat(1),
-      generation: fc.integer({ min: 1, max: 2 }),
+      region: fc.constantFrom(0, 0, 0, 1),
+      generation: fc.constantFrom(1, 1, 1, 2),
       leaves: fc.boolean(),
     }),
   },
@@ -42,7 +42,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('advance' as const),
-      ms: fc.constantFrom(100, 1_000, 5_000, 12_000, 31_000, 60_000, 240_000),
+      ms: fc.constantFrom(1_000, 12_000, 46_000, 58_000, 241_000),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('jump' as const), ms: fc.constantFrom(-3_600_000, 3_600_000) }) },
@@ -50,13 +50,13 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('weather' as const),
-      weather: fc.constantFrom<Weather>('fine', 'fine', 'down', 'refusing', 'wrong'),
+      weather: fc.constantFrom<Weather>('fine', 'fine', 'fine', 'down', 'refusing', 'wrong'),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('rejected' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('rotate' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), owner: fc.nat(OWNERS - 1) }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('land' as const) }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('land' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const) }) },
 )
 
@@ -181,7 +181,7 @@ test(
       await fc.assert(
         fc.asyncProperty(
           fc.scheduler(),
-          fc.constantFrom(60_000, 300_000, 3_600_000),
+          fc.constantFrom(60_000, 60_000, 300_000, 3_600_000),
           fc.array(anyCommand, { minLength: 10, maxLength: 80, size: 'max' }),
           async (scheduler, lifeMs, commands) => {
             const model = new Model(scheduler, lifeMs)
@@ -198,7 +198,7 @@ test(
             model.world.source[Symbol.dispose]()
           },
         ),
-        { numRuns: 150 },
+        { numRuns: 250 },
       )
     } finally {
       process.off('unhandledRejection', onRejection)
@@ -249,7 +249,7 @@ test(
         assert.deepEqual(violations, [])
         for (const error of errors) assert.ok(error instanceof ImpersonationError && error.retryable, String(error))
       }),
-      { numRuns: 100 },
+      { numRuns: 150 },
     )
   },
 )
