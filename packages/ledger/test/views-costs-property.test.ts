@@ -121,7 +121,7 @@ test('readCosts() of a month sums to its statements to the nano, however it is g
       for (const month of MONTHS)
         assert.equal((await pagesOf(db, both, { by, grain, limit, month })).total, await statementTotal(db, both, month))
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   )
 })
 
@@ -159,6 +159,6 @@ test('readUsage() counts every record once, and quantities as they are known now
       await db.query('delete from charge_day_built; delete from charge_day')
       await check()
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   )
 })

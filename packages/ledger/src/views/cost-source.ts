@@ -42,22 +42,28 @@ export function usageValues(organizationIds: readonly string[], period: Period):
   return [[...organizationIds], sqlInstant(period.start), sqlInstant(period.end)]
 }
 
+// The days of [$2, $3) that have no sums, as an array: of how many rows a function gives the planner guesses 1000, of an array 10, and only with
+// that does it find that one plan is good for all windows (planning again each time cost 1.5 ms).
+const NOT_SUMMED = `(
+  select array_agg(d.day::date)
+  from generate_series($2::timestamptz at time zone 'UTC', $3::timestamptz at time zone 'UTC' - interval '1 day', interval '1 day') d (day)
+  where not exists (select from cost_day_built b where b.day = d.day::date))`
+
 // A day that is summed is one row for each thing that is told apart; one that is not, as today, is one for each hour of it.
 const CHARGED_BY_DAY = `
 select day::timestamp at time zone 'UTC' as at, ${CHARGE_COLUMNS}, 'usage' as category, quantity, amount_nano, rate is null as by_month
 from cost_day where organization_id = any($1::uuid[])
   and day >= ($2::timestamptz at time zone 'UTC')::date and day < ($3::timestamptz at time zone 'UTC')::date
 union all
-select d.day at time zone 'UTC', ${CHARGE_COLUMNS}, 'usage', quantity, amount_nano, by_month
-from generate_series($2::timestamptz at time zone 'UTC', $3::timestamptz at time zone 'UTC' - interval '1 day', interval '1 day') d (day)
+select d.day::timestamp at time zone 'UTC', ${CHARGE_COLUMNS}, 'usage', quantity, amount_nano, by_month
+from unnest(${NOT_SUMMED}) d (day)
 cross join lateral (
   select ${CHARGE_COLUMNS}, quantity, amount_nano, false as by_month from charge
-  where organization_id = any($1::uuid[]) and hour >= d.day at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
+  where organization_id = any($1::uuid[]) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
   union all
   select ${QUANTITY_COLUMNS}, quantity, 0, true from period_quantity
-  where organization_id = any($1::uuid[]) and hour >= d.day at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
-) c
-where not exists (select from cost_day_built b where b.day = d.day::date)`
+  where organization_id = any($1::uuid[]) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
+) c`
 
 const CHARGED_BY_HOUR = `
 select hour as at, ${CHARGE_COLUMNS}, 'usage' as category, quantity, amount_nano, false as by_month
@@ -108,15 +114,14 @@ select day::timestamp at time zone 'UTC' as at, organization_id, auth_id, user_i
 from usage_day where organization_id = any($1::uuid[])
   and day >= ($2::timestamptz at time zone 'UTC')::date and day < ($3::timestamptz at time zone 'UTC')::date
 union all
-select d.day at time zone 'UTC', organization_id, auth_id, user_id, group_id, resource_id, model, record_count,
+select d.day::timestamp at time zone 'UTC', organization_id, auth_id, user_id, group_id, resource_id, model, record_count,
   case when state in ('unpriced', 'unknown') then record_count else 0 end, last_instant
-from generate_series($2::timestamptz at time zone 'UTC', $3::timestamptz at time zone 'UTC' - interval '1 day', interval '1 day') d (day)
+from unnest(${NOT_SUMMED}) d (day)
 cross join lateral (
   select * from usage_hour
-  where organization_id = any($1::uuid[]) and hour >= d.day at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
+  where organization_id = any($1::uuid[]) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
     and state <> 'unattributed'
-) u
-where not exists (select from cost_day_built b where b.day = d.day::date)`,
+) u`,
   hour: `
 select hour as at, organization_id, auth_id, user_id, group_id, resource_id, model, record_count,
   case when state in ('unpriced', 'unknown') then record_count else 0 end as held_count, last_instant
