@@ -1,7 +1,30 @@
 import { parseArgs } from 'node:util'
 
-export type SectionName = 'json' | 'sse' | 'latency' | 'journal' | 'bodies' | 'soak' | 'impersonation' | 'ledger' | 'ledger-soak' | 'reads' | 'audit'
-const SECTIONS: readonly SectionName[] = ['json', 'sse', 'latency', 'journal', 'bodies', 'soak', 'impersonation', 'ledger', 'ledger-soak', 'reads', 'audit']
+export type SectionName =
+  | 'json'
+  | 'sse'
+  | 'latency'
+  | 'journal'
+  | 'bodies'
+  | 'soak'
+  | 'impersonation'
+  | 'ledger'
+  | 'ledger-soak'
+  | 'reads'
+  | 'audit'
+const SECTIONS: readonly SectionName[] = [
+  'json',
+  'sse',
+  'latency',
+  'journal',
+  'bodies',
+  'soak',
+  'impersonation',
+  'ledger',
+  'ledger-soak',
+  'reads',
+  'audit',
+]
 /** Takes hours: measured only when it is named. */
 const NAMED_ONLY: readonly SectionName[] = ['ledger-soak']
 
