@@ -154,7 +154,8 @@ test('verifyAudit() takes one text for one signature, although base64url has bit
   const text = (await exported(db, [ORG])).join('\n')
   const last = text.length - '"}'.length - 1
   const found = await Promise.all(
-    [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+      .split('')
       .filter((character) => character !== text[last])
       .map(async (character) => {
         const report = await verifyAudit(`${text.slice(0, last)}${character}${text.slice(last + 1)}`.split('\n'), { keys: publicKeys })
