@@ -72,17 +72,13 @@ export async function startSandboxCloud(options: SandboxCloudOptions = {}): Prom
   const handles = handlesOf(world, server)
   const token = randomBytes(TOKEN_BYTES).toString('base64url')
   const control = controlServer(handles, token)
-  const controlUrl = urlOf(await listenOn(control, { host: '127.0.0.1', port: options.controlPort ?? 0 }))
-  const close = async (): Promise<void> => {
-    await Promise.all(
-      [...servers, control].map((each) => {
-        const { promise, resolve } = Promise.withResolvers<void>()
-        each.close(() => resolve())
-        each.closeAllConnections()
-        return promise
-      }),
-    )
-  }
+  const close = (): Promise<void> => closeAll([...servers, control])
+  const controlAddress = await listenOn(control, { host: '127.0.0.1', port: options.controlPort ?? 0 }).catch(async (error: unknown) => {
+    // Whoever asked for a port that is taken is told, and keeps nothing open that would keep its process alive.
+    await close()
+    throw error
+  })
+  const controlUrl = urlOf(controlAddress)
   const oauthUrl = `http://127.0.0.1:${port}`
   const urls = world.regions.names.map((region) => [region, world.regions.urls(region, { port, hasAddresses })] as const)
   const fixed = {
@@ -124,6 +120,18 @@ function controlServer(cloud: CloudHandles, token: string): Server {
       sendReply(response, await serveControl(cloud, call, token), { date: Date.now() })
     })
   })
+}
+
+async function closeAll(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers.map((each) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      // Also called for one that never listened.
+      each.close(() => resolve())
+      each.closeAllConnections()
+      return promise
+    }),
+  )
 }
 
 type Everywhere = { readonly servers: readonly Server[]; readonly port: number; readonly hasAddresses: boolean }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { KNOBS } from '../../src/cloud/knobs.ts'
 import { type SandboxCloud, startSandboxCloud } from '../../src/cloud/start-cloud.ts'
 import { type Answer, type Json, actAs, askImpersonation, askToken, call, firstOf } from './cloud-client.ts'
@@ -200,3 +201,15 @@ test('the page shows accounts, machines and calls, escapes what they are called,
   assert.ok(!/<script|<link|<img|https?:|@import|canary-vnc|kcs-secret/.test(page.text))
   assert.match(String(page.headers.get('content-security-policy')), /default-src 'none'/)
 })
+
+test(
+  'a sandbox whose control port is taken never leaves its other listeners open, which would keep its process alive',
+  { timeout: 30_000 },
+  async () => {
+    const listening = (): number => process.getActiveResourcesInfo().filter((each) => each === 'TCPServerWrap').length
+    const before = listening()
+    await assert.rejects(startSandboxCloud({ controlPort: Number(new URL(cloud.control.url).port) }), { code: 'LISTEN_FAILED' })
+    // Node counts a closed listener until its loop has gone round.
+    while (listening() > before) await setImmediate()
+  },
+)
