@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** One customer's program: an organization, and a key of it that reads bills. */
 export type User = { readonly organizationId: string; readonly key: string }
@@ -30,10 +31,13 @@ export function get(agent: Agent, url: string, key: string): Promise<number> {
   return promise
 }
 
-/** Each user asks, waits for the reply, and asks again at once: nobody thinks, so that this is more than as many people at screens. */
+/**
+ * Each user asks, waits for the reply, pauses for about `pauseMs`, and asks again; without a pause there are as many requests at once as users, which
+ * is what the machine can do and not what people at screens want of it.
+ */
 export async function load(
   users: readonly User[],
-  { urlOf, seconds }: { readonly urlOf: (user: User) => string; readonly seconds: number },
+  { urlOf, seconds, pauseMs }: { readonly urlOf: (user: User) => string; readonly seconds: number; readonly pauseMs: number },
 ): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: users.length })
   const took: number[] = []
@@ -42,11 +46,14 @@ export async function load(
   const started = performance.now()
   const until = started + seconds * 1000
   await Promise.all(
-    users.map(async (user) => {
+    users.map(async (user, index) => {
+      // Spread, so that they do not all ask at once.
+      if (pauseMs > 0) await delay((pauseMs * index) / users.length)
       while (performance.now() < until) {
         const before = performance.now()
         bytes = await get(agent, urlOf(user), user.key)
         took.push(performance.now() - before)
+        if (pauseMs > 0) await delay(pauseMs * (0.5 + Math.random()))
       }
     }),
   )
