@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
 import { after, test } from 'node:test'
+import { inspect } from 'node:util'
+import type { Logger } from '@ascribe/kit'
+import { decideSupportRequest, listSupportRequests, setSupportAccess } from '@ascribe/ledger'
 import type { AuditEntry, Trail } from '@ascribe/ledger'
 import { DatabaseError, openDatabase } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
@@ -151,6 +154,31 @@ test('--acting implied: an operator just looks, for as long as the assertion’s
   assert.equal(refusal(await read())[0], 403)
   const kinds = (await implied.log(customer.id)).map(({ kind }) => kind)
   assert.deepEqual(kinds.toReversed().slice(0, 3), ['session', 'read', 'session'])
+})
+
+test('--acting implied: where the customer wants to be asked, looking asks, and is refused until it is approved', async () => {
+  const lines: string[] = []
+  const say = (message: string, fields: object = {}): void => void lines.push(`${message} ${inspect(fields)}`)
+  const logger: Logger = { debug: say, info: say, warn: say, error: say, child: () => logger }
+  await using implied = await openOperators({ acting: 'implied', logger })
+  const customer = await createCustomer(implied.db, 'Acme')
+  const audit = async (): Promise<void> => {}
+  await setSupportAccess(implied.db, { organizationId: customer.id, requireApproval: true, by: 'test', audit })
+  const read = (): Promise<Answer> => implied.read(OLGA, customer.id, PATH)
+  for (let turn = 0; turn < 2; turn += 1) assert.deepEqual(refusal(await read()), [403, 'approval_required'], lines.join('\n'))
+  const page = await listSupportRequests(implied.db, { organizationId: customer.id })
+  assert(page !== 'bad_cursor')
+  assert.deepEqual(
+    page.requests.map(({ state }) => state),
+    ['pending'],
+  )
+  const [request] = page.requests
+  const decide = (decision: 'approve' | 'refuse' | 'revoke'): Promise<unknown> =>
+    decideSupportRequest(implied.db, { organizationId: customer.id, requestId: request?.id ?? '', decision, by: 'test', audit })
+  await decide('approve')
+  assert.equal((await read()).status, 200, lines.join('\n'))
+  await decide('revoke')
+  for (let turn = 0; turn < 2; turn += 1) assert.equal((await read()).status, 403, lines.join('\n'))
 })
 
 test('what is refused before operator and organization are known leaves no line; later it does', async () => {
