@@ -6,6 +6,9 @@ import type { TestDatabase } from '@ascribe/postgres/testing'
 import fc from 'fast-check'
 import { eraseAudit, findHeads, parseAuditSigner, readAccessLog, verifyAudit } from '../src/index.ts'
 import type { SignedHead, Trail } from '../src/index.ts'
+import { lineHash } from '../src/audit/entry.ts'
+import type { ExportedLine } from '../src/audit/export.ts'
+import { canonicalJson } from '../src/money/canonical-json.ts'
 import { ORG, OTHER, ada, exported, kindsOf, newKeyPem, openTrail, publicKeys, signer, verified, viewed } from './audit-support.ts'
 import { TEN, openLedger } from './support.ts'
 
@@ -125,6 +128,22 @@ test('verifyAudit() finds a file that was cut off anywhere', async () => {
   for (let length = 1; length < file.length; length += 1) {
     const report = await verifyAudit(file.slice(0, length), { keys: publicKeys })
     assert.ok(kindsOf(report).includes('truncated'), `after ${length} lines`)
+  }
+})
+
+test('verifyAudit() never takes lines behind the signed head of a file for the installation’s, however well they follow', async () => {
+  const file = await exported(db, [ORG])
+  const last = JSON.parse(file.at(-2) ?? '') as ExportedLine
+  const forged = (before: ExportedLine): ExportedLine => {
+    const sequence = before.sequence + 1
+    const hash = lineHash({ chain: ORG, sequence, previous: before.hash, body: canonicalJson(before.line as never) })
+    return { ...before, sequence, previous: before.hash, hash }
+  }
+  const [one, two] = [forged(last), forged(forged(last))]
+  for (const added of [[one], [one, two]]) {
+    const report = await verifyAudit([...file, ...added.map((line) => JSON.stringify(line))], { keys: publicKeys, heads: [kept] })
+    assert.deepEqual(kindsOf(report), ['unsigned'])
+    assert.equal(report.problems[0]?.sequence, one.sequence)
   }
 })
 

@@ -18,6 +18,7 @@ export type AuditProblemKind =
   | 'personal_missing'
   | 'rewritten'
   | 'truncated'
+  | 'unsigned'
   | 'head_forged'
   | 'head_of_unknown_key'
 
@@ -185,6 +186,11 @@ class Verification {
     }
     if (last > 0 && state.own.length === 0 && coveredUntil < last) {
       this.#problem({ kind: 'truncated', chain, sequence: last, message: 'the file has no head after the last line: it is cut off' })
+    }
+    // Anybody can add lines that follow: what is behind the last head that holds, nobody has signed.
+    if (state.own.length > 0 && state.own.at(-1)?.at !== last && coveredUntil < last) {
+      const message = `the lines after ${coveredUntil} stand behind the head in the file: nobody has signed them`
+      this.#problem({ kind: 'unsigned', chain, sequence: coveredUntil + 1, message })
     }
     this.#reportMissing(state)
     return { chain, lines: state.lines, last, coveredUntil, erasedFields: state.erased }
