@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DatabaseError } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
+import { testDatabase } from '@ascribe/postgres/testing'
 import {
   LedgerInputError,
   createOrganization,
@@ -9,6 +10,8 @@ import {
   endActing,
   eraseAudit,
   findActing,
+  ledgerMigrations,
+  migrateLedger,
   readAccessLog,
   startActing,
   startImplied,
@@ -214,4 +217,23 @@ test('the tables of acting sessions refuse every change but forgetting a person'
   assert.match(rows[0]?.operator ?? '', /^erased:[0-9a-f-]{36}$/)
   assert.deepEqual([rows[0]?.reason, rows[1]?.operator], ['', 'bob@example.com'])
   assert.deepEqual(await findActing(db, { operator: ada, organizationId: acme, now: TEN }), { kind: 'no_session' })
+})
+
+test('a person who was forgotten is never named by what ended the session, old rows included', async () => {
+  const all = await ledgerMigrations()
+  await using db = await testDatabase({ migrations: all.filter(({ id }) => id < 75) })
+  await using trail = openTrail(db)
+  const acme = await organization(db)
+  const { id } = session(await startActing(db, acting(acme)))
+  await db.query("insert into acting_session_end (session_id, cause, ended_by) values ($1::uuid, 'ended', $2::text)", [id, ada.name])
+  await migrateLedger(db)
+  await startActing(db, acting(acme))
+  await endActing(db, { operator: ada, organizationId: acme, now: TEN, audit })
+  await eraseAudit(db, { actorId: ada.name }, { trail, by: { ...actor, kind: 'system', id: 'cli' }, at: TEN })
+  const { rows } = await db.query<{ row: string }>(
+    'select s::text || e::text as row from acting_session s join acting_session_end e on e.session_id = s.session_id',
+  )
+  assert.equal(rows.length, 2)
+  for (const { row } of rows) assert.doesNotMatch(row, /ada/)
+  await assert.rejects(db.query("update acting_session_end set ended_by = 'x'"), DatabaseError)
 })

@@ -24,8 +24,9 @@ export async function endActing(
     const running = newest !== undefined && isRunning(newest, now) ? newest : undefined
     if (running !== undefined) {
       await tx.query(
-        `insert into acting_session_end (session_id, ended_at, cause, ended_by) values ($1::uuid, $2::timestamptz, 'ended', $3::text)`,
-        [running.session_id, sqlInstant(now), operator.name],
+        // Not by name: the session has that, from where it can be forgotten.
+        `insert into acting_session_end (session_id, ended_at, cause, ended_by) values ($1::uuid, $2::timestamptz, 'ended', 'operator')`,
+        [running.session_id, sqlInstant(now)],
       )
     }
     const outcome: EndOutcome = running === undefined ? { kind: 'no_session' } : { kind: 'ended', session: sessionOf(running) }

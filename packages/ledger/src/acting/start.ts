@@ -84,7 +84,7 @@ export async function startImplied(db: Database, input: ImpliedActing): Promise<
   const identity = signInEndsAt === undefined ? id : JSON.stringify([operator.issuer, operator.name, signInEndsAt])
   const sha256 = createHash('sha256').update(identity).digest()
   // Of many requests that a page makes at once, one begins the session; nothing happens in the others, and they leave no line of it.
-  const auditNews: typeof audit = async (tx, outcome) => (outcome.kind === 'already_active' ? undefined : audit(tx, outcome))
+  const auditNews: typeof audit = async (tx, outcome) => (isNews(outcome) ? audit(tx, outcome) : undefined)
   return decide<ImpliedOutcome>(db, { operator, organizationId, audit: auditNews }, async (tx) => {
     const active = await findActing(tx, { operator, organizationId, now })
     if (active.kind === 'active') return { kind: 'already_active', session: active.session }
@@ -101,6 +101,10 @@ export async function startImplied(db: Database, input: ImpliedActing): Promise<
     const wish = { operator, organizationId, reason: IMPLIED_REASON, ticket: '', minutes }
     return begin(tx, wish, { mode: 'implied', startedAt, expiresAt: Math.min(expiresAt, startedAt + ttlMs), now, sha256 })
   })
+}
+
+function isNews(outcome: ImpliedOutcome): boolean {
+  return outcome.kind === 'approval_required' ? outcome.isNew : outcome.kind !== 'already_active'
 }
 
 type Who<Outcome> = {
@@ -142,7 +146,7 @@ type Span = {
 async function begin(tx: Queryable, wish: Wish, span: Span): Promise<StartOutcome> {
   const { operator, organizationId, reason, ticket } = wish
   const standing = await supportStanding(tx, { organizationId, operator, now: span.now })
-  if (!isLetIn(standing)) return askCustomer(tx, wish, standing, span.now)
+  if (!isLetIn(standing)) return askCustomer(tx, wish, standing, span)
   // No session outlives what lets the operator in.
   const end = standing.requiresApproval ? Math.min(span.expiresAt, standing.coveredUntil ?? 0) : span.expiresAt
   const { rows } = await tx.query<SessionRow>(
@@ -169,9 +173,14 @@ async function begin(tx: Queryable, wish: Wish, span: Span): Promise<StartOutcom
   return { kind: 'started', session: sessionOf(row) }
 }
 
-/** One open request at a time: asking again changes nothing. */
-async function askCustomer(tx: Queryable, wish: Wish, { request }: SupportStanding, now: Instant): Promise<StartOutcome> {
-  if (request?.state === 'pending') return { kind: 'approval_required', supportRequestId: request.id, isNew: false }
+/**
+ * One open request at a time: asking again changes nothing. And after a no nobody is asked again by a page that just loads: only by an operator
+ * who says why.
+ */
+async function askCustomer(tx: Queryable, wish: Wish, { request }: SupportStanding, { mode, now }: Span): Promise<StartOutcome> {
+  const isAnswered = request?.state === 'refused' || request?.state === 'revoked'
+  if (request !== undefined && (request.state === 'pending' || (isAnswered && mode === 'implied')))
+    return { kind: 'approval_required', supportRequestId: request.id, isNew: false }
   const { operator, organizationId, reason, ticket, minutes } = wish
   const { rows } = await tx.query<{ request_id: string }>(
     `insert into support_request (organization_id, operator, issuer, reason, ticket, minutes, requested_at)
