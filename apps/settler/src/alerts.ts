@@ -83,7 +83,8 @@ async function attempt(deps: AlertDeps, alert: BudgetAlert, signal: AbortSignal)
   const headers = webhookHeaders({ id: alert.id, body, at: clock() }, webhookSecrets(alert.url))
   const wait = retryMs[alert.attempts - 1]
   try {
-    const { status } = await callHttp({ url: alert.url, method: 'POST', headers, body, timeoutMs, replyBytesMax: REPLY_BYTES_MAX, signal })
+    const bounds = { timeoutMs, replyBytesMax: REPLY_BYTES_MAX, publicOnly: alert.isCustomers, signal }
+    const { status } = await callHttp({ url: alert.url, method: 'POST', headers, body, ...bounds })
     if (status >= 200 && status < 300) return { kind: 'delivered' }
     // 410: the receiver says that it is gone for good.
     return { kind: 'failed', error: `the receiver answered ${status}`, retryMs: status === 410 ? undefined : wait }

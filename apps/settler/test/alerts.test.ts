@@ -43,10 +43,10 @@ const status =
     void reply.writeHead(code, headers).end()
 
 /** A budget of 200 tokens of which 110 are spent, and its webhook. */
-async function spend(bench: Bench, url: string): Promise<void> {
+async function spend(bench: Bench, url: string, by = 'test'): Promise<void> {
   const subject = await createCustomer(bench.db)
   const now = Date.now()
-  const budget = { scope: 'organization', subject, unit: 'tokens', period: 'day', name: 'team', limit: 200n, by: 'test' } as const
+  const budget = { scope: 'organization', subject, unit: 'tokens', period: 'day', name: 'team', limit: 200n, by } as const
   await setBudget(bench.db, { ...budget, thresholds: [50, 100], webhookUrl: url }, now)
   await serve(await bench.writer(), [usageRecord({ startedAt: now, endedAt: now })])
   await bench.settler().pass()
@@ -151,4 +151,14 @@ test('an alert that nobody could send is sent by the next settler', async (t) =>
   )
   delivering(t, bench)
   await until('it was delivered', () => hook.received.length === 1)
+})
+
+test('deliverAlerts() never reaches for a customer what only we can reach', async (t) => {
+  await using bench = await openBench({ fresh: true })
+  const hook = await receiver(t, status(204))
+  await spend(bench, hook.url, 'user:mallory')
+  delivering(t, bench, { retryMs: [] })
+  await until('it is given up', async () => (await outbox(bench)).every((alert) => alert.given_up))
+  assert.match((await outbox(bench))[0]?.last_error ?? '', /it is not https/)
+  assert.deepEqual(hook.received, [])
 })

@@ -1,4 +1,5 @@
 import { HttpCallError } from './errors.ts'
+import { requirePublic } from './public-address.ts'
 
 /** One request to somebody else's HTTP server. */
 export type HttpCall = {
@@ -12,6 +13,8 @@ export type HttpCall = {
   readonly timeoutMs?: number
   /** A reply with more is an error; default 8 MiB. */
   readonly replyBytesMax?: number
+  /** Somebody outside chose the URL: only https to the public Internet. Default false. */
+  readonly publicOnly?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -26,10 +29,11 @@ const REPLY_BYTES_MAX = 8 * 1024 * 1024
  * @throws {HttpCallError} Nothing in it holds headers, bodies, or the query of the URL.
  */
 export async function callHttp(call: HttpCall): Promise<HttpReply> {
-  const { timeoutMs = TIMEOUT_MS, replyBytesMax = REPLY_BYTES_MAX, signal, method = 'GET' } = call
+  const { timeoutMs = TIMEOUT_MS, replyBytesMax = REPLY_BYTES_MAX, signal, method = 'GET', publicOnly = false } = call
   const url = parseUrl(call.url)
   const place = `${url.origin}${url.pathname}`
   const headers = headersOf(call, place)
+  if (publicOnly) await requirePublic(url)
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
     const reply = await fetch(url, {

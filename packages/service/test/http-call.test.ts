@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { test } from 'node:test'
 import { errorChain } from '@ascribe/kit'
-import { callHttp, listenOn } from '../src/index.ts'
+import { callHttp, isPublicAddress, listenOn } from '../src/index.ts'
 
 async function serve(listener: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer(listener)
@@ -72,4 +72,30 @@ test('callHttp() names no secret when it fails', async () => {
     assert.ok(error instanceof Error, call.url)
     assert.doesNotMatch(errorChain(error), /hunter2/)
   }
+})
+
+test('callHttp() never reaches what is not on the public Internet for somebody outside, however the URL is written', async () => {
+  const hosts = ['127.0.0.1', '2130706433', '0x7f.1', 'localhost', '169.254.169.254', '10.0.0.1', '[::1]', '[::ffff:10.0.0.1]', '[fd00::1]']
+  for (const host of hosts) {
+    const call = callHttp({ url: `https://${host}:1/`, publicOnly: true })
+    await assert.rejects(call, { code: 'HTTP_CALL_FAILED', retryable: false, message: /public Internet/ }, host)
+  }
+  await assert.rejects(callHttp({ url: 'http://example.com/', publicOnly: true }), /it is not https/)
+})
+
+test('isPublicAddress() tells addresses of the Internet from all others', () => {
+  const open = ['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '2a00:1450::1']
+  const closed = ['0.0.0.0', '172.31.255.255', '192.168.1.1', '100.64.0.1', '224.0.0.1', '255.255.255.255', '::', 'fe80::1', 'ff02::1']
+  const tunnels = [
+    '::ffff:127.0.0.1',
+    '::127.0.0.1',
+    '64:ff9b::7f00:1',
+    '2002:7f00:1::',
+    '2001:0:7f00:1::',
+    'fe80::1%eth0',
+    'localhost',
+    '',
+  ]
+  assert.deepEqual(open.filter(isPublicAddress), open)
+  assert.deepEqual([...closed, ...tunnels].filter(isPublicAddress), [])
 })

@@ -23,6 +23,8 @@ export type BudgetAlert = {
   readonly spent: Amount
   readonly createdAt: Instant
   readonly url: string
+  /** A customer chose the URL: nothing of ours may be reached by it. */
+  readonly isCustomers: boolean
   /** Attempts so far, this one included. */
   readonly attempts: number
 }
@@ -72,6 +74,7 @@ type AlertRow = {
   readonly spent: string
   readonly created_at: number
   readonly url: string
+  readonly is_customers: boolean
   readonly attempts: number
 }
 
@@ -91,7 +94,7 @@ export async function takeAlerts(
        update budget_alert a set attempts = attempts + 1, next_attempt_at = clock_timestamp() + $2::double precision * interval '1 millisecond'
        from due where a.alert_id = due.alert_id returning a.*
      )
-     select t.*, b.name, b.scope, b.unit, b.period from taken t join budget b on b.budget_id = t.budget_id order by t.created_at, t.alert_id`,
+     select t.*, b.name, b.scope, b.unit, b.period, starts_with(b.created_by, 'user:') as is_customers from taken t join budget b on b.budget_id = t.budget_id order by t.created_at, t.alert_id`,
     [limit, leaseMs],
   )
   return rows.map((row) => ({
@@ -108,6 +111,7 @@ export async function takeAlerts(
     spent: BigInt(row.spent),
     createdAt: row.created_at,
     url: row.url,
+    isCustomers: row.is_customers,
     attempts: row.attempts,
   }))
 }
