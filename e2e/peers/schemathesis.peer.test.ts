@@ -52,7 +52,12 @@ describe('schemathesis on the documents of the three listeners', { skip: availab
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
     const [code] = (await once(child, 'close')) as [number | null]
-    assert.equal(code, 0, output.slice(-6000))
+    const faults = product
+      .stderr()
+      .split('\n')
+      .filter((line) => line.includes('"level":"error"'))
+    // What failed stands between this word and the warnings; what the product said of it is in its log.
+    assert.equal(code, 0, `${output.slice(Math.max(0, output.indexOf('FAILURES'))).slice(0, 6000)}\n${faults.slice(0, 10).join('\n')}`)
     assert.match(output, /\d+ generated, /)
     assert.doesNotMatch(product.stderr(), /api request broke|api request failed/)
   }
