@@ -31,7 +31,9 @@ export function createDenials({ clock, random, max, lastMs = LAST_MS }: DenialsO
     },
     remember(key, error) {
       const count = (denials.get(key)?.count ?? 0) + 1
-      const lengthMs = Math.min(lastMs, FIRST_MS * 2 ** Math.min(count - 1, 20))
+      // What is no answer at all is trouble on the way, a gateway's page for one: when that is over, nobody should have to wait long.
+      const mostMs = error instanceof AnswerInvalidError ? FIRST_MS : lastMs
+      const lengthMs = Math.min(mostMs, FIRST_MS * 2 ** Math.min(count - 1, 20))
       denials.set(key, { error, count, until: clock.monotonicMs() + lengthMs * (1 - 0.1 * random()) })
     },
     forget: (key) => void denials.delete(key),

@@ -30,6 +30,7 @@ export type Reason =
   | 'backing_off'
   | 'queue_full'
   | 'forgotten'
+  | 'abandoned'
   | 'closed'
   | 'audit_failed'
   | 'wrong_origin'

@@ -6,12 +6,13 @@ import type { TokenClaims } from './token-claims.ts'
 /** On whose behalf a caller asks, as far as it knows: a controller and its object, an operator. Strings only; written as they are. */
 export type Actor = Readonly<Record<string, string>>
 
-/** One record for each token that was minted, and for each that was refused by name. Never a token, never an e-mail address. */
+/** One record for each token that was minted, handed out or not, and for each that was refused by name. Never a token, never an e-mail address. */
 export type MintAudit = {
   /** UTC epoch milliseconds. */
   readonly at: number
   readonly act: 'mint' | 'discover'
-  readonly outcome: 'minted' | 'refused'
+  /** `discarded`: a token was minted, and destroyed before anybody had it: something else failed on the way, or nobody waited any more. */
+  readonly outcome: 'minted' | 'refused' | 'discarded'
   /** Why it was refused. */
   readonly reason: Reason | undefined
   /** Why it was minted: nothing was there, it was getting old, or the cloud had refused the one before. */

@@ -92,7 +92,12 @@ export function createMinter(options: MinterOptions): Minter {
 type About = Pick<MintAudit, 'act' | 'cause' | 'actor' | 'ownerUuid' | 'bindingGeneration' | 'region' | 'origin'>
 type Proof = Pick<MintAudit, 'requestId' | 'tokenId' | 'tokenActor' | 'lifeMs'>
 
-type WriteOptions = { readonly proof: Proof; readonly signal: AbortSignal; readonly reason?: Reason }
+type WriteOptions = {
+  readonly outcome: MintAudit['outcome']
+  readonly proof: Proof
+  readonly signal: AbortSignal
+  readonly reason?: Reason | undefined
+}
 /** A place among those who mint. */
 type Turn = { readonly signal: AbortSignal; readonly leave: () => void }
 
@@ -133,12 +138,17 @@ class WireMinter implements Minter {
     const { region, origin } = endpoint
     const about: About = { act: 'mint', cause, actor, ownerUuid, bindingGeneration, region, origin }
     let unproven: Unproven | undefined
+    let proof: Proof | undefined
     try {
       unproven = await this.#impersonate(endpoint, ownerEmail, signal)
       leave()
       const { sealed, lifeMs, sentAtMs, secretVersion } = unproven
-      const profile = await this.#prove(request, unproven, signal)
-      await this.#write(about, { proof: proofOf(unproven, profile), signal })
+      proof = proofOf(unproven)
+      const { requestId } = await this.#prove(request, unproven, signal)
+      const written = { ...proof, requestId }
+      // From here on its one record is this one, whether it could be written or not.
+      proof = undefined
+      await this.#write(about, { outcome: 'minted', proof: written, signal })
       signal.throwIfAborted()
       this.#generations += 1
       const generation = this.#generations
@@ -147,7 +157,7 @@ class WireMinter implements Minter {
       return { token, sealed, secretVersion, sentAtMs }
     } catch (error) {
       unproven?.sealed.destroy()
-      await this.#writeRefusal(about, error)
+      await this.#writeFailure(about, error, proof)
       throw error
     }
   }
@@ -158,18 +168,22 @@ class WireMinter implements Minter {
     const about: About = { act: 'discover', cause: 'first', actor, ownerUuid: undefined, bindingGeneration: undefined, region, origin }
     let unproven: Unproven | undefined
     let profile: Profile | undefined
+    let proof: Proof | undefined
     try {
       unproven = await this.#impersonate(endpoint, ownerEmail, signal)
       leave()
+      proof = proofOf(unproven)
       const { sealed, claims, lifeMs, lifeFrom } = unproven
       const clockAheadMs = claims?.iat === undefined ? undefined : claims.iat * 1000 - this.#options.clock.wallMs()
       profile = await this.#profileOf(endpoint, sealed, signal)
       assertEmail(profile, ownerEmail)
       const { uuid, email, state, requestId } = profile
-      await this.#write({ ...about, ownerUuid: uuid }, { proof: proofOf(unproven, profile), signal })
+      const written = { ...proof, requestId }
+      proof = undefined
+      await this.#write({ ...about, ownerUuid: uuid }, { outcome: 'minted', proof: written, signal })
       return { ownerUuid: uuid, ownerEmail: email, state, region, origin, lifeMs, lifeFrom, claims, clockAheadMs, requestId }
     } catch (error) {
-      await this.#writeRefusal({ ...about, ownerUuid: profile?.uuid }, error)
+      await this.#writeFailure({ ...about, ownerUuid: profile?.uuid }, error, proof)
       throw error
     } finally {
       unproven?.sealed.destroy()
@@ -222,9 +236,8 @@ class WireMinter implements Minter {
     return calls.run({ step: 'profile', host: endpoint.apiUrl.host, signal }, (own) => steps.profile({ endpoint, token }, own))
   }
 
-  async #write(about: About, { proof, signal, reason }: WriteOptions): Promise<void> {
+  async #write(about: About, { outcome, proof, signal, reason }: WriteOptions): Promise<void> {
     const { audit, clock, instruments, issuer, clientId } = this.#options
-    const outcome = reason === undefined ? 'minted' : 'refused'
     try {
       await unlessAborted(audit({ at: clock.wallMs(), ...about, outcome, reason, issuer, clientId, ...proof }), signal)
     } catch (cause) {
@@ -235,18 +248,20 @@ class WireMinter implements Minter {
     }
   }
 
-  /** Writes down who was refused. When that fails too it is counted, and what is thrown is still the refusal. */
-  async #writeRefusal(about: About, error: unknown): Promise<void> {
-    if (!(error instanceof ImpersonationError) || error.retryable) return
-    const { requestId, reason } = error
-    const proof = { ...NO_PROOF, requestId }
+  /** Writes down who was refused, and the token that was minted all the same. When that fails too it is counted, and what is thrown stays. */
+  async #writeFailure(about: About, error: unknown, minted: Proof | undefined): Promise<void> {
+    const isRefusal = error instanceof ImpersonationError && !error.retryable
+    if (!isRefusal && minted === undefined) return
+    const { requestId, reason = 'abandoned' } = error instanceof ImpersonationError ? error : {}
+    const proof = { ...(minted ?? NO_PROOF), requestId }
+    const outcome = isRefusal ? 'refused' : 'discarded'
     const limits = { signal: new AbortController().signal, clock: this.#options.clock, deadlineMs: REFUSAL_WRITE_MS }
-    await withDeadline(limits, (signal) => this.#write(about, { proof, signal, reason })).catch(() => {})
+    await withDeadline(limits, (signal) => this.#write(about, { outcome, proof, signal, reason })).catch(() => {})
   }
 }
 
-function proofOf({ sealed, claims, lifeMs }: Unproven, { requestId }: Profile): Proof {
-  return { requestId, tokenId: tokenIdOf(sealed, claims), tokenActor: claims?.actor, lifeMs }
+function proofOf({ sealed, claims, lifeMs }: Unproven): Proof {
+  return { requestId: undefined, tokenId: tokenIdOf(sealed, claims), tokenActor: claims?.actor, lifeMs }
 }
 
 function assertEmail({ email, requestId }: Profile, wanted: string): void {

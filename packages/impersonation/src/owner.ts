@@ -2,6 +2,7 @@ import { ImpersonationInputError } from './errors.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const EMAIL_LENGTH_MAX = 254
+const PLAIN_EMAIL = /^[!-?A-~]+@[!-?A-~]+$/
 
 /** The provider's id of a user, in lower case. @throws {ImpersonationInputError} when it is no UUID */
 export function normalizeOwnerUuid(uuid: string): string {
@@ -17,13 +18,16 @@ export function normalizeOwnerUuid(uuid: string): string {
  * @throws {ImpersonationInputError}
  */
 export function checkOwnerEmail(email: string): string {
-  const isPlain = typeof email === 'string' && email.length <= EMAIL_LENGTH_MAX && /^[!-?A-~]+@[!-?A-~]+$/.test(email)
-  if (!isPlain)
+  if (!isPlain(email))
     throw new ImpersonationInputError('Cannot act for this owner: the e-mail address is none, or holds characters outside ASCII')
   return email
 }
 
-/** Whether two addresses are one: case aside, after NFKC. */
+/** Whether two addresses are one, case aside. One with a letter outside ASCII is nobody's: `K` in lower case may be a Kelvin sign (H-6). */
 export function isSameEmail(a: string, b: string): boolean {
-  return a.normalize('NFKC').toLowerCase() === b.normalize('NFKC').toLowerCase()
+  return isPlain(a) && isPlain(b) && a.toLowerCase() === b.toLowerCase()
+}
+
+function isPlain(email: unknown): boolean {
+  return typeof email === 'string' && email.length <= EMAIL_LENGTH_MAX && PLAIN_EMAIL.test(email)
 }

@@ -47,7 +47,7 @@ export function createPeerCalls(options: PeerCallsOptions): PeerCalls {
       const now = clock.monotonicMs()
       const error = cause instanceof ImpersonationError ? cause : undefined
       outcome = error?.reason ?? 'abandoned'
-      if (error === undefined) breaker.abandoned(now)
+      if (error === undefined || isCalledOff(error)) breaker.abandoned(now)
       else if (isFailure(error)) breaker.failed(now, { random: random(), retryAfterMs: retryAfterOf(error) })
       else breaker.succeeded()
       throw cause
@@ -81,6 +81,11 @@ export function createPeerCalls(options: PeerCallsOptions): PeerCalls {
       }))
     },
   }
+}
+
+/** We ended it ourselves, with the owner or the source. That says nothing of the peer: forgetting many owners must not cut off the others. */
+function isCalledOff({ reason }: ImpersonationError): boolean {
+  return reason === 'forgotten' || reason === 'closed'
 }
 
 /** What speaks against the peer, and not about us or the owner. Too many requests for one owner do not stop the others. */

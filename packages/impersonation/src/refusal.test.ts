@@ -17,7 +17,7 @@ for (const [what, given, code, reason] of [
   ['404 with a list', { status: 404, body: typed('notexist') }, 'IMPERSONATION_OWNER_REFUSED', 'user_unknown'],
   ['404 with an object', { status: 404, body: { error_type: 'notexist' } }, 'IMPERSONATION_OWNER_REFUSED', 'user_unknown'],
   ['400 that says notexist', { status: 400, body: typed('notexist') }, 'IMPERSONATION_OWNER_REFUSED', 'user_unknown'],
-  ['403 with a list', { status: 403, body: typed('permission') }, 'IMPERSONATION_OWNER_REFUSED', 'permission_denied'],
+  ['403 with a list', { status: 403, body: typed('permission') }, 'IMPERSONATION_OWNER_REFUSED', 'user_refused'],
   ['400 with a list', { status: 400, body: typed('validation') }, 'IMPERSONATION_OWNER_REFUSED', 'user_refused'],
   ['402', { status: 402, body: typed('payment') }, 'IMPERSONATION_OWNER_REFUSED', 'user_refused'],
   ['401', { status: 401 }, 'IMPERSONATION_CLIENT_REFUSED', 'bearer_refused'],
@@ -38,6 +38,17 @@ for (const [what, given, code, reason] of [
     assert.deepEqual([error.code, error.reason, error.status], [code, reason, given.status])
     assert.doesNotMatch(error.message, /canary|evil/)
   })
+
+test('what step 3 refuses one owner for is never told in the words for our client, which wake people up', () => {
+  for (let status = 400; status < 500; status += 1)
+    for (const step of ['impersonate', 'profile'] as const) {
+      const { reason } = refusal(step, { status, body: typed('permission') })
+      assert.ok(
+        !['client_refused', 'realm_unknown', 'request_refused', 'permission_denied'].includes(reason),
+        `${step} ${status}: ${reason}`,
+      )
+    }
+})
 
 test('refusalOf() decides on status and error_type, never on text: a request id with 404 in it is a 503 all the same (R-14)', () => {
   const error = refusal('impersonate', { status: 503, body: [{ error_type: 'backend', error_message: 'user 404-404 not found' }] })

@@ -60,7 +60,6 @@ export function refusalOf(step: WireStep, response: WireResponse, place: string)
   if (reason === 'server_error' || reason === 'rate_limited') return new MintUnavailableError(message, fields)
   if (reason === 'redirect' || reason === 'answer_invalid') return new AnswerInvalidError(message, fields)
   if (reason === 'user_unknown' || reason === 'user_refused') return new OwnerRefusedError(message, fields)
-  if (reason === 'permission_denied' && step !== 'rpt') return new OwnerRefusedError(message, fields)
   return new ClientRefusedError(message, fields)
 }
 
@@ -110,7 +109,8 @@ function cloudReason({ status, error, isJson }: AnswerOf): Reason {
   if (!isJson) return 'answer_invalid'
   if (error === 'concurrency' || error === 'backend' || error === 'database') return 'server_error'
   if (error === 'notexist' || status === 404 || status === 410) return 'user_unknown'
-  return status === 403 ? 'permission_denied' : 'user_refused'
+  // 403 too: `permission_denied` is what our client lacks, and wakes people up; this is one owner.
+  return 'user_refused'
 }
 
 function answerOf(step: WireStep, { status, body }: WireResponse): AnswerOf {

@@ -159,6 +159,12 @@ for (const template of [
     assert.throws(() => createRegionTable({ template }), RegionTableError)
   })
 
+test('a base that already ends in /api/2.0 is never taken, which would send tokens to a path that is none', () => {
+  for (const api of ['https://api.example/api/2.0', 'https://api.example/cloud/api/2.0/'])
+    assert.throws(() => createRegionTable({ entries: { zrh: { api } } }), /ends in \/api\/2\.0\/; leave that out/)
+  assert.throws(() => createRegionTable({ template: 'https://direct.{region}.example/api/2.0' }), RegionTableError)
+})
+
 test('createRegionTable() keeps port and path of a template', () => {
   const plain = createRegionTable({ template: 'http://direct.{region}.localhost:8443/cloud/' }).endpoint('zrh')
   assert.equal(plain.apiUrl.href, 'http://direct.zrh.localhost:8443/cloud/api/2.0/')

@@ -111,6 +111,9 @@ function fromTemplate(template: string, region: string): RegionEndpoint {
 function endpointOf(region: string, api: string, impersonate: string | undefined): RegionEndpoint {
   const base = trustedUrl(region, api)
   if (!base.pathname.endsWith('/')) base.pathname += '/'
+  // Other clients of this API want it in their base; here step 3 stands beside it.
+  if (base.pathname.endsWith(`/${API_PATH}`))
+    throw new RegionTableError(`Cannot list region ${quoted(region)}: ${quoted(withoutUserinfo(api))} ends in /${API_PATH}; leave that out`)
   const apiUrl = new URL(API_PATH, base).href
   const impersonateUrl = impersonate === undefined ? new URL(IMPERSONATE_PATH, base).href : trustedUrl(region, impersonate).href
   const { origin } = base

@@ -131,7 +131,7 @@ class SharedPairs implements ServicePairs {
   #launch(): Flight<ServicePair> {
     const work = async (signal: AbortSignal): Promise<ServicePair> => {
       try {
-        const pair = await this.#renew(signal)
+        const pair = await this.#renew(signal, () => (this.#flight ??= flight))
         this.#denials.forget(CLIENT)
         return pair
       } catch (cause) {
@@ -149,10 +149,10 @@ class SharedPairs implements ServicePairs {
   }
 
   /** Both steps, or the second alone. When Keycloak does not believe the first's token any more, once again from the start. */
-  async #renew(signal: AbortSignal): Promise<ServicePair> {
+  async #renew(signal: AbortSignal, stay: () => void): Promise<ServicePair> {
     const { calls, steps, host, secrets } = this.#options
     for (let attempt = 0; ; attempt += 1) {
-      const service = await this.#serviceToken(signal)
+      const service = await this.#serviceToken(signal, stay)
       const { response, generation, secretVersion } = service
       // What was rotated away meanwhile is good for those who wait for this very flight, and for nobody else.
       if (secretVersion === secrets.current?.version && service !== this.#service) this.#let(service, undefined)
@@ -169,10 +169,12 @@ class SharedPairs implements ServicePairs {
     }
   }
 
-  async #serviceToken(signal: AbortSignal): Promise<Service> {
+  /** `stay` makes the flight the one to join again: it may be itself that finds another secret, and then it is of that one. */
+  async #serviceToken(signal: AbortSignal, stay: () => void): Promise<Service> {
     const { clock, secrets } = this.#options
     if (this.#service !== undefined && this.#service.usableUntil > clock.monotonicMs()) return this.#service
     const secret = await secrets.read()
+    stay()
     try {
       return await this.#request(secret, signal)
     } catch (cause) {
@@ -180,6 +182,7 @@ class SharedPairs implements ServicePairs {
       if (!(cause instanceof ClientRefusedError) || cause.reason !== 'client_refused') throw cause
       const again = await secrets.read()
       if (again.version === secret.version) throw cause
+      stay()
       return this.#request(again, signal)
     }
   }

@@ -66,7 +66,7 @@ export type TokenSourceOptions = {
 export type TokenLimits = {
   /** Tokens in the cache, and owners that are remembered. Default 10,000. */
   readonly entriesMax?: number
-  /** Estimated memory of the cache. Default 64 MiB. */
+  /** Estimated memory of the cache. Default 64 MiB. Up to a quarter more holds tokens that left it while they were good, to zero them at their end. */
   readonly bytesMax?: number
   /** Impersonations under way at once. Default 4: a cold start must not flood the cloud. */
   readonly mintsMax?: number

@@ -128,8 +128,8 @@ test('token() destroys a token whose profile is another user, and asks nobody ag
   const error = await refusalOf(source.token(ownerOf(1)), 'subject_mismatch')
   assert.equal(error.code, 'IMPERSONATION_SUBJECT_MISMATCH')
   assert.deepEqual(
-    audits.map(({ outcome, reason, ownerUuid, tokenId }) => [outcome, reason, ownerUuid, tokenId]),
-    [['refused', 'subject_mismatch', uuidOf(1), undefined]],
+    audits.map(({ outcome, reason, ownerUuid, tokenId }) => [outcome, reason, ownerUuid, tokenId?.length]),
+    [['refused', 'subject_mismatch', uuidOf(1), 64]],
   )
   await refusalOf(source.token(ownerOf(1)), 'subject_mismatch')
   assert.equal(steps.count('impersonate'), 1)

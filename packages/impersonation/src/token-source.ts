@@ -63,6 +63,7 @@ class CachedTokenSource implements TokenSource {
   readonly #places = new Map<string, Place>()
   /** Discoveries are limited for each address, as owners are. */
   readonly #seekers = new LruMap<Owner>(1_000)
+  readonly #discoveries = new Set<Flight<Discovered>>()
   #flights = 0
   #waiters = 0
   #isClosed = false
@@ -109,7 +110,12 @@ class CachedTokenSource implements TokenSource {
     if (this.#isClosed) throw new MintUnavailableError('Cannot mint a token: the source is closed', { step: 'local', reason: 'closed' })
     request.signal?.throwIfAborted()
     try {
-      this.#options.authorize?.(request)
+      const answer: unknown = this.#options.authorize?.(request)
+      if (answer instanceof Promise) {
+        // Its type lets an async function pass; one that refuses later would have let this call through.
+        answer.catch(() => {})
+        throw new NotAuthorizedError('Cannot act for this owner: the policy is asynchronous, and nobody waits for it')
+      }
     } catch (cause) {
       throw cause instanceof ImpersonationError ? cause : new NotAuthorizedError('Cannot act for this owner: the policy refuses it', cause)
     }
@@ -305,12 +311,14 @@ class CachedTokenSource implements TokenSource {
     const { actor = {}, signal } = request
     try {
       if (secrets.current === undefined) await secrets.read()
+      signal?.throwIfAborted()
       this.#seekers.at(ownerEmail.toLowerCase(), () => new Owner('', clock.monotonicMs())).admit(clock.monotonicMs())
       const flight = startFlight((own) => minter.discover({ ownerEmail, endpoint, actor }, own), {
         clock,
         deadlineMs: limits.waitingMs + limits.mintTimeoutMs,
       })
-      return await flight.join(signal)
+      this.#discoveries.add(flight)
+      return await flight.join(signal).finally(() => this.#discoveries.delete(flight))
     } catch (error) {
       throw this.#counted(error)
     }
@@ -359,6 +367,7 @@ class CachedTokenSource implements TokenSource {
     this.#stopSweeping()
     const reason = new MintUnavailableError('Cannot mint a token: the source was closed', { step: 'local', reason: 'closed' })
     for (const entry of this.#parts.cache.entries()) this.#evict(entry, { as: 'forgotten', reason })
+    for (const flight of this.#discoveries) flight.abort(reason)
     this.#parts.close()
   }
 }
