@@ -27,7 +27,7 @@ export type { DirectoryDocument, DocumentProblem } from './directory/document.ts
 export { HISTORY_SUBJECTS, endEntry, readHistory } from './directory/history.ts'
 export type { HistoryEntry, HistorySubject } from './directory/history.ts'
 export { endMembership } from './directory/memberships.ts'
-export { isCredentialOf, isGroupOf } from './directory/own-subjects.ts'
+export { isCredentialOf, isGroupOf, isMemberOf } from './directory/own-subjects.ts'
 export { streamGroups, streamResources, streamUsers } from './directory/list-entries.ts'
 export type { DirectoryGroup, DirectoryResource, DirectoryUser, EntryFilter } from './directory/list-entries.ts'
 export { parseDirectory } from './directory/parse-document.ts'

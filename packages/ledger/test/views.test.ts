@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import {
   applyPriceBook,
   createOrganization,
+  endMembership,
+  isMemberOf,
   mapAuthId,
   moveOrganization,
   setBudget,
@@ -73,6 +75,40 @@ test('readCosts() keeps children of another currency apart', async () => {
     { currency: 'USD', amount: 5_000n },
   ])
   assert.equal(rows.length, 2)
+})
+
+test('readCosts() never has the lines of a month twice that is closed while it is read', async () => {
+  await using db = await openLedger()
+  const { id } = await createCustomer(db)
+  await applyPriceBook(db, priceBook({ text: `${priceBook().text}minimums: [{ organization: ${id}, amount: "5" }]\n` }))
+  await deliver(db, [usageRecord({ meters: { input_tokens: 5 } })])
+  await rateAll(db)
+  const closing: typeof db.transaction = async (work, options) => {
+    await close(db, '2026-03')
+    return db.transaction(work, options)
+  }
+  const raced = new Proxy(db, {
+    get: (target, name) => (name === 'transaction' ? closing : (Reflect.get(target, name, target) as unknown)),
+  })
+  const query = { organizationIds: [id], window: MARCH, grain: 'total', by: [], filter: {}, now: NOW, limit: 10 } as const
+  assert.deepEqual((await readCosts(raced, query)).totals, [{ currency: 'USD', amount: 5_000_000_000n }])
+})
+
+test('isMemberOf() tells who is a member of an organization now: nobody else’s, and nobody who has left', async () => {
+  await using db = await openLedger()
+  const [acme, other] = [await createCustomer(db), await createCustomer(db, { authId: 'auth-2', name: 'Other' })]
+  const sync = async (ids: readonly string[]) =>
+    syncDirectory(db, { users: ids.map((id) => ({ id, organizations: [acme.id] })) }, { source: 'test' })
+  await sync(['ada', 'bob'])
+  await endMembership(db, { organizationId: acme.id, userId: 'bob' })
+  const asked = [
+    ['ada', acme.id],
+    ['bob', acme.id],
+    ['ada', other.id],
+    ['a\0', acme.id],
+  ] as const
+  const answers = await Promise.all(asked.map(([userId, organizationId]) => isMemberOf(db, { userId, organizationId })))
+  assert.deepEqual(answers, [true, false, false, false])
 })
 
 test('a late record of a closed month is an adjustment in costs, and usage of its own day', async () => {

@@ -30,3 +30,20 @@ export async function isGroupOf(
   )
   return rowCount > 0
 }
+
+/** Whether a user is a member of an organization now. */
+export async function isMemberOf(
+  db: Queryable,
+  { userId, organizationId }: { readonly userId: string; readonly organizationId: string },
+): Promise<boolean> {
+  if (userId.includes('\0')) return false
+  const { rowCount } = await db.query(
+    `select from (
+       select ended from organization_member
+       where organization_id = $2::uuid and user_id = $1::text and valid_from <= clock_timestamp()
+       order by valid_from desc, revision desc limit 1
+     ) m where not ended`,
+    [userId, organizationId],
+  )
+  return rowCount > 0
+}

@@ -65,9 +65,10 @@ export async function withOpenLines<Result>(
 ): Promise<Result> {
   const books = shelfOf(db)
   const months = monthsDatedIn(periodOfDays(window), now)
-  const open = await findOpenMonths(db, { organizationIds, months, books })
-  if (open.length === 0) return ask(db, [], months)
-  return db.transaction(async (tx) => ask(tx, await readOpenMonthLines(tx, open, books), months), {
+  const asked = { organizationIds, months, books }
+  if ((await findOpenMonths(db, asked)).length === 0) return ask(db, [], months)
+  // Asked again in the snapshot: a month that was closed in between has its lines in the ledger, and would have them twice.
+  return db.transaction(async (tx) => ask(tx, await readOpenMonthLines(tx, await findOpenMonths(tx, asked), books), months), {
     isolation: 'repeatable read',
     readOnly: true,
   })
