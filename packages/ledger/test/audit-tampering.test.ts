@@ -147,6 +147,28 @@ test('verifyAudit() never takes lines behind the signed head of a file for the i
   }
 })
 
+test('verifyAudit() never lets a line say what no hash covers: a member more, or one that stands there twice', async () => {
+  const file = await exported(db, [ORG])
+  const edits: readonly ((line: string) => string)[] = [
+    (line) => line.replace('{"type"', '{"note":"it was eve","type"'),
+    (line) => line.replace('"line":{', '"line":{"status":204},"line":{'),
+    (line) => line.replace('"status":200', '"status":204,"status":200'),
+    (line) => line.replace('"value":', '"value":"eve","value":'),
+    (line) => line.replace('"value":', '"was":"eve","value":'),
+    (line) => line.replace('"path":', '"pa\\u0074h":"/x","path":'),
+  ]
+  for (const edit of edits) {
+    const changed = file.map((line, at) => (at === 2 ? edit(line) : line))
+    assert.notDeepEqual(changed, file)
+    assert.ok(kindsOf(await verifyAudit(changed, { keys: publicKeys })).includes('unreadable'), changed[2])
+  }
+  const head = file.map((line) => line.replace('"type":"head"', '"type":"head","sequence":99'))
+  assert.ok(kindsOf(await verifyAudit(head, { keys: publicKeys })).includes('unreadable'))
+  // Blanks between them change nothing.
+  const spaced = file.map((line) => JSON.stringify(JSON.parse(line), null, 1).replaceAll('\n', ' '))
+  assert.deepEqual(kindsOf(await verifyAudit(spaced, { keys: publicKeys })), [])
+})
+
 test('verifyAudit() finds any change of any byte of an export', async () => {
   const text = (await exported(db, [ORG])).join('\n')
   await fc.assert(

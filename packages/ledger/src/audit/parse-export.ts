@@ -19,17 +19,38 @@ export type ParsedLine = {
 }
 
 const HASH = /^[0-9a-f]{64}$/
+const LINE_MEMBERS = new Set(['type', 'chain', 'sequence', 'previous', 'hash', 'line', 'personal'])
+const HEAD_MEMBERS = new Set(['type', 'chain', 'sequence', 'hash', 'at', 'keyId', 'signature'])
+const FIELD_MEMBERS = new Set(['salt', 'value'])
 
-/** What a line of text of an export is; `undefined`: nothing of the kind. */
+/**
+ * What a line of text of an export is; `undefined`: nothing of the kind. What no hash covers must not stand in it, nor a member twice, of which
+ * one program reads the first and another one the last.
+ */
 export function parseExported(text: string): { readonly line: ParsedLine } | { readonly head: SignedHead } | undefined {
   const value = parseJson(text)
-  if (!isObject(value)) return undefined
+  if (!isObject(value) || countOfNames(text) !== countOfMembers(value)) return undefined
   if (value['type'] === 'line') {
-    const line = lineOf(value)
+    const line = hasOnly(value, LINE_MEMBERS) ? lineOf(value) : undefined
     return line && { line }
   }
-  const head = value['type'] === 'head' ? parseHead(value) : undefined
+  const head = value['type'] === 'head' && hasOnly(value, HEAD_MEMBERS) ? parseHead(value) : undefined
   return head && { head }
+}
+
+function hasOnly(value: object, members: ReadonlySet<string>): boolean {
+  return Object.keys(value).every((name) => members.has(name))
+}
+
+/** Names of members as they stand in the text, those that come twice counted twice. */
+function countOfNames(text: string): number {
+  return [...text.matchAll(/"(?:[^"\\]|\\.)*"[ \t\r\n]*(:?)/g)].filter(([, colon]) => colon === ':').length
+}
+
+function countOfMembers(value: unknown): number {
+  if (Array.isArray(value)) return value.reduce((sum: number, inner) => sum + countOfMembers(inner), 0)
+  if (!isObject(value)) return 0
+  return Object.values(value).reduce((sum: number, inner) => sum + 1 + countOfMembers(inner), 0)
 }
 
 /** A signed head, wherever it comes from: an export, the log of a process, or an access log. */
@@ -69,7 +90,8 @@ function lineOf(value: Readonly<Record<string, unknown>>): ParsedLine | undefine
 
 function personalFields(value: unknown): ParsedLine['personal'] | undefined {
   if (!isObject(value)) return undefined
-  const isField = (field: unknown): boolean => isObject(field) && typeof field['salt'] === 'string' && typeof field['value'] === 'string'
+  const isField = (field: unknown): boolean =>
+    isObject(field) && hasOnly(field, FIELD_MEMBERS) && typeof field['salt'] === 'string' && typeof field['value'] === 'string'
   return Object.values(value).every(isField) ? (value as ParsedLine['personal']) : undefined
 }
 
