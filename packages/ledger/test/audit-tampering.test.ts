@@ -160,7 +160,7 @@ test('verifyAudit() never lets a line say what no hash covers: a member more, or
   for (const edit of edits) {
     const changed = file.map((line, at) => (at === 2 ? edit(line) : line))
     assert.notDeepEqual(changed, file)
-    assert.ok(kindsOf(await verifyAudit(changed, { keys: publicKeys })).includes('unreadable'), changed[2])
+    assert.ok(kindsOf(await verifyAudit(changed, { keys: publicKeys })).includes('unreadable'), changed[2] ?? '')
   }
   const head = file.map((line) => line.replace('"type":"head"', '"type":"head","sequence":99'))
   assert.ok(kindsOf(await verifyAudit(head, { keys: publicKeys })).includes('unreadable'))
