@@ -161,7 +161,7 @@ export function testCloud<Place extends CloudPlace>(
 
   check('whoami says that the user is not known, and that one is suspended', async () => {
     await refuses({ owner: 'nobody@example.com' }, { step: 'impersonate', reason: 'user_unknown', why: /knows no user nobody@example.com/ })
-    await refuses({ owner: 'suspended@example.com' }, { step: 'impersonate', reason: 'permission_denied', why: /suspended/ })
+    await refuses({ owner: 'suspended@example.com' }, { step: 'impersonate', reason: 'user_refused', why: /suspended/ })
   })
 
   check('H-3: a region that is not in the table is refused, and nothing is sent anywhere', async () => {

@@ -62,7 +62,8 @@ async function walkOnce<Item>(transport: Transport, list: ListCall<Item>, option
       if (keys.has(last)) return undefined
       keys.add(last)
     }
-    found.push(...items)
+    // Not spread: a server that gives more than was asked for must not overflow the stack.
+    for (const item of items) found.push(item)
     if (found.length === page.total) return found
     // Fewer than the total and nothing new: it shrank. More than the total: likewise.
     if (items.length === 0 || found.length > page.total) return undefined

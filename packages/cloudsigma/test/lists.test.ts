@@ -30,6 +30,17 @@ test('R-13: list() goes on where the API gives fewer than were asked for', async
   assert.equal((await client.servers.list()).length, 70)
 })
 
+test('a server that gives far more than a page at once never overflows the stack', async () => {
+  const all = Array.from({ length: 150_000 }, (_, index) => ({ uuid: uuidAt(index) }))
+  await using cloud = await startScriptedCloud(() => pageOf(all, { query: new URLSearchParams('limit=0') }))
+  await using client = clientOf(cloud)
+  const failure: unknown = await client.servers.list().then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  assert.ok(failure === undefined || failure instanceof CloudSigmaError, String(failure))
+})
+
 for (const [what, change] of [
   ['one that was read is deleted', (all: object[]) => void all.splice(5, 1)],
   ['one is made before those that were read', (all: object[]) => void all.unshift(serverJson(uuidAt(900)))],

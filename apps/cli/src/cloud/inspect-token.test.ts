@@ -85,3 +85,15 @@ test('H-15: inspectToken() refuses what is no token without repeating it', () =>
       text,
     )
 })
+
+test('inspectToken() never fails for times that no calendar has', () => {
+  for (const [iat, exp] of [
+    [1e300, 1e308],
+    [8_640_000_000_001, 8_640_000_000_002],
+    [253_402_300_800, 253_402_300_860],
+  ]) {
+    const facts = inspectToken(jwt({ ...CLAIMS, iat, exp }), NOW)
+    assert.deepEqual([facts.state, facts.issued_at, facts.ends_at, facts.life_seconds], ['unknown', undefined, undefined, undefined])
+  }
+  assert.equal(inspectToken(jwt({ ...CLAIMS, exp: 253_402_300_799 }), NOW).ends_at, '9999-12-31T23:59:59Z')
+})

@@ -32,6 +32,8 @@ export type TokenFacts = {
 const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 /** A token from a machine whose clock is a little ahead is no fault. */
 const AHEAD_MS = 2000
+/** The end of the year 9999. */
+const INSTANT_MS_MAX = 253_402_300_799_999
 
 /** Reads a token, `Bearer TOKEN`, or the answer of a token endpoint. @throws {InputError} Says nothing of what was read. */
 export function inspectToken(text: string, now: number): TokenFacts {
@@ -41,7 +43,7 @@ export function inspectToken(text: string, now: number): TokenFacts {
   const named = { token_id: digest(claims?.jti ?? token), length: token.length }
   if (claims === undefined) return { form: 'opaque', state: 'unknown', ...named }
   const { iss, sub, azp, aud, scope, permissions, actor, iat, exp } = claims
-  const [issuedAt, endsAt] = [iat, exp].map((seconds) => (seconds === undefined ? undefined : seconds * 1000))
+  const [issuedAt, endsAt] = [iat, exp].map(instantOf)
   return {
     form: 'jwt',
     ...stateOf({ issuedAt, endsAt, now }),
@@ -56,10 +58,15 @@ export function inspectToken(text: string, now: number): TokenFacts {
       actor,
       issued_at: issuedAt === undefined ? undefined : formatInstant(Math.trunc(issuedAt)),
       ends_at: endsAt === undefined ? undefined : formatInstant(Math.trunc(endsAt)),
-      life_seconds: iat === undefined || exp === undefined ? undefined : exp - iat,
+      life_seconds: issuedAt === undefined || endsAt === undefined ? undefined : (endsAt - issuedAt) / 1000,
     }),
     ...named,
   }
+}
+
+/** Milliseconds; `undefined` for what is no time of ours, such as the year 30,000: what a token says need not make sense. */
+function instantOf(seconds: number | undefined): number | undefined {
+  return seconds === undefined || seconds * 1000 > INSTANT_MS_MAX ? undefined : seconds * 1000
 }
 
 function tokenIn(text: string): string {

@@ -29,9 +29,7 @@ export type About = {
 export function failureOf(error: unknown, about: About): Failure | undefined {
   if (error instanceof ImpersonationError) {
     const { step, reason, status, retryAfterMs, requestId, hint, message } = error
-    // The package's own word for it is for the UMA step.
-    const mend = step === 'impersonate' && reason === 'permission_denied' ? 'Ask the owner of the account, or the cloud.' : hint
-    return { step, reason, why: whyMint(error, about), mend, status, retryAfterMs, requestId, message }
+    return { step, reason, why: whyMint(error, about), mend: hint, status, retryAfterMs, requestId, message }
   }
   if (error instanceof CloudSigmaError) {
     const { fault, message } = error
@@ -64,9 +62,7 @@ function whyMint({ step, reason, status }: ImpersonationError, about: About): st
     case 'realm_unknown':
       return `the authorization server has no realm ${about.realm}`
     case 'permission_denied':
-      return step === 'rpt'
-        ? `the authorization server refuses the UMA ticket: client ${about.clientId} is not granted impersonation`
-        : `the cloud does not let us act for ${about.owner}: suspended, not verified, or not open to impersonation`
+      return `the authorization server refuses the UMA ticket: client ${about.clientId} is not granted impersonation`
     case 'bearer_refused':
       return step === 'rpt'
         ? 'the authorization server does not believe the token that it gave a moment ago: its issuer name or its clock does not fit'
@@ -74,7 +70,7 @@ function whyMint({ step, reason, status }: ImpersonationError, about: About): st
     case 'user_unknown':
       return `the cloud knows no user ${about.owner}`
     case 'user_refused':
-      return `the cloud does not let us act for ${about.owner}: suspended, or not open to impersonation`
+      return `the cloud does not let us act for ${about.owner}: suspended, not verified, or not open to impersonation`
     case 'subject_mismatch':
       return 'the token that came is of another user than the expected one; it was destroyed unused'
     case 'email_mismatch':

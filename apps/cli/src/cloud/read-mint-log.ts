@@ -15,6 +15,8 @@ export type OwnerTrail = {
   readonly owner: string | undefined
   readonly mints: number
   readonly discoveries: number
+  /** Tokens that were minted and that nobody got. */
+  readonly discarded: number
   readonly refusals: number
   readonly lastMintAt: string | undefined
   readonly lastRefusalAt: string | undefined
@@ -70,6 +72,7 @@ function count(owners: Map<string | undefined, Counting>, line: MintLine): void 
       owner: line.owner,
       mints: 0,
       discoveries: 0,
+      discarded: 0,
       refusals: 0,
       lastMintAt: undefined,
       lastRefusalAt: undefined,
@@ -85,6 +88,8 @@ function count(owners: Map<string | undefined, Counting>, line: MintLine): void 
     else trail.discoveries += 1
     trail.lastMintAt = line.at
     trail.refusalsInARow = 0
+  } else if (line.outcome === 'discarded') {
+    trail.discarded += 1
   } else {
     trail.refusals += 1
     trail.refusalsInARow += 1

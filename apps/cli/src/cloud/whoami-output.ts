@@ -1,4 +1,5 @@
 import type { Output } from '../output.ts'
+import { visible } from '../visible.ts'
 import type { StepSeen } from './observed-steps.ts'
 import type { WhoAmI } from './who-am-i.ts'
 
@@ -45,18 +46,18 @@ export function printWhoAmI(out: Output, found: WhoAmI): void {
   const { style } = out
   if (found.ok) {
     const { uuid, email, state, balance, currency } = found.account
-    out.line(`${found.isUsable ? style.good('✓') : style.bad('✗')} ${email} in ${found.region}`)
+    out.line(`${found.isUsable ? style.good('✓') : style.bad('✗')} ${visible(email)} in ${found.region}`)
     const rows = [
       ['account', uuid],
       ['state', state ?? 'not said'],
       ...(balance === undefined ? [] : [['balance', `${balance} ${currency ?? ''}`.trim()]]),
     ]
-    for (const [name = '', value = ''] of rows) out.line(`  ${name.padEnd(WIDTH)}${value}`)
+    for (const [name = '', value = ''] of rows) out.line(`  ${name.padEnd(WIDTH)}${visible(value)}`)
   } else {
-    out.line(`${style.bad('✗')} ${found.failure.why}`)
+    out.line(`${style.bad('✗')} ${visible(found.failure.why)}`)
   }
   printWay(out, found)
-  for (const remark of found.remarks) out.line(`  ${style.warn('!')} ${remark}`)
+  for (const remark of found.remarks) out.line(`  ${style.warn('!')} ${visible(remark)}`)
   if (found.ok) return
   const { mend, message, requestId, retryAfterMs } = found.failure
   out.line(`  ${style.dim(message)}`)

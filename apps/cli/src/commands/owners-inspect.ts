@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { AscribeError } from '@ascribe/kit'
+import { AscribeError, InputError } from '@ascribe/kit'
 import { formatInstant } from '@ascribe/units'
 import { backOffUntil, readMintTrail } from '../cloud/read-mint-log.ts'
 import type { OwnerTrail } from '../cloud/read-mint-log.ts'
@@ -22,13 +22,18 @@ export function addOwnersInspect(owners: Command, surroundings: Surroundings): v
       'after',
       `
 A refusal of which nobody is known, such as of an unknown address, is in the row without an owner. The trail is a chain: each line holds the
-digest of the one before, and a line that was changed, put in or taken out makes this fail. It cannot tell lines cut off at the end.
+digest of the one before, and a line that was changed, put in or taken out makes this fail. It cannot tell lines cut off at the end, nor a
+chain that somebody wrote anew: there is no key in it. Ship the file elsewhere if that matters.
 
 Examples:  ascribe owners inspect
            ascribe owners inspect --owner 018f4d5e-7b6a-4c3d-8e9f-0a1b2c3d4e5f --json`,
     )
     .action(async ({ owner }: { readonly owner?: string }, command: Command) => {
       const { out, dir } = contextOf(command, surroundings)
+      if (owner !== undefined && !UUID.test(owner))
+        throw new InputError(`Cannot inspect owner ${JSON.stringify(owner)}: that is no id`, {
+          hint: 'The trail has no e-mail addresses. `ascribe whoami --owner EMAIL` says the id.',
+        })
       const path = dir.mintLog
       const { owners: found, torn, breaks } = await readMintTrail(path)
       const now = Date.now()
@@ -45,6 +50,8 @@ Examples:  ascribe owners inspect
       throw new MintTrailChangedError(`Cannot vouch for ${path}: line ${first} does not follow the one before it${more}`)
     })
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 const COLUMNS = [
   { title: 'owner' },
@@ -82,6 +89,7 @@ function jsonOf(trail: OwnerTrail, now: number): object {
     owner: trail.owner ?? null,
     mints: trail.mints,
     discoveries: trail.discoveries,
+    discarded: trail.discarded,
     refusals: trail.refusals,
     refusals_in_a_row: trail.refusalsInARow,
     last_minted_at: trail.lastMintAt ?? null,

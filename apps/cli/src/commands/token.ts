@@ -9,6 +9,7 @@ import { EXIT } from '../exit-codes.ts'
 import type { Finish } from '../finish.ts'
 import type { Output } from '../output.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { visible } from '../visible.ts'
 
 /** `ascribe token inspect`. */
 export function configureToken(root: Command, surroundings: Surroundings, finish: Finish): void {
@@ -51,7 +52,12 @@ async function readToken(file: string | undefined, { stdin }: Surroundings): Pro
     }
   } catch (cause) {
     if (cause instanceof InputError) throw cause
-    throw new InputError(`Cannot read a token from ${file ?? 'standard input'}: ${errorCode(cause) ?? 'it failed'}`, { cause })
+    const why = errorCode(cause) ?? 'it failed'
+    if (file === undefined || file === '-') throw new InputError(`Cannot read a token from standard input: ${why}`, { cause })
+    // Neither the name nor the cause, which repeats it: it may be the token itself.
+    throw new InputError(`Cannot read the file with the token: ${why}`, {
+      hint: 'If that was the token itself, others could read it on the command line: end it, and give the next one on standard input.',
+    })
   }
   return Buffer.concat(chunks).toString('utf8')
 }
@@ -66,7 +72,7 @@ function printFacts(out: Output, facts: TokenFacts): void {
   out.line(facts.state === 'unknown' ? unknown : `${mark[facts.state]}${facts.in_words === undefined ? '' : `: ${facts.in_words}`}`)
   for (const [name, value] of Object.entries(facts)) {
     if (value === undefined || ['state', 'in_words', 'form'].includes(name)) continue
-    out.line(`  ${name.padEnd(16)}${Array.isArray(value) ? value.join(', ') : String(value)}`)
+    out.line(`  ${name.padEnd(16)}${visible(Array.isArray(value) ? value.join(', ') : String(value))}`)
   }
   out.note('The signature was not checked: this is what the token says, not what is true.')
 }

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { CloudSigmaError, createBasicAuthenticator, createCloudSigma } from '@ascribe/cloudsigma'
 import { ImpersonationError, requestRpt, requestServiceToken } from '@ascribe/impersonation'
-import type { RegionEndpoint, Transport } from '@ascribe/impersonation'
-import { InputError, errorChain } from '@ascribe/kit'
+import type { RegionEndpoint, RegionTable, Transport } from '@ascribe/impersonation'
+import { AscribeError, InputError, errorChain } from '@ascribe/kit'
 import { cloudAccessOf, transportOf } from '../cloud/cloud-access.ts'
 import type { CloudAccess, ImpersonationAccess, LegacyAccess } from '../cloud/cloud-access.ts'
 import { lookAtEndpoint, lookAtIssuer, sayClock } from '../cloud/look-at-peer.ts'
@@ -37,6 +37,7 @@ export async function* examineCloud(context: Context): AsyncGenerator<Finding, v
     yield* examineIssuer(access, transport)
     yield* examineClient(access, { transport, cloud })
   }
+  yield* examineRegion(access, cloud)
   const endpoints = endpointsOf(access, cloud)
   for (const endpoint of endpoints) yield await examineEndpoint(endpoint, transport)
   const [first] = endpoints
@@ -122,13 +123,49 @@ async function* examineClient(access: ImpersonationAccess, { transport, cloud }:
     const failure = failureOf(error, about)
     if (failure === undefined) throw error
     const what = error instanceof ImpersonationError && error.step === 'rpt' ? 'UMA' : 'client'
-    yield { what, state: 'wrong', detail: failure.why, ...(failure.mend !== undefined && { mend: failure.mend }) }
+    // Of a file the words for everybody do not say what is wrong with it.
+    const detail = failure.reason === 'secret_unreadable' ? failure.message : failure.why
+    const mend = failure.mend ?? (failure.reason === 'secret_unreadable' ? 'Put the secret into it, and nothing else.' : undefined)
+    yield { what, state: 'wrong', detail, ...(mend !== undefined && { mend }) }
+  }
+}
+
+/** The region that commands take where they do not say: each of them would fail by it. */
+function* examineRegion({ regions }: CloudAccess, { region, endpoints }: CloudSettings): Generator<Finding, void, undefined> {
+  if (region === undefined) {
+    if (regions.regions === undefined && Object.keys(endpoints).length === 0)
+      yield {
+        what: 'region',
+        state: 'note',
+        detail: 'none is named, so no host of the cloud is looked at',
+        mend: 'Set CLOUDSIGMA_REGIONS.',
+      }
+    return
+  }
+  const refusal = refusalOf(regions, region)
+  if (refusal !== undefined)
+    yield {
+      what: 'region',
+      state: 'wrong',
+      detail: `CLOUDSIGMA_REGION: ${refusal.message}`,
+      mend: 'Name one of the table, or have its operator add this one.',
+    }
+}
+
+function refusalOf(regions: RegionTable, region: string): AscribeError | undefined {
+  try {
+    regions.endpoint(region)
+    return undefined
+  } catch (error) {
+    if (error instanceof AscribeError) return error
+    throw error
   }
 }
 
 /** Those that are listed; of an open table those with addresses of their own, and the one that commands take. */
 function endpointsOf({ regions }: CloudAccess, { region, endpoints }: CloudSettings): readonly RegionEndpoint[] {
-  const named = new Set([...Object.keys(endpoints), ...(region === undefined ? [] : [region])])
+  const isReachable = region !== undefined && refusalOf(regions, region) === undefined
+  const named = new Set([...Object.keys(endpoints), ...(isReachable ? [region] : [])])
   const names = regions.regions ?? [...named]
   return names.slice(0, REGIONS_MAX).map((name) => regions.endpoint(name))
 }
