@@ -2,12 +2,24 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { isJsonReply } from '@ascribe/contract'
 import { createOrganization as created, grantCredit as granted } from '@ascribe/contract/admin'
-import { createPlatformCredential, readInstallationLog, revokePlatformCredential } from '@ascribe/ledger'
+import { TrailDownError, createPlatformCredential, readInstallationLog, revokePlatformCredential } from '@ascribe/ledger'
+import type { AuditEntry } from '@ascribe/ledger'
 import { NOBODY, openOperators, refusal, send } from './operators-support.ts'
 import type { Answer } from './operators-support.ts'
 import { createCustomer, serverSecret } from './support.ts'
 
-const operators = await openOperators()
+/** Lines that the trail does not take. */
+let fault: AuditEntry['kind'] | undefined
+const operators = await openOperators({
+  wrap: (trail) => ({
+    append: (entries) =>
+      entries.some(({ kind }) => kind === fault)
+        ? Promise.reject(new TrailDownError('Cannot write the audit trail: asked for'))
+        : trail.append(entries),
+    appendIn: (tx, entries) => trail.appendIn(tx, entries),
+    signedHead: (queryable, chain) => trail.signedHead(queryable, chain),
+  }),
+})
 after(() => operators[Symbol.asyncDispose]())
 const { db } = operators
 
@@ -92,6 +104,37 @@ test('Idempotency-Key: the same request again gets the same answer, secret inclu
     refusal(await ask('POST', '/v1/organizations', { body: { name: 'x' }, headers: ['idempotency-key', 'a', 'idempotency-key', 'b'] })),
     [400, 'invalid_request'],
   )
+})
+
+test('Idempotency-Key: a secret is never told again without a line, and a change whose second line failed is never done twice', async () => {
+  const customer = await createCustomer(db, 'Acme')
+  const make = (key: string): Promise<Answer> =>
+    ask('POST', `/v1/organizations/${customer.id}/credentials`, { body: { name: 'k' }, headers: ['idempotency-key', key] })
+  const [first, again] = [await make('told-twice'), await make('told-twice')]
+  assert.deepEqual([again.status, again.text], [201, first.text])
+  const [line] = await operators.log(customer.id)
+  assert.deepEqual(
+    [line?.kind, line?.status, line?.detail?.['replayed'], line?.requestId],
+    ['write_end', 201, true, again.headers['x-request-id']],
+  )
+  // The trail goes away between the change and its second line.
+  fault = 'write_end'
+  assert.deepEqual(refusal(await make('half')), [503, 'audit_unavailable'])
+  fault = undefined
+  const count = async (): Promise<number> =>
+    (await db.query("select from auth_mapping where organization_id = $1::uuid and recorded_by like 'platform:%'", [customer.id])).rowCount
+  const made = await count()
+  assert.equal((await make('half')).status, 201)
+  assert.equal(await count(), made)
+})
+
+test('Idempotency-Key: a credential is never answered with what another one did under the same key', async () => {
+  const { key } = await createPlatformCredential(db, serverSecret, { name: 'second', by: 'test' })
+  const make = async (by: string): Promise<string | undefined> =>
+    jsonOf(await ask('POST', '/v1/organizations', { body: { name: 'Of two' }, key: by, headers: ['idempotency-key', 'of-two'] }))['id']
+  const ids = [await make(operators.adminKey), await make(key), await make(operators.adminKey), await make(key)]
+  assert.notEqual(ids[0], ids[1])
+  assert.deepEqual(ids.slice(2), ids.slice(0, 2))
 })
 
 test('a credential of the platform is needed, with the scope, and ends when it is revoked; no other key is one', async () => {

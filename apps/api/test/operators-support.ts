@@ -26,7 +26,7 @@ export const OLGA = 'olga@ops.example'
 export const OTTO = 'otto@ops.example'
 /** Has no role of a viewer. */
 export const NORA = 'nora@ops.example'
-const AUDIENCE = 'http://127.0.0.1:34679'
+export const AUDIENCE = 'http://127.0.0.1:34679'
 const PEM: string = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 export const signer: AuditSigner = parseAuditSigner(PEM, 'the test')
 

@@ -12,5 +12,11 @@ export type HttpServerOptions = {
 
 /** An HTTP server that does not listen yet and answers nothing: the caller's listeners do. See `listenOn`. */
 export function createHttpServer({ headBytesMax, requestTimeoutMs, keepAliveMs }: HttpServerOptions): Server {
-  return createServer({ maxHeaderSize: headBytesMax, requestTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveMs })
+  return createServer({
+    maxHeaderSize: headBytesMax,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    // Node would answer in words of its own.
+    requireHostHeader: false,
+  })
 }

@@ -3,10 +3,10 @@ import type { Counter, Logger } from '@ascribe/kit'
 import type { Trail } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { Refusal, refusalOf } from '../errors.ts'
-import { PlainReply } from '../handler.ts'
+import { PlainReply, StreamReply } from '../handler.ts'
 import type { RequestContext, Route } from '../handler.ts'
 import type { Established, Gate } from './gate.ts'
-import { readIncoming } from './incoming.ts'
+import { hasItsHost, readIncoming } from './incoming.ts'
 import type { Incoming } from './incoming.ts'
 import { readInput } from './read-input.ts'
 import { StreamBrokenError, outgoingOf, refused, send } from './reply.ts'
@@ -48,11 +48,11 @@ type State = {
  */
 export async function answer(deps: ExchangeDeps, message: IncomingMessage, response: ServerResponse): Promise<void> {
   const read = readIncoming(message)
-  // In absolute form there is nothing that we serve; it is answered as the path that it is not.
+  // In absolute form, or for no host or two, there is nothing that we serve; it is answered as the path that it is not.
   const incoming = read ?? readIncoming(Object.assign(message, { url: '/' }))
   if (incoming === undefined) throw new Error('"/" is no path')
   const state: State = { incoming, route: undefined, established: undefined, account: undefined }
-  const outgoing = await outgoingFor(deps, state, { response, isPath: read !== undefined })
+  const outgoing = await outgoingFor(deps, state, { response, isPath: read !== undefined && hasItsHost(incoming) })
   const headers = {
     ...deps.headers,
     ...deps.gate.replyHeaders(incoming),
@@ -72,13 +72,28 @@ type Sending = {
 async function sendAndAccount(deps: ExchangeDeps, state: State, { outgoing, response, headers }: Sending): Promise<void> {
   const { incoming, account } = state
   try {
-    const outcome = await send(response, outgoing, { headers, isHead: incoming.method === 'HEAD' })
+    const outcome = await send(response, whileAllowed(deps, state, outgoing), { headers, isHead: incoming.method === 'HEAD' })
     if (outcome !== undefined) await account?.streamed(outcome)
   } catch (error) {
-    deps.logger.error('api stream broke', { requestId: incoming.requestId, error })
+    const isRefused = error instanceof StreamBrokenError && error.cause instanceof Refusal
+    if (isRefused) deps.logger.info('api stream stopped', { requestId: incoming.requestId, ...account?.fields, reason: error.cause })
+    else deps.logger.error('api stream broke', { requestId: incoming.requestId, error })
     if (error instanceof StreamBrokenError) await account?.streamed(error.outcome)
     response.destroy()
   }
+}
+
+/** What lets an operator look may end while a stream is on its way: nothing of it leaves after that. */
+function whileAllowed({ gate }: ExchangeDeps, { established }: State, outgoing: Outgoing): Outgoing {
+  const { body } = outgoing
+  if (!(body instanceof StreamReply) || established === undefined || gate.stillMay === undefined) return outgoing
+  async function* chunks(of: StreamReply): AsyncGenerator<Uint8Array | string, void, undefined> {
+    for await (const chunk of of.chunks) {
+      await gate.stillMay?.(established as Established)
+      yield chunk
+    }
+  }
+  return { ...outgoing, body: new StreamReply({ contentType: body.contentType, chunks: chunks(body), rows: body.rows }) }
 }
 
 type Arrival = { readonly response: ServerResponse; readonly isPath: boolean }
@@ -128,12 +143,16 @@ async function work(deps: ExchangeDeps, state: State, { response, isPath }: Arri
   const { account } = state
   const handle = async (): Promise<Outgoing> => {
     await account.begin()
-    const outgoing = outgoingOf(route.def, await route.handle(contextOf(deps, state, account), input))
-    await account.end(outgoing.status)
-    return outgoing
+    return outgoingOf(route.def, await route.handle(contextOf(deps, state, account), input))
   }
-  if (deps.once === undefined || route.def.method === 'GET') return handle()
-  return deps.once({ caller: state.established.caller, incoming, bytes }, handle)
+  const isOnce = deps.once !== undefined && route.def.method !== 'GET'
+  const outgoing = isOnce ? await deps.once?.({ caller: state.established.caller, incoming, bytes }, handle) : await handle()
+  if (outgoing === undefined) throw new Error('nothing was answered')
+  // Once more told is told all the same, secret included.
+  if (outgoing.headers['idempotency-replayed'] !== undefined) account.note({ replayed: true })
+  // After the answer is kept: a line that cannot be written must not make a repeat do it again.
+  await account.end(outgoing.status)
+  return outgoing
 }
 
 const OPTIONS_DEF = {

@@ -23,4 +23,6 @@ export type Gate = {
   establish(incoming: Incoming, def: RouteDef, params: Readonly<Record<string, string>>): Promise<Established>
   /** Whether they may: from here on a refusal leaves a line. */
   authorize(established: Established, def: RouteDef, incoming: Incoming): Promise<Established>
+  /** Asked again before each part of a stream: what may end while it is sent. Throws when it has. */
+  stillMay?(established: Established): Promise<void>
 }

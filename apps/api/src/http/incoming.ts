@@ -34,6 +34,12 @@ export function readIncoming(message: IncomingMessage): Incoming | undefined {
   }
 }
 
+/** RFC 9112 section 3.2: exactly one `Host`, and before HTTP/1.1 at most one. Two servers on the way could each read another. */
+export function hasItsHost({ message, valuesOf }: Incoming): boolean {
+  const count = valuesOf('host').length
+  return count === 1 || (count === 0 && message.httpVersion !== '1.1')
+}
+
 function headerValues(raw: readonly string[], name: string): readonly string[] {
   const values: string[] = []
   for (let index = 0; index + 1 < raw.length; index += 2) {

@@ -19,6 +19,8 @@ export type FindSession = {
   mayView(operator: Operator, lineage: Lineage): boolean
   /** @throws {Refusal} that says what is missing */
   find(operator: Operator, organizationId: string): Promise<ActingSession>
+  /** Whether this very session goes on: not ended, not revoked, not over. Begins none. @throws {Refusal} when it does not */
+  stillLasts(session: ActingSession): Promise<void>
 }
 
 /** Looks for the row behind "on behalf of": the browser carries nothing, so there is nothing to steal or to forget. */
@@ -30,12 +32,23 @@ export function createFindSession(options: SessionOptions): FindSession {
       const found = await findActing(db, { operator, organizationId })
       if (found.kind === 'active') return found.session
       if (mode === 'required' || !operator.policy.mayActImplied) throw missing(found.kind)
-      return begin(options, operator, organizationId)
+      return begin(options, operator, { organizationId, why: found.kind })
+    },
+    async stillLasts({ id, operator, organizationId }) {
+      const found = await findActing(db, { operator, organizationId })
+      if (found.kind !== 'active') throw missing(found.kind)
+      if (found.session.id !== id) throw missing('expired')
     },
   }
 }
 
-async function begin({ db, trail, ttlMs, clock }: SessionOptions, operator: Operator, organizationId: string): Promise<ActingSession> {
+type Without = { readonly organizationId: string; /** There is none yet. */ readonly why: ActingAbsence }
+
+async function begin(
+  { db, trail, ttlMs, clock }: SessionOptions,
+  operator: Operator,
+  { organizationId, why }: Without,
+): Promise<ActingSession> {
   const { name, issuer, roles, assertionId, issuedAt, expiresAt } = operator
   const outcome = await startImplied(db, {
     operator: { name, issuer, roles },
@@ -58,7 +71,8 @@ async function begin({ db, trail, ttlMs, clock }: SessionOptions, operator: Oper
     case 'already_active':
       return outcome.session
     case 'approval_required':
-      throw missing('approval_required')
+      // Who was told no is told so again, and asks anew by saying why.
+      throw missing(why === 'refused' || why === 'revoked' ? why : 'approval_required')
     case 'unknown_organization':
       throw new Refusal('organization_not_found', 'There is no such organization.')
     case 'not_started':

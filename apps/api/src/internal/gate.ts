@@ -48,7 +48,12 @@ export function createInternalGate(options: InternalGateOptions): Gate {
     const { name, issuer, roles, policy } = operator
     const named = namedBy(options, incoming)
     const caller: OperatorCaller = { kind: 'operator', name, issuer, roles, policy, named }
-    if (def.subject !== 'organization') return { caller, organizationId: undefined, operator }
+    if (def.subject !== 'organization') {
+      // Where no header names one, a page that is served for one organization speaks for that one alone all the same.
+      const ofPage = allowedOrigin(allowOrigins, incoming)?.organizationId
+      const bound = named.length === 0 && ofPage !== undefined ? [ofPage] : named
+      return { caller: { ...caller, named: bound }, organizationId: undefined, operator }
+    }
     const [organizationId] = named
     if (organizationId === undefined) throw new Refusal('organization_required', 'Say whose data is wanted: Accept: ORGANIZATION-ID.')
     const { id = organizationId } = params
@@ -70,6 +75,9 @@ export function createInternalGate(options: InternalGateOptions): Gate {
     optionsHeaders: (incoming, match) => optionsHeaders(incoming, match),
     establish,
     authorize: (established, def) => authorize(options, established as Known, def),
+    async stillMay({ caller }) {
+      if (caller.kind === 'operator' && caller.acting !== undefined) await options.findSession.stillLasts(caller.acting)
+    },
   }
 }
 

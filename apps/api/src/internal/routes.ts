@@ -61,7 +61,12 @@ async function start(context: RequestContext, { organization, reason, ticket, mi
   const organizationId = organization.toLowerCase()
   requireNamed(operator, organizationId)
   const lineage = await readLineage(context.db, organizationId)
-  if (lineage === undefined || !mayView(operator.policy, lineage.id, lineage.ancestors)) throw unknownOrganization()
+  if (lineage === undefined || !mayView(operator.policy, lineage.id, lineage.ancestors)) {
+    // In the log of whom it was about, if it is anybody's, as every other look that is refused.
+    if (lineage !== undefined) await context.auditIn(context.db, { kind: 'refusal', status: 404, organizationId: lineage.id })
+    context.note({ organization: organizationId })
+    throw unknownOrganization()
+  }
   const outcome = await startActing(context.db, {
     operator,
     organizationId,
