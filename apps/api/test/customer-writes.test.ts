@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { listBudgets, mapAuthId, moveOrganization, setBudget } from '@ascribe/ledger'
+import { listBudgets, mapAuthId, moveOrganization, setBudget, syncDirectory } from '@ascribe/ledger'
 import { OLGA, openOperators, refusal, send } from './operators-support.ts'
 import type { Answer } from './operators-support.ts'
 import { createCustomer, createKey } from './support.ts'
@@ -170,4 +170,29 @@ test('a parent’s admin sees a child and changes nothing of it; the child reads
     ['refusal', 'user', 403],
     ['read', 'user', 200],
   ])
+})
+
+test('a customer’s key never names somebody else’s people or groups, whose budgets its use would take', async () => {
+  for (const { id, name } of [
+    { id: acme.id, name: 'acme' },
+    { id: other.id, name: 'other' },
+  ]) {
+    const users = [{ id: `of-${name}`, organizations: [id] }]
+    await syncDirectory(db, { users, groups: [{ id: `group-${name}`, organization: id }] }, { source: `test-${name}` })
+  }
+  const make = async (fields: object) => as('ada', 'POST', at('credentials'), { name: 'k', scopes: ['inference'], ...fields })
+  const told = async (fields: object) => jsonOf(await make(fields))['message']
+  // Somebody else's and nobody's are told alike: else ids of others could be found out.
+  assert.equal(await told({ userId: 'of-other' }), await told({ userId: 'nobody' }))
+  assert.equal(await told({ groupId: 'group-other' }), await told({ groupId: 'none' }))
+  for (const fields of [{ userId: 'of-other' }, { userId: 'nobody' }, { groupId: 'group-other' }, { groupId: 'none' }])
+    assert.deepEqual(refusal(await make(fields)), [404, 'not_found'], JSON.stringify(fields))
+  const { id: herself } = jsonOf(await as('ada', 'GET', '/v1/me'))
+  for (const fields of [{ userId: 'of-acme', groupId: 'group-acme' }, { userId: herself }, {}])
+    assert.equal((await make(fields)).status, 201, JSON.stringify(fields))
+})
+
+test('a customer’s webhook is never plain http', async () => {
+  const budget = { scope: 'organization', unit: 'USD', period: 'day', limit: '1', webhookUrl: 'http://127.0.0.1:8084/' }
+  assert.deepEqual(refusal(await as('ada', 'PUT', at('budgets'), budget)), [400, 'invalid_request'])
 })

@@ -2,7 +2,7 @@ import { createKey, revokeKey, rotateKey } from '@ascribe/contract/writes'
 import type { KeyParams, MadeKey, NewKey, RotateKey, RotatedKey } from '@ascribe/contract/writes'
 import { createApiKey } from '@ascribe/identity'
 import type { ServerSecret } from '@ascribe/identity'
-import { createCredential, isCredentialOf, revokeCredential, rotateCredential } from '@ascribe/ledger'
+import { createCredential, isCredentialOf, isGroupOf, isMemberOf, revokeCredential, rotateCredential } from '@ascribe/ledger'
 import { formatInstant } from '@ascribe/units'
 import { authorOf, instantOf } from '../admin/by.ts'
 import { Refusal } from '../errors.ts'
@@ -32,6 +32,7 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
 async function create({ serverSecret, published }: KeyDeps, context: OrganizationContext, body: NewKey): Promise<MadeKey> {
   const { db, organizationId, caller, note } = context
   const { name, scopes, userId, groupId, expiresAt } = body
+  await requireOwnPeople(context, body)
   const { key, ...proof } = createApiKey(serverSecret)
   const outcome = await createCredential(db, {
     ...proof,
@@ -49,13 +50,29 @@ async function create({ serverSecret, published }: KeyDeps, context: Organizatio
       await published()
       return { id: outcome.authId, authId: outcome.authId, secret: key, ...(expiresAt !== undefined && { expiresAt }) }
     case 'group_elsewhere':
-      throw new Refusal('not_found', 'There is no such group in the organization.')
+      throw unknownGroup()
     case 'unknown_organization':
       throw new Refusal('organization_not_found', 'There is no such organization.')
     case 'public_id_taken':
       // One in 36^12.
       throw new Refusal('unavailable', 'Try again.')
   }
+}
+
+/**
+ * Use counts for whom a key names, on budgets that go by that id alone. So a customer names his own people and groups: anybody else is as unknown
+ * as nobody, or two organizations would spend from one budget. The platform may name who is yet to come.
+ */
+async function requireOwnPeople({ db, organizationId, caller }: OrganizationContext, { userId, groupId }: NewKey): Promise<void> {
+  if (caller.kind === 'platform') return
+  const isHimself = caller.kind === 'user' && caller.subject === userId
+  if (userId !== undefined && !isHimself && !(await isMemberOf(db, { userId, organizationId })))
+    throw new Refusal('not_found', 'There is no such user in the organization.')
+  if (groupId !== undefined && !(await isGroupOf(db, { groupId, organizationId }))) throw unknownGroup()
+}
+
+function unknownGroup(): Refusal {
+  return new Refusal('not_found', 'There is no such group in the organization.')
 }
 
 async function rotate(

@@ -66,6 +66,11 @@ export const setOwnBudget: RouteDef<OrganizationParams, NoQuery, OwnBudget, SetB
     unit,
     period: z.enum(['day', 'month']),
     ...budgetFields,
+    webhookUrl: z
+      .url({ protocol: /^https$/ })
+      .max(2000)
+      .optional()
+      .meta({ description: 'https; it has to lead to a public address.' }),
   }),
   reply: z.strictObject({ id: z.uuid(), outcome: z.enum(['created', 'changed', 'unchanged']) }).meta({ id: 'SetBudget' }),
 }
