@@ -11,7 +11,7 @@ import {
   listReferenceInvoices,
   listReferenceRegions,
 } from '@ascribe/contract/reads'
-import { readStatement } from '@ascribe/ledger'
+import { applyPriceBook, createOrganization, mapAuthId, readStatement } from '@ascribe/ledger'
 import { draftInvoice, grantCredit } from '@ascribe/ledger/money'
 import { InputError } from '@ascribe/kit'
 import { formatInstant, monthOf } from '@ascribe/units'
@@ -20,6 +20,7 @@ import { wantedStates } from '../src/reads/reference.ts'
 import { readRoutes } from '../src/reads/index.ts'
 import { DAY, NOW, nano, openWorld, operator, read, sum, textOfStream } from './reads-support.ts'
 import type { World } from './reads-support.ts'
+import { settle, usageRecord } from './support.ts'
 
 let world: World
 before(async () => {
@@ -264,4 +265,21 @@ test('R5: GET /api/cloud-regions comes from the data, children included, in orde
     { id: 'global', name: 'global', cloudProvider: '', url: '' },
   ])
   assert.deepEqual(also, [world.child.id])
+})
+
+test('R21: an amount of another currency never counts in a report that says no currency', async () => {
+  const query = { startDate: '2026-04-01', endDate: '2026-04-20' }
+  const before = (await read(world.db, getDailyCosts, { organizationId: world.parent.id, query })).reply.total
+  const child = await createOrganization(world.db, { name: 'Enfant', currency: 'EUR', parentId: world.parent.id })
+  await mapAuthId(world.db, { authId: 'enfant', organizationId: child.id })
+  const book = 'version: 1\ncurrency: EUR\nbase_models:\n  small: { prompt: "0.5", cached: "0", completion: "0" }\n'
+  await applyPriceBook(world.db, { text: book, file: 'euro.yaml', effectiveFrom: 'beginning', appliedBy: 'test' })
+  await settle(world.db, [usageRecord({ authId: 'enfant', startedAt: NOW - DAY, meters: { input_tokens: 10 } })])
+  const { reply, also } = await read(world.db, getDailyCosts, { organizationId: world.parent.id, query })
+  assert.equal(reply.total, before)
+  const { days } = (await read(world.db, getDailyCostBreakdown, { organizationId: world.parent.id, query })).reply
+  const seen = new Set(days.flatMap(({ accounts }) => accounts.map((account) => account.external_customer_id)))
+  assert.ok(!seen.has(child.id) && !also.includes(child.id) && seen.has(world.child.id))
+  const own = (await read(world.db, getDailyCosts, { organizationId: child.id, query })).reply
+  assert.equal(own.total, '5')
 })

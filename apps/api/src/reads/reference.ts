@@ -62,10 +62,14 @@ async function readOrganization({ db, organizationId, clock }: OrganizationConte
 
 type DayCharges = { readonly charges: readonly DayCharge[]; readonly family: readonly FamilyMember[] }
 
-/** Of the organization and its children: each child whose data is in the reply is told (R23). */
+/**
+ * Of the organization and its children: each child whose data is in the reply is told (R23). These shapes say no currency and their readers add
+ * all amounts up, so a child that is billed in another one is not in them (R21): GET /v1/organizations/{id}/costs has it.
+ */
 async function dayCharges(context: OrganizationContext, window: DayWindow): Promise<DayCharges> {
   const { db, organizationId, clock } = context
-  const family = await readFamily(db, organizationId)
+  const [own, ...children] = await readFamily(db, organizationId)
+  const family = own === undefined ? [] : [own, ...children.filter(({ currency }) => currency === own.currency)]
   const charges = await readDayCharges(db, { family, window, now: clock() })
   context.alsoAbout([...new Set(charges.map((charge) => charge.organizationId))].filter((id) => id !== organizationId))
   return { charges, family }
