@@ -237,6 +237,15 @@ test('listRecords() gives every record once, newest first, whatever the page, wi
   )
 })
 
+test('getCosts() takes dimensions with commas and repeated, each once', async () => {
+  const keys = async (groupBy: string | readonly string[]) =>
+    (await read(world.db, getCosts, { organizationId: world.child.id, query: { ...BOTH, groupBy } })).reply.data.map((row) => row.keys)
+  assert.deepEqual(await keys(['model', 'apiKey']), await keys('model,apiKey'))
+  await assert.rejects(keys(['model', 'model']), /twice/)
+  await assert.rejects(keys('model,model'), /twice/)
+  await assert.rejects(keys(['model', 'nothing']))
+})
+
 test('listStatements() has every month until now, newest first, with the totals of the statements', async () => {
   const { data } = (await read(world.db, listStatements, { organizationId: world.parent.id, now: Date.UTC(2026, 4, 2) })).reply
   assert.deepEqual(

@@ -104,3 +104,10 @@ test('call() passes on signals, repeated parameters and idempotency keys (R3)', 
   assert.deepEqual([sent[0]?.signal, sent[0]?.headers['idempotency-key'], sent[0]?.body], [signal, 'i', '{"name":"x"}'])
   await clientOf(200, {}).client.open(listUsageRecords, { params: { id: ID }, query: { month: '2026-11', limit: 5 } })
 })
+
+test('call() never breaks on what a newer server says besides, and always on what is not as it was agreed', async () => {
+  const made = { id: ID, name: 'x', currency: 'USD', createdAt: '2026-11-22T00:00:00Z' }
+  const call = async (reply: object) => clientOf(201, reply).client.call(createOrganization, { body: { name: 'x' } })
+  assert.equal((await call({ ...made, color: 'red' })).id, ID)
+  await assert.rejects(call({ ...made, id: 5, color: 'red' }), { code: 'API_REQUEST_FAILED', message: /breaks the contract/ })
+})

@@ -117,8 +117,11 @@ export function createApiClient<Reply extends ClientReply>(options: ApiClientOpt
       const reply = await open(route, input)
       // Without a schema there is no result: 204, or a redirect that was followed.
       if (!isJsonReply(route.reply)) return undefined as never
-      const parsed = route.reply.safeParse(await reply.json())
+      const body = await reply.json()
+      const parsed = route.reply.safeParse(body)
       if (parsed.success) return parsed.data
+      // A newer server says more than this client knows. What it knows is as it should be, for nothing else is wrong.
+      if (parsed.error.issues.every(({ code }) => code === 'unrecognized_keys')) return body as never
       throw new ApiClientError(`Cannot ${route.operationId}: the reply breaks the contract`, { status: reply.status, cause: parsed.error })
     },
   }

@@ -68,17 +68,19 @@ export function limit(options: { readonly max: number; readonly otherwise: numbe
   return z.coerce.number().int().min(1).max(options.max).default(options.otherwise)
 }
 
-/** Some of these words, each once, with commas between them. */
+/** Some of these words, each once, with commas between them; or the parameter repeated, as the typed client sends them. */
 export function words<Word extends string>(of: readonly Word[]): z.ZodType<readonly Word[], unknown> {
   const one = `(?:${of.join('|')})`
+  const text = z
+    .string()
+    .max(500)
+    .regex(new RegExp(`^(?:${one}(?:,${one})*)?$`), `must be some of ${of.join(', ')}, with commas between them`)
   return (
     z
-      .string()
-      .max(500)
-      .regex(new RegExp(`^(?:${one}(?:,${one})*)?$`), `must be some of ${of.join(', ')}, with commas between them`)
-      .refine((text) => new Set(text.split(',')).size === text.split(',').length, 'must not name one twice')
+      .union([text, z.array(z.enum(of)).min(1).max(of.length)])
       .default('')
       // The pattern lets nothing else through.
-      .transform((text) => (text === '' ? [] : (text.split(',') as Word[])))
+      .transform((given) => (typeof given !== 'string' ? given : given === '' ? [] : (given.split(',') as Word[])))
+      .refine((names) => new Set(names).size === names.length, 'must not name one twice')
   )
 }
