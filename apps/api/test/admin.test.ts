@@ -182,6 +182,8 @@ test('users, groups, memberships, resources and cloud owners are said, said agai
   const owner = crypto.randomUUID()
   assert.deepEqual(jsonOf(await ask('PUT', `/v1/owners/${owner}`, { body: { organizationId: id } })), { userId: owner, organizationId: id })
   assert.deepEqual(jsonOf(await ask('GET', `/v1/owners/${owner}`)), { userId: owner, organizationId: id })
+  const { since = '' } = jsonOf(await ask('GET', `/v1/owners?organizationId=${id}`))
+  assert.match(since, /^\d{4}-\d\d-\d\dT/)
   assert.deepEqual(refusal(await ask('PUT', `/v1/owners/${owner}`, { body: { organizationId: NOBODY } })), [404, 'not_found'])
   assert.deepEqual(refusal(await ask('GET', `/v1/owners/${crypto.randomUUID()}`)), [404, 'not_found'])
 })

@@ -1,5 +1,7 @@
 import { getOwner, listOwners, putOwner } from '@ascribe/contract/admin'
 import { mapOwner, readOwner, streamOwners } from '@ascribe/ledger'
+import type { CloudOwner } from '@ascribe/ledger'
+import { formatInstant } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
 import { route } from '../handler.ts'
 import type { Route } from '../handler.ts'
@@ -9,7 +11,7 @@ import { linesReply } from './lines.ts'
 /** Whose cloud account is billed to which organization, from when on. */
 export const ownerRoutes: readonly Route[] = [
   route(listOwners, async ({ db }, { query: { organizationId } }) =>
-    linesReply(streamOwners(db, organizationId === undefined ? {} : { organizationId })),
+    linesReply(mapped(streamOwners(db, organizationId === undefined ? {} : { organizationId }))),
   ),
   route(getOwner, async ({ db }, { params: { userId } }) => {
     const owner = await readOwner(db, userId)
@@ -29,3 +31,8 @@ export const ownerRoutes: readonly Route[] = [
     return { userId, organizationId }
   }),
 ]
+
+async function* mapped(owners: AsyncIterable<CloudOwner>): AsyncGenerator<object, void, undefined> {
+  for await (const { userId, organizationId, since } of owners)
+    yield { userId, organizationId, ...(since !== -Infinity && { since: formatInstant(since) }) }
+}
