@@ -80,7 +80,7 @@ function announce(out: Output, { dir }: Context, everything: Everything): void {
   const month = new Date().toISOString().slice(0, 7)
   const rows: readonly (readonly [string, string, string])[] = [
     ['gateway', gateway, `OpenAI clients: ${gateway}/v1`],
-    ['api', api, 'statements and usage records'],
+    ['api', api, `costs, usage, statements; described at ${api}/docs`],
     ['console', operators.console, operators.signInAs === undefined ? '' : `sign in as ${operators.signInAs}`],
     ...(operators.operatorConsole === undefined
       ? []
