@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { after, test } from 'node:test'
+import { inspect } from 'node:util'
 import { getOrganization } from '@ascribe/contract/reads'
 import { createKeySet } from '@ascribe/identity/jwt'
 import { createAssertionVerifier, viewerRole } from '@ascribe/identity/teleport'
 import { organization32 } from '@ascribe/identity/view-as'
 import { silentLogger, silentMeters } from '@ascribe/kit'
+import type { LogFields, Logger } from '@ascribe/kit'
 import { createTrail, decideSupportRequest, listSupportRequests, setSupportAccess } from '@ascribe/ledger'
 import type { SupportRequest } from '@ascribe/ledger'
 import { StreamReply, organizationRoute } from '../src/handler.ts'
@@ -211,4 +213,32 @@ test('a look-up never finds what the operator may not view', async () => {
   }
   for (const { db: each } of [operators, some]) await createCustomer(each, 'Bounded')
   assert.deepEqual([await found(operators), await found(some)], [['Bounded'], []])
+})
+
+test('R10: a line of the log about an organization is never without the operator, and none has what was asked or shown', async () => {
+  const lines: { readonly message: string; readonly fields: LogFields }[] = []
+  const keep = (more: LogFields): Logger => {
+    const note = (message: string, fields: LogFields = {}): void => void lines.push({ message, fields: { ...more, ...fields } })
+    return { debug: note, info: note, warn: note, error: note, child: (fields) => keep({ ...more, ...fields }) }
+  }
+  await using some = await openOperators({ logger: keep({}) })
+  const { id } = await createCustomer(some.db, 'Acme')
+  await some.read(OLGA, id, '/api/organization')
+  await some.begin(OLGA, id, { reason: 'the reason given' })
+  await some.read(OLGA, id, '/api/organization')
+  await some.read(OLGA, id, '/api/costs/daily?startDate=x&endDate=y')
+  some.faults.audit = 'down'
+  await some.read(OLGA, id, '/api/organization')
+  some.faults.audit = 'ok'
+  const about = lines.filter(({ fields }) => fields['organization'] === id)
+  assert.deepEqual(
+    about.map(({ message, fields }) => [message, fields['operator'], fields['code']]),
+    [
+      ['api request refused', OLGA, 'acting_session_required'],
+      ['api request refused', OLGA, 'invalid_request'],
+      ['api request failed', OLGA, 'audit_unavailable'],
+    ],
+  )
+  const [, token = ''] = await some.as(OLGA)
+  for (const told of ['the reason given', 'Acme', token.slice(0, 40)]) assert.ok(!inspect(lines, { depth: 5 }).includes(told), told)
 })
