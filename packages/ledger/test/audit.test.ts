@@ -190,7 +190,7 @@ test('append() gives up on a database that does not answer, and whoever waited b
   await using db = await openLedger()
   await using patient = openTrail(db)
   await patient.append([viewed()])
-  await using trail = openTrail(db, { timeoutMs: 50 })
+  const trail = openTrail(db, { timeoutMs: 50 })
   const held = Promise.withResolvers<void>()
   const taken = Promise.withResolvers<void>()
   const holding = db.transaction(async (tx) => {
@@ -204,7 +204,8 @@ test('append() gives up on a database that does not answer, and whoever waited b
   await assert.rejects(trail.append([viewed({ requestId: 'behind it' })]), TrailDownError)
   held.resolve()
   await holding
-  await patient.append([viewed({ requestId: 'after' })])
+  // When it has written everything that it would.
+  await trail[Symbol.asyncDispose]()
   const page = await readAccessLog(db, { organizationId: ORG })
   assert.ok(page !== 'bad_cursor')
   assert.deepEqual(
