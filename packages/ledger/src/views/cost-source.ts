@@ -3,6 +3,7 @@ import { formatRate } from '@ascribe/units'
 import type { Period } from '@ascribe/units'
 import type { DatedMonths } from './day-window.ts'
 import type { OpenMonthLine } from './open-months.ts'
+import { unseen } from './unseen.ts'
 
 /** How finely time is told apart. Hours and days are UTC. */
 export type Grain = 'hour' | 'day' | 'month' | 'total'
@@ -42,47 +43,54 @@ export function usageValues(organizationIds: readonly string[], period: Period):
   return [[...organizationIds], sqlInstant(period.start), sqlInstant(period.end)]
 }
 
+const IDS = unseen(1, 'uuid[]')
+const START = unseen(2, 'timestamptz')
+const END = unseen(3, 'timestamptz')
+const MONTHS = unseen(4, 'date[]')
+const MONTH_DAYS = unseen(5, 'date[]')
+const LINES = unseen(6, 'json')
+
 // The days of [$2, $3) that have no sums, as an array: of how many rows a function gives the planner guesses 1000, of an array 10, and only with
 // that does it find that one plan is good for all windows (planning again each time cost 1.5 ms).
 const NOT_SUMMED = `(
   select array_agg(d.day::date)
-  from generate_series($2::timestamptz at time zone 'UTC', $3::timestamptz at time zone 'UTC' - interval '1 day', interval '1 day') d (day)
+  from generate_series(${START} at time zone 'UTC', ${END} at time zone 'UTC' - interval '1 day', interval '1 day') d (day)
   where not exists (select from cost_day_built b where b.day = d.day::date))`
 
 // A day that is summed is one row for each thing that is told apart; one that is not, as today, is one for each hour of it.
 const CHARGED_BY_DAY = `
 select day::timestamp at time zone 'UTC' as at, ${CHARGE_COLUMNS}, 'usage' as category, quantity, amount_nano, rate is null as by_month
-from cost_day where organization_id = any($1::uuid[])
-  and day >= ($2::timestamptz at time zone 'UTC')::date and day < ($3::timestamptz at time zone 'UTC')::date
+from cost_day where organization_id = any(${IDS})
+  and day >= (${START} at time zone 'UTC')::date and day < (${END} at time zone 'UTC')::date
 union all
 select d.day::timestamp at time zone 'UTC', ${CHARGE_COLUMNS}, 'usage', quantity, amount_nano, by_month
 from unnest(${NOT_SUMMED}) d (day)
 cross join lateral (
   select ${CHARGE_COLUMNS}, quantity, amount_nano, false as by_month from charge
-  where organization_id = any($1::uuid[]) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
+  where organization_id = any(${IDS}) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
   union all
   select ${QUANTITY_COLUMNS}, quantity, 0, true from period_quantity
-  where organization_id = any($1::uuid[]) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
+  where organization_id = any(${IDS}) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
 ) c`
 
 const CHARGED_BY_HOUR = `
 select hour as at, ${CHARGE_COLUMNS}, 'usage' as category, quantity, amount_nano, false as by_month
-from charge where organization_id = any($1::uuid[]) and hour >= $2::timestamptz and hour < $3::timestamptz
+from charge where organization_id = any(${IDS}) and hour >= ${START} and hour < ${END}
 union all
 select hour, ${QUANTITY_COLUMNS}, 'usage', quantity, 0, true
-from period_quantity where organization_id = any($1::uuid[]) and hour >= $2::timestamptz and hour < $3::timestamptz`
+from period_quantity where organization_id = any(${IDS}) and hour >= ${START} and hour < ${END}`
 
 // Indexes adjustment_booked and the key of statement_line.
 const OF_MONTHS = `
 select m.day::timestamp at time zone 'UTC' as at, ${CHARGE_COLUMNS}, 'adjustment' as category, quantity, amount_nano, false as by_month
-from unnest($4::date[], $5::date[]) m (month, day) join adjustment a on a.booked_month = m.month and a.organization_id = any($1::uuid[])
+from unnest(${MONTHS}, ${MONTH_DAYS}) m (month, day) join adjustment a on a.booked_month = m.month and a.organization_id = any(${IDS})
 union all
 select m.day::timestamp at time zone 'UTC', organization_id, '', null, null, '', model, meter, price_sequence, rate, kind, quantity, amount_nano, false
-from unnest($4::date[], $5::date[]) m (month, day) join statement_line s on s.month = m.month and s.organization_id = any($1::uuid[])`
+from unnest(${MONTHS}, ${MONTH_DAYS}) m (month, day) join statement_line s on s.month = m.month and s.organization_id = any(${IDS})`
 
 const OF_OPEN_MONTHS = `
 select day::timestamp at time zone 'UTC' as at, organization_id, '', null, null, '', model, meter, price_sequence, rate, category, quantity, amount_nano, false
-from json_to_recordset($6::json) as l (day date, organization_id uuid, model text, meter text, price_sequence integer, rate numeric,
+from json_to_recordset(${LINES}) as l (day date, organization_id uuid, model text, meter text, price_sequence integer, rate numeric,
   category text, quantity numeric, amount_nano numeric)`
 
 /**
@@ -103,29 +111,29 @@ export function quantitySource(grain: Grain): string {
   return `${grain === 'hour' ? CHARGED_BY_HOUR : CHARGED_BY_DAY}
 union all
 select ${at}, ${CHARGE_COLUMNS}, 'usage', quantity, amount_nano, false
-from adjustment where organization_id = any($1::uuid[]) and month >= utc_month($2::timestamptz) and month <= utc_month($3::timestamptz)
-  and hour >= $2::timestamptz and hour < $3::timestamptz`
+from adjustment where organization_id = any(${IDS}) and month >= utc_month(${START}) and month <= utc_month(${END})
+  and hour >= ${START} and hour < ${END}`
 }
 
 /** SQL of records of organizations in a period, by day: all that are theirs, held and free ones too. */
 export const RECORD_SOURCE: Readonly<Record<'day' | 'hour', string>> = {
   day: `
 select day::timestamp at time zone 'UTC' as at, organization_id, auth_id, user_id, group_id, resource_id, model, record_count, held_count, last_instant
-from usage_day where organization_id = any($1::uuid[])
-  and day >= ($2::timestamptz at time zone 'UTC')::date and day < ($3::timestamptz at time zone 'UTC')::date
+from usage_day where organization_id = any(${IDS})
+  and day >= (${START} at time zone 'UTC')::date and day < (${END} at time zone 'UTC')::date
 union all
 select d.day::timestamp at time zone 'UTC', organization_id, auth_id, user_id, group_id, resource_id, model, record_count,
   case when state in ('unpriced', 'unknown') then record_count else 0 end, last_instant
 from unnest(${NOT_SUMMED}) d (day)
 cross join lateral (
   select * from usage_hour
-  where organization_id = any($1::uuid[]) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
+  where organization_id = any(${IDS}) and hour >= d.day::timestamp at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
     and state <> 'unattributed'
 ) u`,
   hour: `
 select hour as at, organization_id, auth_id, user_id, group_id, resource_id, model, record_count,
   case when state in ('unpriced', 'unknown') then record_count else 0 end as held_count, last_instant
-from usage_hour where organization_id = any($1::uuid[]) and hour >= $2::timestamptz and hour < $3::timestamptz and state <> 'unattributed'`,
+from usage_hour where organization_id = any(${IDS}) and hour >= ${START} and hour < ${END} and state <> 'unattributed'`,
 }
 
 /** SQL of the start of what `at` lies in, as text: `2026-11-22T13:00:00Z`, `2026-11-22`, `2026-11`, or nothing. */

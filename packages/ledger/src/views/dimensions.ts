@@ -1,3 +1,5 @@
+import { unseen } from './unseen.ts'
+
 /** What costs and usage can be told apart by, and filtered by. Every key is text; absent (a line of the whole month has no key) is `''`. */
 export type Dimension =
   | 'organization'
@@ -58,7 +60,7 @@ export function filterSql(
 ): { readonly sql: string; readonly values: readonly (readonly string[])[] } {
   const wanted = Object.entries(filter).filter(([, keys]) => keys !== undefined) as [Dimension, readonly string[]][]
   return {
-    sql: wanted.map(([name], index) => ` and ${DIMENSION_SQL[name]} = any($${first + index}::text[])`).join(''),
+    sql: wanted.map(([name], index) => ` and ${DIMENSION_SQL[name]} = any(${unseen(first + index, 'text[]')})`).join(''),
     values: wanted.map(([, keys]) => keys),
   }
 }
