@@ -122,8 +122,8 @@ export function testCloud<Place extends CloudPlace>(
       ['service_token', 'rpt', 'impersonate', 'profile'],
     )
     const [service, rpt, impersonated] = answer.steps.map(({ life_ms: life }) => life)
-    // Keycloak's expires_in may be a second less than what the token says.
-    for (const life of [service, rpt]) assert.ok(life === place.lifeMs || life === place.lifeMs - 1000, `${life}`)
+    // Keycloak's expires_in is less than what the token says by as long as it took to answer: seconds, on a busy machine.
+    for (const life of [service, rpt]) assert.ok(life !== undefined && life <= place.lifeMs && life > place.lifeMs / 2, `${life}`)
     assert.equal(impersonated, place.cloud.knobs.impTtlS * 1000)
     assert.deepEqual(answer.steps[1]?.permissions, ['user-impersonation'])
     assert.equal(answer.origin, place.cloud.apiUrl.replace('{region}', 'zrh'))

@@ -162,3 +162,36 @@ test('createMintLog() keeps a record on one line, whatever an actor is called, a
   assert.equal((JSON.parse(linesOf()[0] ?? '') as { actor: { operator: string } }).actor.operator, name)
   await assert.rejects(write(record({ actor: { operator: 'x'.repeat(20_000) } })), { code: 'MINT_LOG_UNWRITABLE' })
 })
+
+test('readMintTrail() never takes what somebody else wrote for a line of ours, nor fails by it', async () => {
+  const write = createMintLog(path, tryLock)
+  await write(record())
+  const good = JSON.parse(linesOf()[0] ?? '') as object
+  const foreign: unknown[] = [5, 'x', null, [], {}]
+  for (const change of [
+    { at: 5 },
+    { at: 'yesterday' },
+    { act: null },
+    { outcome: 'lost' },
+    { owner: { a: 1 } },
+    { owner: '\u001b[31mred' },
+    { region: 7 },
+    { region: '\u001b' },
+    { reason: ['a'] },
+  ])
+    foreign.push({ ...good, ...change })
+  for (const line of foreign) {
+    const prev = digestOf(linesOf().at(-1) ?? '')
+    appendFileSync(
+      path,
+      `${JSON.stringify(typeof line === 'object' && line !== null && !Array.isArray(line) ? { ...line, prev } : line)}\n`,
+    )
+  }
+  await write(record())
+  const { owners, breaks, torn } = await readMintTrail(path)
+  assert.deepEqual(
+    breaks,
+    foreign.map((_, index) => index + 2),
+  )
+  assert.deepEqual([torn, owners.length, owners[0]?.mints], [0, 1, 2])
+})

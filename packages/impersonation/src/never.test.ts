@@ -4,7 +4,10 @@ import { settle } from '../test/support/fake-clock.ts'
 import { createWorld, ownerOf, refusalOf, uuidOf } from '../test/support/world.ts'
 import type { ClientSecret } from './client-secret.ts'
 import { AnswerInvalidError, MintUnavailableError } from './errors.ts'
+import { readProfile } from './read-profile.ts'
+import { createRegionTable } from './region-table.ts'
 import { SealedText } from './sealed-text.ts'
+import type { Transport } from './wire.ts'
 
 // What must never happen, as a reviewer could make it happen.
 
@@ -128,6 +131,18 @@ test('a gateway that answered in its own words never keeps owners out for minute
   assert.equal(steps.count('impersonate'), 4)
   steps.before = () => {}
   await source.token(ownerOf(1))
+})
+
+test('what is no UUID is never taken for the id of whoever is behind a token: it would go into bindings and records', async () => {
+  const endpoint = createRegionTable({ regions: ['zrh'] }).endpoint('zrh')
+  for (const uuid of ['me', '\u001b[31m', '00000000-0000-4000-8000-00000000000g', ' 00000000-0000-4000-8000-000000000000']) {
+    const transport: Transport = async () => ({
+      status: 200,
+      headers: new Map(),
+      body: JSON.stringify({ uuid, email: 'user@example.com' }),
+    })
+    await refusalOf(readProfile({ endpoint, token: new SealedText('token') }, { transport }), 'answer_invalid')
+  }
 })
 
 test('an address that only looks like the one that was asked for is never it (H-6)', async () => {

@@ -7,8 +7,13 @@ const PLAIN_EMAIL = /^[!-?A-~]+@[!-?A-~]+$/
 /** The provider's id of a user, in lower case. @throws {ImpersonationInputError} when it is no UUID */
 export function normalizeOwnerUuid(uuid: string): string {
   const lower = typeof uuid === 'string' ? uuid.toLowerCase() : ''
-  if (!UUID.test(lower)) throw new ImpersonationInputError('Cannot act for this owner: ownerUuid is no UUID')
+  if (!isUuid(lower)) throw new ImpersonationInputError('Cannot act for this owner: ownerUuid is no UUID')
   return lower
+}
+
+/** In lower case. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text)
 }
 
 /**

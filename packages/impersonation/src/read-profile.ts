@@ -1,6 +1,7 @@
 import { callStep } from './call-step.ts'
 import type { StepOptions } from './call-step.ts'
 import { AnswerInvalidError } from './errors.ts'
+import { isUuid } from './owner.ts'
 import { requestIdOf } from './refusal.ts'
 import type { RegionEndpoint } from './region-table.ts'
 import type { SealedText } from './sealed-text.ts'
@@ -32,7 +33,8 @@ export async function readProfile(
   }
   const [uuid, email] = [text('uuid')?.toLowerCase(), text('email')]
   const requestId = requestIdOf(response)
-  if (uuid === undefined || email === undefined)
+  // It goes into audit records and bindings: what is no id must not get there.
+  if (uuid === undefined || !isUuid(uuid) || email === undefined)
     throw new AnswerInvalidError('Cannot tell whose token this is: the profile names no uuid or no email', {
       step: 'profile',
       reason: 'answer_invalid',

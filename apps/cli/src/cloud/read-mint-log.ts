@@ -50,10 +50,10 @@ export async function readMintTrail(path: string): Promise<MintTrail> {
     for await (const text of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
       lines += 1
       const line = parseLine(text)
-      if (line === undefined) torn += 1
+      if (line === 'torn') torn += 1
       else {
-        if (line.prev !== prev && breaks.length < BREAKS_MAX) breaks.push(lines)
-        count(owners, line)
+        if ((line === 'foreign' || line.prev !== prev) && breaks.length < BREAKS_MAX) breaks.push(lines)
+        if (line !== 'foreign') count(owners, line)
       }
       prev = digestOf(text)
     }
@@ -98,16 +98,36 @@ function count(owners: Map<string | undefined, Counting>, line: MintLine): void 
   }
 }
 
-/** A line of ours; `undefined` for one that was cut off, or written over. */
-function parseLine(text: string): MintLine | undefined {
+/** A line of ours; `torn` for one that was cut off; `foreign` for what no crash makes of ours: somebody else has written it. */
+function parseLine(text: string): MintLine | 'torn' | 'foreign' {
+  let line: unknown
   try {
-    const line: unknown = JSON.parse(text)
-    if (typeof line !== 'object' || line === null || !('prev' in line) || !('at' in line) || !('outcome' in line)) return undefined
-    // Written by createMintLog(); the chain tells whether it still is.
-    return line as MintLine
+    line = JSON.parse(text)
   } catch {
-    return undefined
+    return 'torn'
   }
+  return isOurs(line) ? line : 'foreign'
+}
+
+const OWNER = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const WORD = /^[a-z0-9_-]{1,64}$/
+
+/** Whether what is counted and shown is what createMintLog() writes; the chain tells whether it still is what it wrote. */
+function isOurs(line: unknown): line is MintLine {
+  const textOf = (name: string): string | undefined => {
+    const value: unknown = typeof line === 'object' && line !== null ? Reflect.get(line, name) : undefined
+    return value === undefined || typeof value === 'string' ? value : ''
+  }
+  const [at, owner, reason] = [textOf('at'), textOf('owner'), textOf('reason')]
+  return (
+    parseInstant(at ?? '') !== undefined &&
+    ['mint', 'discover'].includes(textOf('act') ?? '') &&
+    ['minted', 'refused', 'discarded'].includes(textOf('outcome') ?? '') &&
+    WORD.test(textOf('region') ?? '') &&
+    (owner === undefined || OWNER.test(owner)) &&
+    (reason === undefined || WORD.test(reason)) &&
+    textOf('prev') !== undefined
+  )
 }
 
 function byLast(left: OwnerTrail, right: OwnerTrail): number {
