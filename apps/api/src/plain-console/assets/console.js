@@ -68,22 +68,30 @@ function sum(amounts) {
   return `${total < 0n ? '-' : ''}${digits.slice(0, -places)}.${fraction}`
 }
 
-function banner(response) {
+/** R10, R26: who looks, at whom, why, and for how long. */
+async function banner({ name }, response) {
   const acting = response.headers.get('x-acting-as') ?? ''
   const [, id = '', operator = ''] = /^organization=([^;]*); operator=(.*)$/.exec(acting) ?? []
+  const { body: session } = await ask('/v1/acting-session')
+  const why = [session.reason, session.ticket].filter(Boolean).join(', ')
   const minutes = Math.max(0, Math.ceil((Date.parse(response.headers.get('x-acting-expires')) - Date.now()) / 60_000))
   const exit = document.createElement('button')
   exit.textContent = 'Exit'
   exit.addEventListener('click', () => send('/v1/acting-sessions/end', { organization }))
-  $('banner').replaceChildren(`${decodeURIComponent(operator)} views ${id}. Read-only. ${minutes} minutes left.`, exit)
+  $('banner').replaceChildren(
+    `${decodeURIComponent(operator)} views ${name} (${id}): ${why || 'no reason given'}. Read-only. ${minutes} minutes left.`,
+    exit,
+  )
   document.title = `[viewing] ${document.title}`
   show('banner')
 }
 
 async function load() {
   const { body: found, response } = await ask('/api/organization')
-  if (isInternal) banner(response)
+  if (isInternal) await banner(found, response)
   $('organization').textContent = `${found.name} (${found.id})`
+  const { body: money } = await ask(`/v1/organizations/${found.id}/credits`)
+  $('currency').textContent = money.currency
   const today = new Date().toISOString().slice(0, 10)
   const { body: costs } = await ask(`/api/costs/breakdown/daily?startDate=${today.slice(0, 8)}01&endDate=${today}`)
   for (const { startDate, accounts } of costs.days) {

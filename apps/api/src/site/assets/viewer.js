@@ -21,13 +21,22 @@ function typeOf(schema) {
   return [schema.type, schema.format].filter(Boolean).join(' ')
 }
 
+/** The same for people: what has a name leads to it. */
+function typeNodes(schema) {
+  const name = schema?.$ref?.split('/').at(-1)
+  if (name === undefined) return [typeOf(schema)]
+  const link = element('a', name)
+  link.href = `#schema-${name}`
+  return [link]
+}
+
 function parameterTable(parameters) {
   const rows = parameters.map(({ name, in: place, required, schema, description }) =>
     element(
       'tr',
       element('td', element('code', name)),
       element('td', place + (required ? ', required' : '')),
-      element('td', typeOf(schema)),
+      element('td', ...typeNodes(schema)),
       element('td', description ?? schema?.description ?? ''),
     ),
   )
@@ -42,8 +51,8 @@ function bodies(content) {
 
 function replies(responses) {
   return Object.entries(responses).map(([status, { description, content }]) => {
-    const types = Object.entries(content ?? {}).map(([type, { schema }]) => `${type}: ${typeOf(schema)}`)
-    return element('tr', element('td', element('code', status)), element('td', description), element('td', types.join(', ')))
+    const types = Object.entries(content ?? {}).map(([type, { schema }]) => element('div', `${type}: `, ...typeNodes(schema)))
+    return element('tr', element('td', element('code', status)), element('td', description), element('td', ...types))
   })
 }
 
@@ -62,6 +71,7 @@ function schemaList(schemas) {
   const all = Object.entries(schemas).map(([name, schema]) => {
     const details = element('details', element('summary', element('code', name)), element('pre', JSON.stringify(schema, undefined, 2)))
     details.dataset.text = name.toLowerCase()
+    details.id = `schema-${name}`
     return details
   })
   return [element('h2', 'Schemas'), ...all]
@@ -84,3 +94,12 @@ find.addEventListener('input', () => {
   const wanted = find.value.toLowerCase()
   for (const details of found.querySelectorAll('details')) details.hidden = !details.dataset.text.includes(wanted)
 })
+
+function openNamed() {
+  const named = document.getElementById(location.hash.slice(1))
+  if (named?.tagName !== 'DETAILS') return
+  Object.assign(named, { hidden: false, open: true })
+  named.scrollIntoView()
+}
+window.addEventListener('hashchange', openNamed)
+openNamed()
