@@ -242,3 +242,28 @@ test('R10: a line of the log about an organization is never without the operator
   const [, token = ''] = await some.as(OLGA)
   for (const told of ['the reason given', 'Acme', token.slice(0, 40)]) assert.ok(!inspect(lines, { depth: 5 }).includes(told), told)
 })
+
+test('what is refused before it is about anybody is never unseen: no line in a trail, but one in the log at its usual level, with the operator if known', async () => {
+  const seen: unknown[][] = []
+  const info = (message: string, fields: LogFields = {}): void => {
+    if (/refused/.test(message)) seen.push([fields['code'] ?? fields['check'], fields['operator'], typeof fields['requestId']])
+  }
+  const quiet: Logger = { ...silentLogger, info, warn: info, error: info, child: () => quiet }
+  await using some = await openOperators({ logger: quiet })
+  const { id } = await createCustomer(some.db, 'Acme')
+  const as = await some.as(OLGA)
+  const path = `${some.internal}/api/organization`
+  await send(path, { headers: [...as, 'accept', id, 'origin', 'https://evil.example'] })
+  await send(path, { method: 'DELETE', headers: [...as, 'accept', id] })
+  await send(path, { headers: ['accept', id] })
+  await send(path, { headers: as })
+  await send(path, { headers: [...as, 'accept', id, 'x-materialize-organization-id', NOBODY] })
+  assert.deepEqual(seen, [
+    ['origin_refused', undefined, 'string'],
+    ['method_not_allowed', undefined, 'string'],
+    ['header', undefined, 'string'],
+    ['organization_required', OLGA, 'string'],
+    ['organization_ambiguous', OLGA, 'string'],
+  ])
+  assert.deepEqual(await some.log(id), [])
+})

@@ -32,6 +32,8 @@ type Known = Established & { readonly operator?: Operator; readonly lineage?: Li
 
 const EXPOSED = 'X-Request-Id, X-Acting-As, X-Acting-Expires, Content-Disposition'
 const PREFLIGHT_SECONDS = 600
+/** In the log. */
+const PATH_SHOWN_MAX = 200
 
 /** The operators' door: behind Teleport, on a port of its own, reading only. */
 export function createInternalGate(options: InternalGateOptions): Gate {
@@ -44,33 +46,26 @@ export function createInternalGate(options: InternalGateOptions): Gate {
   async function establish(incoming: Incoming, def: RouteDef, params: Readonly<Record<string, string>>): Promise<Known> {
     if (def.subject === 'none') return { caller: { kind: 'anonymous' }, organizationId: undefined }
     const operator = await operatorOf(options, incoming, (check) => refusals.add(1, { check }))
-    options.limit(`${operator.issuer}/${operator.name}`)
-    const { name, issuer, roles, policy } = operator
-    const named = namedBy(options, incoming)
-    const caller: OperatorCaller = { kind: 'operator', name, issuer, roles, policy, named }
-    if (def.subject !== 'organization') {
-      // Where no header names one, a page that is served for one organization speaks for that one alone all the same.
-      const ofPage = allowedOrigin(allowOrigins, incoming)?.organizationId
-      const bound = named.length === 0 && ofPage !== undefined ? [ofPage] : named
-      return { caller: { ...caller, named: bound }, organizationId: undefined, operator }
+    try {
+      options.limit(`${operator.issuer}/${operator.name}`)
+      return await establishedOf(options, incoming, { def, params, operator })
+    } catch (thrown) {
+      noteRefusal(options.logger, incoming, { thrown, operator: operator.name })
+      throw thrown
     }
-    const [organizationId] = named
-    if (organizationId === undefined) throw new Refusal('organization_required', 'Say whose data is wanted: Accept: ORGANIZATION-ID.')
-    const { id = organizationId } = params
-    if (id.toLowerCase() !== organizationId)
-      throw new Refusal('organization_ambiguous', 'The request is about another organization than its path.')
-    const lineage = await readLineage(options.db, organizationId)
-    const headers = { 'x-acting-as': actingAs(organizationId, name) }
-    return { caller, organizationId: lineage?.id, headers, operator, lineage }
   }
 
   return {
     listener: 'internal',
     replyHeaders: (incoming) => corsHeaders(allowOrigins, incoming),
     admit(incoming, match) {
-      requireMethod(incoming, match)
-      const decision = decideOrigin({ route: kindOf(incoming, match), rawHeaders: incoming.message.rawHeaders, patterns: allowOrigins })
-      if (decision.kind === 'refused') throw new Refusal('origin_refused', decision.message)
+      try {
+        requireMethod(incoming, match)
+        requireOrigin(allowOrigins, incoming, match)
+      } catch (thrown) {
+        noteRefusal(options.logger, incoming, { thrown })
+        throw thrown
+      }
     },
     optionsHeaders: (incoming, match) => optionsHeaders(incoming, match),
     establish,
@@ -79,6 +74,45 @@ export function createInternalGate(options: InternalGateOptions): Gate {
       if (caller.kind === 'operator' && caller.acting !== undefined) await options.findSession.stillLasts(caller.acting)
     },
   }
+}
+
+/** What is about nobody yet leaves no line in the trail: it stands in the log. Values of the request do not. */
+function noteRefusal(
+  logger: Logger,
+  { requestId, peer, method, path }: Incoming,
+  { thrown, operator }: { readonly thrown: unknown; readonly operator?: string },
+): void {
+  if (!(thrown instanceof Refusal) || thrown.status >= 500) return
+  const who = operator === undefined ? {} : { operator }
+  logger.info('refused at the operators’ door', { requestId, peer, ...who, method, path: path.slice(0, PATH_SHOWN_MAX), code: thrown.code })
+}
+
+type Asked = { readonly def: RouteDef; readonly params: Readonly<Record<string, string>>; readonly operator: Operator }
+
+/** @throws {Refusal} when the request does not say of whom, or says it in two ways */
+async function establishedOf(options: InternalGateOptions, incoming: Incoming, { def, params, operator }: Asked): Promise<Known> {
+  const { name, issuer, roles, policy } = operator
+  const named = namedBy(options, incoming)
+  const caller: OperatorCaller = { kind: 'operator', name, issuer, roles, policy, named }
+  if (def.subject !== 'organization') {
+    // Where no header names one, a page that is served for one organization speaks for that one alone all the same.
+    const ofPage = allowedOrigin(options.allowOrigins, incoming)?.organizationId
+    const bound = named.length === 0 && ofPage !== undefined ? [ofPage] : named
+    return { caller: { ...caller, named: bound }, organizationId: undefined, operator }
+  }
+  const [organizationId] = named
+  if (organizationId === undefined) throw new Refusal('organization_required', 'Say whose data is wanted: Accept: ORGANIZATION-ID.')
+  const { id = organizationId } = params
+  if (id.toLowerCase() !== organizationId)
+    throw new Refusal('organization_ambiguous', 'The request is about another organization than its path.')
+  const lineage = await readLineage(options.db, organizationId)
+  const headers = { 'x-acting-as': actingAs(organizationId, name) }
+  return { caller, organizationId: lineage?.id, headers, operator, lineage }
+}
+
+function requireOrigin(patterns: readonly OriginPattern[], incoming: Incoming, match: RouteMatch | undefined): void {
+  const decision = decideOrigin({ route: kindOf(incoming, match), rawHeaders: incoming.message.rawHeaders, patterns })
+  if (decision.kind === 'refused') throw new Refusal('origin_refused', decision.message)
 }
 
 /** Reading is all there is, but for two forms. Nothing else is even looked at. */
