@@ -60,6 +60,22 @@ test('ascribe sandbox cloud says in one line all that the three steps, the API a
   assert.deepEqual([code, stdout.trim().split('\n').length], [0, 1])
 })
 
+test('ascribe sandbox cloud prints what to set, for a shell', async () => {
+  await using cloud = start(['sandbox', 'cloud', '--region', 'zrh', '--realm', 'trial'])
+  const issuer = (await cloud.firstLine)?.replace(/^OAuth +/, '') ?? ''
+  cloud.kill('SIGTERM')
+  const { stdout } = await cloud.ended
+  const { origin, port } = new URL(issuer)
+  assert.deepEqual(
+    stdout.split('\n').filter((line) => line.startsWith('export ')),
+    [
+      `export CLOUDSIGMA_OAUTH_URL=${origin} CLOUDSIGMA_OAUTH_REALM=trial`,
+      'export CLOUDSIGMA_CLIENT_ID=kubernetes_cluster_service CLOUDSIGMA_CLIENT_SECRET=kcs-secret',
+      `export CLOUDSIGMA_API_URL='http://direct.{region}.localhost:${port}' CLOUDSIGMA_REGIONS=zrh`,
+    ],
+  )
+})
+
 test('ascribe sandbox cloud refuses a knob that does not exist, and names the one that was meant', async () => {
   const { code, stderr } = await run(['sandbox', 'cloud', '--set', 'lstLagMs=0'])
   assert.equal(code, 2)

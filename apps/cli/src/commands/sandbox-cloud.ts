@@ -129,4 +129,13 @@ function* cloudLines(cloud: SandboxCloud): Iterable<string> {
   yield `client  kubernetes_cluster_service, secret kcs-secret`
   yield `page    ${cloud.control.page}`
   for (const { email, uuid, state } of cloud.users) yield `user    ${email}  ${uuid}${state === 'REGULAR' ? '' : `  ${state}`}`
+  yield ''
+  yield* exportLines(cloud)
+}
+
+/** What every command of the cloud reads, for a shell of its own. */
+function* exportLines({ oauthUrl, realm, apiUrl, regions }: SandboxCloud): Iterable<string> {
+  yield `export CLOUDSIGMA_OAUTH_URL=${oauthUrl} CLOUDSIGMA_OAUTH_REALM=${realm}`
+  yield 'export CLOUDSIGMA_CLIENT_ID=kubernetes_cluster_service CLOUDSIGMA_CLIENT_SECRET=kcs-secret'
+  yield `export CLOUDSIGMA_API_URL='${apiUrl}' CLOUDSIGMA_REGIONS=${Object.keys(regions).join(',')}`
 }
