@@ -93,8 +93,12 @@ async function readCostReport(context: OrganizationContext, query: CostsQuery): 
     limit,
     ...(after !== undefined && { after }),
   }
-  const [found, asOf] = await Promise.all([readCosts(db, asked), asOfPeriod(context, organizationIds, period)])
-  const before = compare === undefined ? undefined : await readPrevious(context, asked)
+  const [found, asOf, before] = await Promise.all([
+    readCosts(db, asked),
+    asOfPeriod(context, organizationIds, period),
+    compare === undefined ? undefined : readPrevious(context, asked),
+  ])
+  const boundsOf = rowBounds(grain, period)
   return {
     start: formatInstant(period.start),
     end: formatInstant(period.end),
@@ -104,7 +108,7 @@ async function readCostReport(context: OrganizationContext, query: CostsQuery): 
     }),
     asOf,
     data: found.rows.map((row) => ({
-      ...boundsOf(row.start, grain, period),
+      ...boundsOf(row.start),
       keys: keysOf(groupBy, row.keys),
       currency: row.currency,
       amount: formatNano(row.amount),
@@ -158,12 +162,13 @@ async function readUsageReport(context: OrganizationContext, query: UsageQuery):
     }),
     asOfPeriod(context, organizationIds, period),
   ])
+  const boundsOf = rowBounds(grain, period)
   return {
     start: formatInstant(period.start),
     end: formatInstant(period.end),
     asOf,
     data: found.rows.map((row) => ({
-      ...boundsOf(row.start, grain, period),
+      ...boundsOf(row.start),
       keys: keysOf<UsageDimension>(groupBy, row.keys),
       records: Number(row.records),
       heldRecords: Number(row.heldRecords),
@@ -192,10 +197,14 @@ function keysOf<Name extends string>(by: readonly Name[], keys: readonly string[
   return Object.fromEntries(by.map((name, index) => [name, keys[index] === '' ? null : keys[index]])) as ReportKeys<Name>
 }
 
-/** The half-open period that a row is of. */
-function boundsOf(start: string, grain: ReportGrain, period: Period): { readonly start: string; readonly end: string } {
-  const { start: from, end: to } = rowPeriod(start, grain, period)
-  return { start: formatInstant(from), end: formatInstant(to) }
+/** The half-open period that a row is of, by its start: many rows have the same. */
+function rowBounds(grain: ReportGrain, period: Period): (start: string) => { readonly start: string; readonly end: string } {
+  const known = new Map<string, { readonly start: string; readonly end: string }>()
+  return (text) =>
+    known.getOrInsertComputed(text, () => {
+      const { start, end } = rowPeriod(text, grain, period)
+      return { start: formatInstant(start), end: formatInstant(end) }
+    })
 }
 
 function rowPeriod(start: string, grain: ReportGrain, period: Period): Period {

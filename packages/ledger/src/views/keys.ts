@@ -4,6 +4,7 @@ import type { Instant, Nano } from '@ascribe/units'
 import { mappingAtSql } from '../attribution-sql.ts'
 import type { CredentialState } from '../credentials.ts'
 import { monthOfInstant } from '../periods.ts'
+import { unseen } from './unseen.ts'
 
 /** An API key, as its organization sees it: never a secret, nor what one is stored as. */
 export type ViewedKey = {
@@ -48,7 +49,7 @@ type Row = {
 const KEYS = `
 select c.auth_id, s.public_id, c.name, c.scopes, m.user_id, m.group_id, c.created_at, c.revoked_at, s.expires_at, u.last_instant,
   clock_timestamp() as now, coalesce(p.spent, 0)::text as spent, (extract(epoch from c.created_at) * 1000000)::bigint::text as cursor
-from (select distinct auth_id from auth_mapping where organization_id = $1::uuid) a
+from (select distinct auth_id from auth_mapping where organization_id = ${unseen(1, 'uuid')}) a
 join credential c on c.auth_id = a.auth_id
 cross join lateral (${mappingAtSql('c.auth_id', 'clock_timestamp()')}
 ) m
@@ -61,25 +62,25 @@ cross join lateral (
 ) s
 left join lateral (
   select last_instant from usage_hour u
-  where hashtextextended(u.auth_id, 0) = hashtextextended(c.auth_id, 0) and u.auth_id = c.auth_id and u.organization_id = $1::uuid
+  where hashtextextended(u.auth_id, 0) = hashtextextended(c.auth_id, 0) and u.auth_id = c.auth_id and u.organization_id = ${unseen(1, 'uuid')}
   order by u.hour desc, u.last_instant desc limit 1
 ) u on true
 left join (
   select auth_id, sum(amount_nano) as spent from (
     select auth_id, amount_nano from cost_day
-    where organization_id = $1::uuid and day >= $2::date and day < ($2::date + interval '1 month')::date
+    where organization_id = ${unseen(1, 'uuid')} and day >= ${unseen(2, 'date')} and day < (${unseen(2, 'date')} + interval '1 month')::date
     union all
-    select h.auth_id, h.amount_nano from generate_series($2::timestamp, $2::timestamp + interval '1 month' - interval '1 day', interval '1 day') d (day)
+    select h.auth_id, h.amount_nano from generate_series(${unseen(2, 'date')}::timestamp, ${unseen(2, 'date')}::timestamp + interval '1 month' - interval '1 day', interval '1 day') d (day)
     cross join lateral (
       select auth_id, amount_nano from charge
-      where organization_id = $1::uuid and hour >= d.day at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
+      where organization_id = ${unseen(1, 'uuid')} and hour >= d.day at time zone 'UTC' and hour < (d.day + interval '1 day') at time zone 'UTC'
     ) h
     where not exists (select from cost_day_built b where b.day = d.day::date)
   ) t group by auth_id
 ) p on p.auth_id = c.auth_id
-where m.organization_id = $1::uuid
-  and ($3::bigint is null or ((extract(epoch from c.created_at) * 1000000)::bigint, c.auth_id collate "C") > ($3::bigint, $4::text))
-order by c.created_at, c.auth_id collate "C" limit $5::integer`
+where m.organization_id = ${unseen(1, 'uuid')}
+  and (${unseen(3, 'bigint')} is null or ((extract(epoch from c.created_at) * 1000000)::bigint, c.auth_id collate "C") > (${unseen(3, 'bigint')}, ${unseen(4, 'text')}))
+order by c.created_at, c.auth_id collate "C" limit ${unseen(5, 'integer')}`
 
 const MICROSECONDS = /^-?\d{1,18}$/
 
