@@ -27,7 +27,7 @@ import { readStatement } from '@ascribe/ledger'
 import { PlainReply, StreamReply } from '../src/handler.ts'
 import { DAY, NOW, nano, openWorld, read, recordsOf, sum, textOfStream } from './reads-support.ts'
 import type { World } from './reads-support.ts'
-import { HOUR } from './support.ts'
+import { HOUR, createCustomer, settle, usageRecord } from './support.ts'
 
 let world: World
 before(async () => {
@@ -244,6 +244,50 @@ test('getCosts() takes dimensions with commas and repeated, each once', async ()
   await assert.rejects(keys(['model', 'model']), /twice/)
   await assert.rejects(keys('model,model'), /twice/)
   await assert.rejects(keys(['model', 'nothing']))
+})
+
+test('listCharges() and listRecords() never lose a row on the way from a report: by every dimension, several keys, and none', async () => {
+  const organizationId = world.child.id
+  const charges = async (query: Readonly<Record<string, string | readonly string[]>>) =>
+    (await read(world.db, listCharges, { organizationId, query: { ...BOTH, limit: '1000', ...query } })).reply.data
+  const records = async (query: Readonly<Record<string, string | readonly string[]>>) =>
+    (await read(world.db, listRecords, { organizationId, query: { ...BOTH, limit: '200', ...query } })).reply.data
+  for (const dimension of ['apiKey', 'user', 'group', 'resource', 'region', 'model', 'meter'] as const) {
+    const asked = { ...BOTH, grain: 'total', category: 'usage', groupBy: dimension }
+    const { data } = (await read(world.db, getCosts, { organizationId, query: asked })).reply
+    for (const { keys, amount } of data) {
+      const behind = await charges({ [dimension]: keys[dimension] ?? '' })
+      assert.equal(sum(behind.map((charge) => charge.amount)), nano(amount), `${dimension} ${keys[dimension] ?? ''}`)
+    }
+    if (dimension === 'meter') continue
+    const used = (await read(world.db, getUsage, { organizationId, query: { ...BOTH, grain: 'total', groupBy: dimension } })).reply.data
+    for (const row of used) {
+      const behind = await records({ [dimension]: row.keys[dimension] ?? '' })
+      assert.equal(behind.length, row.records, `${dimension} ${row.keys[dimension] ?? ''}`)
+    }
+  }
+  const [small, machine] = [await charges({ model: 'small' }), await charges({ model: 'machine' })]
+  assert.equal((await charges({ model: ['small', 'machine'] })).length, small.length + machine.length)
+  assert.ok(small.length > 0 && machine.length > 0)
+  assert.equal((await records({ meter: ['images', 'vm_egress_gib'] })).length, 3)
+  assert.deepEqual(await records({ user: '' }), [])
+})
+
+test('listCharges() and listRecords() with an empty user never find nothing where nobody is named', async () => {
+  const { id, billing } = await createCustomer(world.db, 'Nameless')
+  await settle(world.db, [usageRecord({ authId: billing.authId, startedAt: NOW - 2 * HOUR })])
+  const counts = async (user: string) => {
+    const query = { ...BOTH, user }
+    const { data } = (await read(world.db, listCharges, { organizationId: id, query })).reply
+    return [data.length > 0, (await read(world.db, listRecords, { organizationId: id, query })).reply.data.length]
+  }
+  assert.deepEqual(
+    [await counts(''), await counts('somebody')],
+    [
+      [true, 1],
+      [false, 0],
+    ],
+  )
 })
 
 test('listStatements() has every month until now, newest first, with the totals of the statements', async () => {

@@ -22,6 +22,7 @@ export type { Freshness } from './views/freshness.ts'
 
 export { findCharge, isOfCharge, readCharges } from './views/charges.ts'
 export type { ChargePage, ChargePlace, ChargeQuery, ViewedCharge } from './views/charges.ts'
+export type { RowFilter } from './views/row-filter.ts'
 export { readRecord, readRecords } from './views/records.ts'
 export type { RecordPage, RecordPlace, RecordQuery, ViewedRecord } from './views/records.ts'
 export { priceRecord, readAppliedPrice } from './views/prices.ts'

@@ -4,7 +4,7 @@ import { openDatabase } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
 import { applyPriceBook, createOrganization, mapAuthId, voidRecords } from '../src/index.ts'
 import { readCosts, readFreshness, readRecords, readUsage } from '../src/views.ts'
-import type { RecordPlace, RecordQuery } from '../src/views.ts'
+import type { RecordPlace, RecordQuery, RowFilter } from '../src/views.ts'
 import { ACTOR } from './acts-support.ts'
 import { HOUR, TEN, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
 
@@ -61,7 +61,7 @@ test('readRecords() gives each record once, newest first, on pages of any size: 
   }
   const large = expected.filter(({ model }) => model === 'large')
   assert.deepEqual(
-    (await allPages(db, { organizationId, period: PERIOD, limit: 4, model: 'large' })).ids,
+    (await allPages(db, { organizationId, period: PERIOD, limit: 4, filter: { models: ['large'] } })).ids,
     large.map(({ eventId }) => eventId),
   )
   const part = { start: TEN + 6 * HOUR, end: TEN + 7 * HOUR }
@@ -79,11 +79,11 @@ test('readRecords() finds those without a user or a group by an empty one', asyn
   const [before, after] = [usageRecord(), usageRecord({ startedAt: TEN + 2 * HOUR })]
   await deliver(db, [before, after])
   await rateAll(db)
-  const idsOf = async (filter: Partial<RecordQuery>): Promise<readonly string[]> =>
-    (await allPages(db, { organizationId, period: PERIOD, limit: 10, ...filter })).ids
-  assert.deepEqual(await idsOf({ userId: '' }), [before.eventId])
-  assert.deepEqual(await idsOf({ groupId: '' }), [before.eventId])
-  assert.deepEqual(await idsOf({ userId: 'ada', groupId: 'core' }), [after.eventId])
+  const idsOf = async (filter: RowFilter): Promise<readonly string[]> =>
+    (await allPages(db, { organizationId, period: PERIOD, limit: 10, filter })).ids
+  assert.deepEqual(await idsOf({ userIds: [''] }), [before.eventId])
+  assert.deepEqual(await idsOf({ groupIds: [''] }), [before.eventId])
+  assert.deepEqual(await idsOf({ userIds: ['ada', 'bob'], groupIds: ['core'] }), [after.eventId])
 })
 
 test('readRecords() reads a page of hours that lie apart with one statement', async () => {

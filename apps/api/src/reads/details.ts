@@ -22,7 +22,16 @@ import {
   readRecord,
   readRecords,
 } from '@ascribe/ledger/views'
-import type { AppliedPrice, ChargePlace, CursorScope, RecordPlace, RecordQuery, ViewedCharge, ViewedRecord } from '@ascribe/ledger/views'
+import type {
+  AppliedPrice,
+  ChargePlace,
+  CursorScope,
+  RecordPlace,
+  RecordQuery,
+  RowFilter,
+  ViewedCharge,
+  ViewedRecord,
+} from '@ascribe/ledger/views'
 import { formatInstant, formatNano, isUuid } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
 import { organizationRoute } from '../handler.ts'
@@ -38,24 +47,23 @@ export const detailRoutes: readonly Route[] = [
   organizationRoute(getRecord, (context, { params }) => readOneRecord(context, params.record)),
 ]
 
-const FILTERS = ['apiKey', 'user', 'group', 'resource', 'model', 'meter'] as const
+const FILTERS = ['apiKey', 'user', 'group', 'resource', 'region', 'model', 'meter'] as const
 
-type Filters = Pick<RecordQuery, 'authId' | 'userId' | 'groupId' | 'resourceId' | 'model' | 'meter'>
-
-function filtersOf(query: Pick<RecordsQuery, (typeof FILTERS)[number]>): Filters {
-  const { apiKey, user, group, resource, model, meter } = query
+function filterOf(query: Pick<RecordsQuery, (typeof FILTERS)[number]>): RowFilter {
+  const { apiKey, user, group, resource, region, model, meter } = query
   return {
-    ...(apiKey !== undefined && { authId: apiKey }),
-    ...(user !== undefined && { userId: user }),
-    ...(group !== undefined && { groupId: group }),
-    ...(resource !== undefined && { resourceId: resource }),
-    ...(model !== undefined && { model }),
-    ...(meter !== undefined && { meter }),
+    ...(apiKey !== undefined && { authIds: apiKey }),
+    ...(user !== undefined && { userIds: user }),
+    ...(group !== undefined && { groupIds: group }),
+    ...(resource !== undefined && { resourceIds: resource }),
+    ...(region !== undefined && { regions: region }),
+    ...(model !== undefined && { models: model }),
+    ...(meter !== undefined && { meters: meter }),
   }
 }
 
 function scopeOf(operation: string, organizationId: string, query: ChargesQuery): CursorScope {
-  return [operation, organizationId, query.from, query.to, ...FILTERS.map((name) => query[name])]
+  return [operation, organizationId, query.from, query.to, ...FILTERS.map((name) => query[name]?.toSorted())]
 }
 
 async function currencyOf({ db, organizationId }: OrganizationContext): Promise<string> {
@@ -69,7 +77,7 @@ async function readChargesPage(context: OrganizationContext, query: ChargesQuery
   const { charges, next } = await readCharges(db, {
     organizationId,
     period: periodOfDays(query),
-    ...filtersOf(query),
+    filter: filterOf(query),
     limit: query.limit,
     ...(after !== undefined && { after }),
   })
@@ -135,9 +143,7 @@ async function readRecordsOfCharge(context: OrganizationContext, { charge: charg
   const query: RecordQuery = {
     organizationId,
     period: charge.period,
-    authId: charge.authId,
-    resourceId: charge.resourceId,
-    meter: charge.meter,
+    filter: { authIds: [charge.authId], resourceIds: [charge.resourceId], meters: [charge.meter] },
     matches: (found) => isOfCharge(charge, found),
     limit,
   }
@@ -146,7 +152,7 @@ async function readRecordsOfCharge(context: OrganizationContext, { charge: charg
 
 async function readRecordsPage(context: OrganizationContext, query: RecordsQuery): Promise<RecordsPage> {
   const { organizationId } = context
-  const asked: RecordQuery = { organizationId, period: periodOfDays(query), ...filtersOf(query), limit: query.limit }
+  const asked: RecordQuery = { organizationId, period: periodOfDays(query), filter: filterOf(query), limit: query.limit }
   return recordsPage(context, asked, { scope: scopeOf('listRecords', organizationId, query), cursor: query.cursor })
 }
 

@@ -14,17 +14,18 @@ import type {
   RecordsPage,
   RecordsQuery,
 } from './detail-types.ts'
-import { count, currency, cursor, day, decimalText, instant, key, limit, nextCursor, quantityText } from './parts.ts'
+import { count, currency, cursor, day, decimalText, instant, keys, limit, nextCursor, quantityText } from './parts.ts'
 
 const filter = {
   from: day,
   to: day,
-  apiKey: key.optional(),
-  user: key.optional(),
-  group: key.optional(),
-  resource: key.optional(),
-  model: key.optional(),
-  meter: key.optional(),
+  apiKey: keys,
+  user: keys,
+  group: keys,
+  resource: keys,
+  region: keys,
+  model: keys,
+  meter: keys,
 }
 
 export const ChargesQuerySchema: z.ZodType<ChargesQuery, unknown> = z.strictObject({

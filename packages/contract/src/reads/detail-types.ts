@@ -1,16 +1,11 @@
 import type { DecimalText, UsageEvent } from '../types.ts'
+import type { ReportFilter } from './cost-types.ts'
 
 export type PageQuery = { readonly limit: number; readonly cursor?: string | undefined }
 
-type DetailFilter = {
+type DetailFilter = ReportFilter<'apiKey' | 'user' | 'group' | 'resource' | 'region' | 'model' | 'meter'> & {
   readonly from: string
   readonly to: string
-  readonly apiKey?: string | undefined
-  readonly user?: string | undefined
-  readonly group?: string | undefined
-  readonly resource?: string | undefined
-  readonly model?: string | undefined
-  readonly meter?: string | undefined
 }
 export type ChargesQuery = PageQuery & DetailFilter
 export type RecordsQuery = PageQuery & DetailFilter

@@ -5,6 +5,8 @@ import { sqlInstant } from '../instants.ts'
 import { digestOfBits } from '../records-digest.ts'
 import { storedRate } from '../stored-rate.ts'
 import type { ViewedRecord } from './records.ts'
+import { holdsNul, keysOrAll, regionSql } from './row-filter.ts'
+import type { RowFilter } from './row-filter.ts'
 
 /** An hourly charge: a quantity of one meter at one price, rounded once. */
 export type ViewedCharge = {
@@ -34,12 +36,7 @@ export type ChargePlace = { readonly hour: number; readonly key: string }
 export type ChargeQuery = {
   readonly organizationId: string
   readonly period: Period
-  readonly authId?: string
-  readonly userId?: string
-  readonly groupId?: string
-  readonly resourceId?: string
-  readonly model?: string
-  readonly meter?: string
+  readonly filter?: RowFilter
   readonly after?: ChargePlace
   readonly limit: number
 }
@@ -74,24 +71,26 @@ const PAGE = `
 select ${COLUMNS} from charge c
 where c.organization_id = $1::uuid and c.hour >= $2::timestamptz and c.hour < $3::timestamptz and (c.hour, ${KEY}) > ($4::timestamptz, $5::uuid)
   and c.hour >= $4::timestamptz
-  and ($6::text is null or c.auth_id = $6::text) and ($7::text is null or c.user_id = $7::text) and ($8::text is null or c.group_id = $8::text)
-  and ($9::text is null or c.resource_id = $9::text) and ($10::text is null or c.model = $10::text) and ($11::text is null or c.meter = $11::text)
-order by c.hour, key limit $12::integer`
+  and ($6::text[] is null or c.auth_id = any($6::text[])) and ($7::text[] is null or coalesce(c.user_id, '') = any($7::text[]))
+  and ($8::text[] is null or coalesce(c.group_id, '') = any($8::text[])) and ($9::text[] is null or c.resource_id = any($9::text[]))
+  and ($10::text[] is null or ${regionSql('c.resource_id')} = any($10::text[]))
+  and ($11::text[] is null or c.model = any($11::text[])) and ($12::text[] is null or c.meter = any($12::text[]))
+order by c.hour, key limit $13::integer`
 
 const FIRST_KEY = '00000000-0000-0000-0000-000000000000'
 
 /** The hourly charges of an organization whose hours begin in a period, by hour. */
 export async function readCharges(db: Queryable, query: ChargeQuery): Promise<ChargePage> {
-  const { organizationId, period, limit, after } = query
-  const filters = [query.authId, query.userId, query.groupId, query.resourceId, query.model, query.meter]
-  if (!isUuid(organizationId) || filters.some((text) => text?.includes('\0') === true)) return { charges: [], next: undefined }
+  const { organizationId, period, filter = {}, limit, after } = query
+  if (!isUuid(organizationId) || holdsNul(filter)) return { charges: [], next: undefined }
+  const { authIds, userIds, groupIds, resourceIds, regions, models, meters } = filter
   const { rows } = await db.query<Row>(PAGE, [
     organizationId,
     sqlInstant(period.start),
     sqlInstant(period.end),
     sqlInstant(after?.hour ?? -Infinity),
     after?.key ?? FIRST_KEY,
-    ...filters.map((text) => text ?? null),
+    ...[authIds, userIds, groupIds, resourceIds, regions, models, meters].map(keysOrAll),
     limit + 1,
   ])
   const page = rows.slice(0, limit)

@@ -11,6 +11,8 @@ import { createRecount } from '../recount.ts'
 import type { Fate } from '../recount.ts'
 import { RECORD_COLUMNS, recordOfRow } from '../record-row.ts'
 import type { RecordRow } from '../record-row.ts'
+import { holdsNul, keysOrAll, regionSql } from './row-filter.ts'
+import type { RowFilter } from './row-filter.ts'
 import { unseen } from './unseen.ts'
 
 /** A record, and what became of it. */
@@ -22,15 +24,8 @@ export type RecordPlace = { readonly instant: Instant; readonly eventId: string 
 export type RecordQuery = {
   readonly organizationId: string
   readonly period: Period
-  /** As on a charge. Default: all. */
-  readonly authId?: string
-  /** Empty, as `groupId`: those that have none. */
-  readonly userId?: string
-  readonly groupId?: string
-  readonly resourceId?: string
-  readonly model?: string
-  /** Only records that have this meter. */
-  readonly meter?: string
+  /** As on charges; of meters, records that have one of them. Default: all. */
+  readonly filter?: RowFilter
   /** Only those of which it is true, by what became of them. */
   readonly matches?: (found: ViewedRecord) => boolean
   /** Only what comes after it, that is, earlier ones. */
@@ -59,13 +54,13 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 // of its own, so that the first is read backwards on the index usage_hour_organization only as far as it is needed.
 const BOUNDS = `hour >= ${unseen(2, 'timestamptz')} and hour <= ${unseen(3, 'timestamptz')} and hour < ${unseen(4, 'timestamptz')}`
 const isWantedSql = (column: string, parameter: number): string =>
-  `(${unseen(parameter, 'text')} is null or ${column} = ${unseen(parameter, 'text')})`
+  `(${unseen(parameter, 'text[]')} is null or ${column} = any(${unseen(parameter, 'text[]')}))`
 const HOURS = `
 select hour, max(records)::float8 as records from (
   (select hour, sum(record_count) as records from usage_hour
    where organization_id = ${unseen(1, 'uuid')} and ${BOUNDS}
-     and ${isWantedSql('auth_id', 5)} and ${isWantedSql('resource_id', 6)} and ${isWantedSql('model', 7)}
-     and ${isWantedSql("coalesce(user_id, '')", 8)} and ${isWantedSql("coalesce(group_id, '')", 9)} and (${unseen(10, 'text')} is null or meters ? ${unseen(10, 'text')})
+     and ${isWantedSql('auth_id', 5)} and ${isWantedSql('resource_id', 6)} and ${isWantedSql("coalesce(model, '')", 7)}
+     and ${isWantedSql("coalesce(user_id, '')", 8)} and ${isWantedSql("coalesce(group_id, '')", 9)} and (${unseen(10, 'text[]')} is null or meters ?| ${unseen(10, 'text[]')})
    group by hour order by hour desc limit ${HOURS_MAX + 1})
   union all
   (select distinct hour, null::numeric from dirty_hour where ${BOUNDS} order by hour desc limit ${HOURS_MAX + 1})
@@ -73,19 +68,20 @@ select hour, max(records)::float8 as records from (
 
 /** Which records a filter lets through. The model is any that a record could be priced by; which one it is, its fate says. */
 const FILTER_SQL = {
-  resourceId: 'r.resource_id',
-  userId: "coalesce(m.user_id, '')",
-  groupId: "coalesce(m.group_id, '')",
-  model: 'coalesce(r.model, r.model_asked)',
+  resourceIds: 'r.resource_id',
+  regions: regionSql('r.resource_id'),
+  userIds: "coalesce(m.user_id, '')",
+  groupIds: "coalesce(m.group_id, '')",
+  models: "coalesce(r.model, r.model_asked, '')",
 } as const
-const FILTERS = ['resourceId', 'userId', 'groupId', 'model'] as const
+const FILTERS = ['resourceIds', 'regions', 'userIds', 'groupIds', 'models'] as const
 const PAGE_PARAMETERS = 5
 
 // By the index (instant, event_id), all of each stretch of time. Other organizations' records are passed over by their auth id, before a mapping is
 // looked up. Who an auth id belonged to is decided at each record's own instant, as the rater does. The second bound by `until` says nothing new; with
 // it the planner takes this index and not the one of ids, whose bounds are hours wider.
 function pageSql(asked: readonly (keyof typeof FILTER_SQL)[], size: number): string {
-  const filters = asked.map((name, index) => `and ${FILTER_SQL[name]} = ${unseen(PAGE_PARAMETERS + 1 + index, 'text')}`)
+  const filters = asked.map((name, index) => `and ${FILTER_SQL[name]} = any(${unseen(PAGE_PARAMETERS + 1 + index, 'text[]')})`)
   return `
 select p.* from unnest(${unseen(2, 'timestamptz[]')}, ${unseen(3, 'timestamptz[]')}, ${unseen(4, 'uuid[]')}) f (start, until, until_id)
 cross join lateral (
@@ -109,15 +105,15 @@ type Hour = {
 
 /** Reads the usage records of an organization in a period, the newest first, each with what became of it and the price that applied. */
 export async function readRecords(db: Database, query: RecordQuery): Promise<RecordPage> {
-  const { organizationId, period, limit, after, authId } = query
-  const filters = [authId, query.userId, query.groupId, query.resourceId, query.model, query.meter]
-  if (!isUuid(organizationId) || filters.some((text) => text?.includes('\0') === true)) return { records: [], next: undefined }
+  const { organizationId, period, limit, after, filter = {} } = query
+  if (!isUuid(organizationId) || holdsNul(filter)) return { records: [], next: undefined }
+  const [onlyKey, ...otherKeys] = filter.authIds ?? []
   const from = after ?? { instant: period.end, eventId: FIRST_ID }
   const [recount, hours] = await Promise.all([
-    createRecount(db, { organizationId, books: shelfOf(db), ...(authId !== undefined && { authId }) }),
+    createRecount(db, { organizationId, books: shelfOf(db), ...(onlyKey !== undefined && otherKeys.length === 0 && { authId: onlyKey }) }),
     readHours(db, query, from),
   ])
-  const { authIds } = recount
+  const authIds = recount.authIds.filter((authId) => filter.authIds?.includes(authId) ?? true)
   if (authIds.length === 0) return { records: [], next: undefined }
   const found: ViewedRecord[] = []
   const size = sizeOf(query)
@@ -138,13 +134,13 @@ export async function readRecords(db: Database, query: RecordQuery): Promise<Rec
 }
 
 async function readHours(db: Queryable, query: RecordQuery, from: RecordPlace): Promise<readonly Hour[]> {
-  const { organizationId, period } = query
+  const { organizationId, period, filter = {} } = query
   const { rows } = await db.query<Hour>(HOURS, [
     organizationId,
     sqlInstant(hourOf(period.start).start),
     sqlInstant(from.instant),
     sqlInstant(period.end),
-    ...[query.authId, query.resourceId, query.model, query.userId, query.groupId, query.meter].map((text) => text ?? null),
+    ...[filter.authIds, filter.resourceIds, filter.models, filter.userIds, filter.groupIds, filter.meters].map(keysOrAll),
   ])
   return rows
 }
@@ -197,13 +193,14 @@ function sizeOf(query: RecordQuery): number {
 }
 
 /** Whether some of what a page of the database holds may be passed over. */
-function isFiltered({ meter, matches }: RecordQuery): boolean {
-  return meter !== undefined || matches !== undefined
+function isFiltered({ filter, matches }: RecordQuery): boolean {
+  return filter?.meters !== undefined || matches !== undefined
 }
 
-function isWanted(found: ViewedRecord, { model, meter, matches }: RecordQuery): boolean {
-  if (model !== undefined && found.fate.model !== model) return false
-  if (meter !== undefined && (found.record.meters[meter] ?? 0) === 0) return false
+function isWanted(found: ViewedRecord, { filter, matches }: RecordQuery): boolean {
+  const { models, meters } = filter ?? {}
+  if (models !== undefined && !models.includes(found.fate.model ?? '')) return false
+  if (meters !== undefined && !meters.some((meter) => (found.record.meters[meter] ?? 0) > 0)) return false
   return matches?.(found) ?? true
 }
 
@@ -214,14 +211,15 @@ function placeOfRecord(found: ViewedRecord | undefined): RecordPlace | undefined
 type Part = { readonly authIds: readonly string[]; readonly stretches: readonly Stretch[]; readonly size: number }
 
 async function readPage(db: Queryable, query: RecordQuery, { authIds, stretches, size }: Part): Promise<readonly LedgerRecord[]> {
-  const asked = FILTERS.filter((name) => query[name] !== undefined)
+  const { filter = {} } = query
+  const asked = FILTERS.filter((name) => filter[name] !== undefined)
   const { rows } = await db.query<RecordRow & { readonly organization_id: string }>(pageSql(asked, size), [
     query.organizationId,
     stretches.map(({ start }) => sqlInstant(start)),
     stretches.map(({ until }) => sqlInstant(until.instant)),
     stretches.map(({ until }) => until.eventId),
     [...authIds],
-    ...asked.map((name) => query[name]),
+    ...asked.map((name) => keysOrAll(filter[name])),
   ])
   return rows.map((row) => ({ record: recordOfRow(row), organizationId: row.organization_id }))
 }
