@@ -72,6 +72,26 @@ test('send() tells of a stream whose reader left that it was aborted, and reads 
   assert.ok(isReleased)
 })
 
+test('send() never tells of a stream that it was completed when its last part did not leave', async () => {
+  const [isSent, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  async function* chunks(): AsyncGenerator<string> {
+    yield 'first'
+    await isSent.promise
+    // More than any buffer on the way holds, and the last there is.
+    yield 'x'.repeat(64 * 1024 * 1024)
+  }
+  await using served = await serve(chunks())
+  const response = await reply(served.url)
+  response.once('data', () => {
+    response.pause()
+    isSent.resolve()
+    setImmediate(() => response.destroy())
+  })
+  response.on('close', () => left.resolve())
+  await left.promise
+  assert.equal((await served.outcome)?.outcome, 'aborted')
+})
+
 test('send() cuts a stream that breaks, so that no reader takes a part for the whole, and tells what had left', async () => {
   async function* chunks(): AsyncGenerator<string> {
     yield 'half'
