@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { startSandboxCloud } from '@ascribe/sandbox'
@@ -25,7 +25,8 @@ after(async () => {
 async function ask(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
   const { oauthUrl, realm } = cloud
   const settings = settingsOf({ cloud, oauthUrl, realm, lifeMs: 60_000, [Symbol.asyncDispose]: async () => {} })
-  const finished = await run([...words, '--data', join(dir.path, 'data')], { env: { ...settings, ...env } })
+  const data = words.includes('--data') ? [] : ['--data', join(dir.path, 'data')]
+  const finished = await run([...words, ...data], { env: { ...settings, ...env } })
   assert.doesNotMatch(finished.stdout + finished.stderr, /bug:/)
   return finished
 }
@@ -82,4 +83,11 @@ test('owners inspect never takes an e-mail address for an owner of whom nothing 
   const { code, stderr } = await ask(['owners', 'inspect', '--owner', 'user@example.com'])
   assert.equal(code, 2)
   assert.match(stderr, /that is no id[^]*whoami/)
+})
+
+test('whoami never says that the trail cannot be written without saying where and why', async () => {
+  mkdirSync(join(dir.path, 'blocked', 'audit', 'mints.jsonl'), { recursive: true })
+  const { code, stdout } = await ask(['whoami', '--owner', 'user@example.com', '--region', 'zrh', '--data', join(dir.path, 'blocked')])
+  assert.equal(code, 1)
+  assert.match(stdout, /Cannot write the trail of tokens to .*mints\.jsonl: EISDIR/)
 })

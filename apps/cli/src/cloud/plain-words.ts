@@ -2,6 +2,7 @@ import { CloudSigmaError } from '@ascribe/cloudsigma'
 import type { FaultKind } from '@ascribe/cloudsigma'
 import { ImpersonationError } from '@ascribe/impersonation'
 import type { MintStep, Reason } from '@ascribe/impersonation'
+import { MintLogError } from './mint-log.ts'
 
 /** A failure for people and programs: `reason` is the word, `why` says it. Holds no text of a peer's. */
 export type Failure = {
@@ -28,7 +29,9 @@ export type About = {
 /** An error of ours in plain words; `undefined` for any other. */
 export function failureOf(error: unknown, about: About): Failure | undefined {
   if (error instanceof ImpersonationError) {
-    const { step, reason, status, retryAfterMs, requestId, hint, message } = error
+    const { step, reason, status, retryAfterMs, requestId, hint, cause } = error
+    // Ours says where and why: the disk is full, or the file is not ours to write.
+    const message = reason === 'audit_failed' && cause instanceof MintLogError ? `${error.message}: ${cause.message}` : error.message
     return { step, reason, why: whyMint(error, about), mend: hint, status, retryAfterMs, requestId, message }
   }
   if (error instanceof CloudSigmaError) {
