@@ -377,8 +377,10 @@ test('verifyRating() names what is missing, altered, doubled or without records'
       [4, 'charge', 'missing'],
       [9, 'charge', 'unexpected'],
       [9, 'charge', 'unexpected'],
-      // The day, which is not the sum of its charges any more.
+      // The sums of the day, which are not those of its hours any more.
       [-10, 'charge_day', 'unexpected'],
+      [-10, 'cost_day', 'unexpected'],
+      [-10, 'usage_day', 'unexpected'],
     ],
   )
   assert.deepEqual({ pendingHours, records, hours }, { pendingHours: 1, records: 5, hours: 5 })
