@@ -128,6 +128,13 @@ async function readPrevious({ db }: OrganizationContext, asked: CostQuery): Prom
   const { after: _after, ...first } = asked
   const window = previousWindow(asked.window)
   const costs = await readCosts(db, { ...first, window, limit: PREVIOUS_ROWS })
+  // A group that was not read would be told as one that cost nothing.
+  if (costs.next !== undefined) {
+    throw new Refusal(
+      'invalid_request',
+      `Cannot use the query: compare: the time before has more than ${PREVIOUS_ROWS} groups. Group by less.`,
+    )
+  }
   return {
     period: periodOfDays(window),
     costs,

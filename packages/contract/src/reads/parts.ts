@@ -40,7 +40,7 @@ export const month: z.ZodType<string> = z
   .meta({ examples: ['2026-11'] })
 
 /** An id or a name in a query: PostgreSQL holds every character but NUL. */
-export const key: z.ZodType<string> = z
+const key: z.ZodType<string> = z
   .string()
   .max(KEY_LENGTH_MAX)
   .regex(/^[^\0]*$/, 'must not hold NUL')
