@@ -1,15 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Manifest } from '../tidy/tree.ts'
+import { savedManifestPath } from './committed-manifest.ts'
 
 // Inside the repository `exports` leads to TypeScript, below node_modules it has to lead to JavaScript, and npm takes the manifest as it
 // stands on the disk. So for the moment in which npm reads it, `publishConfig.exports` takes the place of `exports`: what pnpm and yarn do
 // by themselves. Either leads to the same code, so whoever imports the package in that moment gets it too.
-
-/** Where the manifest of the repository waits: git ignores the folder. */
-function savedPath(packageDir: string): string {
-  return join(packageDir, 'node_modules', '.ascribe-pack', 'package.json')
-}
 
 /** Puts the exports of the tarball in. What a pack that was killed has left behind is put right first. */
 export async function usePublishedExports(packageDir: string): Promise<void> {
@@ -19,7 +15,7 @@ export async function usePublishedExports(packageDir: string): Promise<void> {
   const manifest = JSON.parse(text) as Manifest
   const published = manifest.publishConfig?.exports
   if (published === undefined) return
-  const saved = savedPath(packageDir)
+  const saved = savedManifestPath(packageDir)
   await mkdir(dirname(saved), { recursive: true })
   await writeFile(saved, text)
   await writeAtOnce(path, `${JSON.stringify({ ...manifest, exports: published }, undefined, 2)}\n`)
@@ -27,7 +23,7 @@ export async function usePublishedExports(packageDir: string): Promise<void> {
 
 /** Puts the manifest of the repository back, byte for byte. */
 export async function useOwnExports(packageDir: string): Promise<void> {
-  await rename(savedPath(packageDir), join(packageDir, 'package.json')).catch((cause: NodeJS.ErrnoException) => {
+  await rename(savedManifestPath(packageDir), join(packageDir, 'package.json')).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT') throw cause
   })
 }

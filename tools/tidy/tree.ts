@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { readCommittedManifest } from '../pack/committed-manifest.ts'
 import { parseSource } from './source.ts'
 import type { Source } from './source.ts'
 
@@ -39,6 +40,8 @@ export type Tree = {
 
 const WORKSPACE = /^(?:(?:packages|apps)\/[^/]+|e2e|bench)(?=\/)/
 
+const WORKSPACE_MANIFEST = /^(?:packages|apps)\/[^/]+\/package\.json$/
+
 /** Builds a tree from paths and texts. */
 export function createTree(texts: Readonly<Record<string, string>> | ReadonlyMap<string, string>): Tree {
   const entries = texts instanceof Map ? [...texts] : Object.entries(texts as Readonly<Record<string, string>>)
@@ -71,7 +74,10 @@ export function readTree(root: string): Tree {
   const files = new Map<string, string>()
   for (const path of new Set(listed.split('\0').filter((line) => line !== ''))) {
     try {
-      files.set(path, readFileSync(join(root, path), 'utf8'))
+      files.set(
+        path,
+        WORKSPACE_MANIFEST.test(path) ? readCommittedManifest(join(root, dirname(path))) : readFileSync(join(root, path), 'utf8'),
+      )
     } catch {
       // Deleted but not committed as such yet, or a link to a folder: nothing to read.
     }

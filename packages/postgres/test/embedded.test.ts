@@ -182,8 +182,8 @@ test('startEmbedded() is not stopped by the file of a server that is no more', a
   const pidFile = join(folder.dataDir, 'cluster', 'postmaster.pid')
   const rest = `\n${join(folder.dataDir, 'cluster')}\n1795328843\n5432\n/nowhere\n\n  9977918         4\nready   \n`
 
-  // The shell becomes sleep, which never asks for its children: the first child stays a zombie.
-  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  // The shell becomes sleep, which never asks for its children: the first child stays a zombie. It must not end before that.
+  const parent = spawn('/bin/sh', ['-c', 'sleep 2 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.after(() => parent.kill('SIGKILL'))
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string]
   const zombie = Number(line)
