@@ -4,6 +4,7 @@ import { validator } from './focus/validator.ts'
 import { openmeterForPython } from './openmeter/install.ts'
 import { promtool } from './prometheus/install.ts'
 import { keycloak } from './keycloak/install.ts'
+import { schemathesis } from './schemathesis/install.ts'
 import { engines } from './support/metered-engine.ts'
 import { broker } from './support/spread-fleet.ts'
 
@@ -18,6 +19,7 @@ for (const available of [
   await cloudClients(),
   await keycloak(),
   await promtool(),
+  await schemathesis(),
   await chromium(),
 ])
   if (available.skip !== false) console.error(available.skip)
