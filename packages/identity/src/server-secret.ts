@@ -1,8 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { errorCode } from '@ascribe/kit'
 import { ServerSecretError } from './errors.ts'
+import { readOrMakeSecretFile } from './secret-file.ts'
 
 const SECRET_BYTES = 32
 /** Each costs an HMAC for a key that was made under none of those before it. */
@@ -37,12 +35,11 @@ export function serverSecretId(secret: Buffer): string {
  * @throws {ServerSecretError} when the file holds something else
  */
 export function readServerSecret(path: string): readonly Buffer[] {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  let text = readIfThere(path)
-  if (text === undefined) {
-    create(path)
-    text = readIfThere(path) ?? ''
-  }
+  const text = readOrMakeSecretFile(path, {
+    make: () => `${randomBytes(SECRET_BYTES).toString('hex')}\n`,
+    cannotRead: (cause) => new ServerSecretError(`Cannot read the server secret at ${path}`, { cause }),
+    cannotStore: (cause) => new ServerSecretError(`Cannot store the server secret at ${path}`, { cause }),
+  })
   return parseServerSecret(text, path)
 }
 
@@ -61,26 +58,4 @@ export function parseServerSecret(text: string, source: string): readonly Buffer
     throw new ServerSecretError(`Cannot use the server secrets in ${source}: there are ${words.length}, and at most ${SECRETS_MAX} may be`)
   }
   return words.map((word) => Buffer.from(word, 'hex'))
-}
-
-function create(path: string): void {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
-  writeFileSync(temporary, `${randomBytes(SECRET_BYTES).toString('hex')}\n`, { flag: 'wx', mode: 0o600, flush: true })
-  try {
-    // Not a rename: a link fails when another process was first, and then its secret is the one.
-    linkSync(temporary, path)
-  } catch (cause) {
-    if (errorCode(cause) !== 'EEXIST') throw new ServerSecretError(`Cannot store the server secret at ${path}`, { cause })
-  } finally {
-    rmSync(temporary, { force: true })
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return undefined
-    throw new ServerSecretError(`Cannot read the server secret at ${path}`, { cause })
-  }
 }

@@ -1,8 +1,6 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { errorCode } from '@ascribe/kit'
+import { readOrMakeSecretFile } from '@ascribe/identity'
 import { formatInstant } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
 import { AuditKeyError } from '../errors.ts'
@@ -117,36 +115,12 @@ function privateKey(block: string, source: string): KeyObject {
  * @throws {AuditKeyError}
  */
 export function readAuditSigner(path: string): AuditSigner {
-  let text = readIfThere(path)
-  if (text === undefined) {
-    createKeyFile(path)
-    text = readIfThere(path) ?? ''
-  }
+  const text = readOrMakeSecretFile(path, {
+    make: () => String(generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })),
+    cannotRead: (cause) => new AuditKeyError(`Cannot read the audit key at ${path}`, { cause }),
+    cannotStore: (cause) => new AuditKeyError(`Cannot store the audit key at ${path}`, { cause }),
+  })
   return parseAuditSigner(text, path)
-}
-
-function createKeyFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
-  writeFileSync(temporary, pem, { flag: 'wx', mode: 0o600, flush: true })
-  try {
-    // Not a rename: a link fails when another process was first, and then its key is the one.
-    linkSync(temporary, path)
-  } catch (cause) {
-    if (errorCode(cause) !== 'EEXIST') throw new AuditKeyError(`Cannot store the audit key at ${path}`, { cause })
-  } finally {
-    rmSync(temporary, { force: true })
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return undefined
-    throw new AuditKeyError(`Cannot read the audit key at ${path}`, { cause })
-  }
 }
 
 /** Public keys by key id. */
