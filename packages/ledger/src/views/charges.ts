@@ -1,6 +1,8 @@
 import type { Queryable } from '@ascribe/postgres'
 import { formatInstant, formatRate, hourOf, isUuid, parseInstant } from '@ascribe/units'
 import type { Nano, Period, Quantity } from '@ascribe/units'
+import { chargeSubjectOf } from '../charge-columns.ts'
+import type { ChargeColumns } from '../charge-columns.ts'
 import { sqlInstant } from '../instants.ts'
 import { digestOfBits } from '../records-digest.ts'
 import { storedRate } from '../stored-rate.ts'
@@ -43,18 +45,9 @@ export type ChargeQuery = {
 
 export type ChargePage = { readonly charges: readonly ViewedCharge[]; readonly next: ChargePlace | undefined }
 
-type Row = {
+type Row = ChargeColumns & {
   readonly hour: number
   readonly key: string
-  readonly organization_id: string
-  readonly auth_id: string
-  readonly user_id: string | null
-  readonly group_id: string | null
-  readonly resource_id: string
-  readonly model: string
-  readonly base_model: string | null
-  readonly meter: string
-  readonly price_sequence: number
   readonly rate: string
   readonly quantity: string
   readonly amount_nano: string
@@ -119,16 +112,8 @@ export async function findCharge(
 function chargeOf(row: Row): ViewedCharge {
   return {
     id: `${formatInstant(row.hour).slice(0, 13)}-${row.key}`,
-    organizationId: row.organization_id,
+    ...chargeSubjectOf(row),
     period: hourOf(row.hour),
-    authId: row.auth_id,
-    userId: row.user_id,
-    groupId: row.group_id,
-    resourceId: row.resource_id,
-    model: row.model,
-    baseModel: row.base_model,
-    meter: row.meter,
-    priceSequence: row.price_sequence,
     rate: formatRate(storedRate(row.rate)),
     quantity: BigInt(row.quantity),
     amount: BigInt(row.amount_nano),
