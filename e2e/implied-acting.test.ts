@@ -23,7 +23,7 @@ after(async () => {
 })
 
 test('R26: an implied session that has ended does not begin again with the next assertion of the same sign-in, but with the next sign-in', async () => {
-  const { organization, teleport: api, operatorConsole } = product.ready
+  const { organization, teleport: api, environmentConsole } = product.ready
   const look = (cookie: string): Promise<HostAnswer> => askHost(`${api}/api/organization`, { headers: { cookie, accept: organization.id } })
   const first = await teleport.signIn(OLGA, 'global-api', 3_600_000)
   const begun = await look(first)
@@ -31,7 +31,7 @@ test('R26: an implied session that has ended does not begin again with the next 
   assert.ok(Date.parse(String(begun.headers['x-acting-expires'])) - Date.now() <= 3_600_000)
   const ended = await askHost(`${api}/v1/acting-sessions/end`, {
     method: 'POST',
-    headers: { cookie: first, origin: new URL(operatorConsole).origin, 'content-type': 'application/x-www-form-urlencoded' },
+    headers: { cookie: first, origin: new URL(environmentConsole).origin, 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams({ organization: organization.id }).toString(),
   })
   assert.equal(ended.status, 200, ended.body)

@@ -43,7 +43,7 @@ async function accessLog(): Promise<readonly LogEntry[]> {
 
 test('R18: each line of the access log that an operator left is one request in a recording of that operator, and only ours says whose', async () => {
   const { organization } = product.ready
-  const origin = new URL(product.ready.operatorConsole).origin
+  const origin = new URL(product.ready.environmentConsole).origin
   const cookies = new Map<string, string>()
   for (const operator of [OLGA, OTTO]) cookies.set(operator, await teleport.signIn(operator, 'global-api'))
   const ask = (operator: string, path: string, more: { method?: string; body?: string } = {}): Promise<HostAnswer> =>

@@ -11,6 +11,7 @@ const STEPS: readonly Step[] = [
   { name: 'format', command: ['oxfmt', '--check', '.'], mend: 'npm run format' },
   { name: 'lint', command: ['oxlint', '--type-aware', '--format=unix', '.'] },
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json', '--pretty', 'false'] },
+  { name: 'console', command: ['tsc', '-p', 'apps/console/tsconfig.json', '--pretty', 'false'] },
   { name: 'unused', command: ['knip', '--no-progress', '--no-config-hints'] },
   { name: 'tidy', command: ['node', 'tools/test.ts', 'tools/tidy.test.ts'] },
   { name: 'generated', command: ['node', 'tools/generate.ts', '--check'], mend: 'npm run generate' },

@@ -2,7 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 
 /** The programs that write files which are committed. Each takes --write, and --check, which fails when a file is stale. */
-export const GENERATORS: readonly string[] = ['tools/errors.ts', 'tools/openapi.ts', 'tools/pains.ts']
+export const GENERATORS: readonly string[] = [
+  'tools/errors.ts',
+  'tools/kubernetes.ts',
+  'tools/openapi.ts',
+  'tools/operations.ts',
+  'tools/pains.ts',
+]
 
 /** A generated file: its path from the root and what it must hold. */
 export type Generated = { readonly path: string; readonly text: string }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
 import { measureAudit } from './audit-section.ts'
+import { measureController } from './controller/controller-section.ts'
 import { Unavailable } from './errors.ts'
 import { startField } from './field.ts'
 import type { Field } from './field.ts'
@@ -80,6 +81,7 @@ const OF_LEDGER: Partial<Record<SectionName, (setting: LedgerSetting) => Promise
   audit: measureAudit,
   // Like those of the ledger it needs neither peer nor field.
   impersonation: measureImpersonation,
+  controller: measureController,
 }
 
 function isOfLedger(name: SectionName): boolean {

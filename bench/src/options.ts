@@ -12,6 +12,7 @@ export type SectionName =
   | 'ledger-soak'
   | 'reads'
   | 'audit'
+  | 'controller'
 const SECTIONS: readonly SectionName[] = [
   'json',
   'sse',
@@ -24,6 +25,7 @@ const SECTIONS: readonly SectionName[] = [
   'ledger-soak',
   'reads',
   'audit',
+  'controller',
 ]
 /** Takes hours: measured only when it is named. */
 const NAMED_ONLY: readonly SectionName[] = ['ledger-soak']

@@ -4,6 +4,7 @@ import { validator } from './focus/validator.ts'
 import { openmeterForPython } from './openmeter/install.ts'
 import { promtool } from './prometheus/install.ts'
 import { keycloak } from './keycloak/install.ts'
+import { clusterApi, helm, kube } from './kube/available.ts'
 import { schemathesis } from './schemathesis/install.ts'
 import { engines } from './support/metered-engine.ts'
 import { broker } from './support/spread-fleet.ts'
@@ -21,5 +22,8 @@ for (const available of [
   await promtool(),
   await schemathesis(),
   await chromium(),
+  await kube(),
+  await clusterApi(),
+  await helm(),
 ])
   if (available.skip !== false) console.error(available.skip)

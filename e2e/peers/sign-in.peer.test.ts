@@ -34,7 +34,7 @@ describe('signing in, in a real browser', { skip: available.skip }, () => {
 
   test('a customer signs in, reads, and signs out of both sessions', async () => {
     const page = await signIn('Ada Demo')
-    await page.getByRole('heading', { name: product.ready.organization.name }).waitFor()
+    await page.getByText(product.ready.organization.name, { exact: true }).first().waitFor()
     const cookies = await page.context().cookies(product.ready.api)
     const session = cookies.find(({ name }) => name === 'ascribe_session')
     assert.deepEqual([session?.httpOnly, session?.sameSite, session?.expires], [true, 'Lax', -1])
@@ -60,8 +60,12 @@ describe('signing in, in a real browser', { skip: available.skip }, () => {
     await fetch(`${issuer}/sandbox/users`, { method: 'POST', body: JSON.stringify({ user: 'max', organizations: [organization.id, id] }) })
     const page = await signIn('Max')
     await page.getByRole('button', { name: 'Second' }).click()
-    await page.getByRole('heading', { name: 'Second' }).waitFor()
+    const chosen = page.getByLabel('Organization').locator('option:checked')
+    assert.equal(await chosen.innerText(), 'Second')
     await page.reload()
-    await page.getByRole('heading', { name: 'Second' }).waitFor()
+    assert.equal(await chosen.innerText(), 'Second')
+    // And another one, from any page: its title and data are those of the other at once.
+    await page.getByLabel('Organization').selectOption(organization.name)
+    await page.waitForFunction(`document.title.startsWith('${organization.name} · ')`)
   })
 })

@@ -116,7 +116,8 @@ export function issuerFacts(start: () => Promise<IssuerUnderTest>): void {
       assert.deepEqual([each['ascribe_role'], each['preferred_username'], each['name']], ['admin', 'ada', 'Ada Demo'])
       assert.equal(each['sid'], landing.url.searchParams.get('session_state'))
       assert.ok(typeof each['sub'] === 'string' && each['sub'] === inId['sub'])
-      assert.ok(Number(each['exp']) - Number(each['iat']) === 300)
+      // Keycloak reads its clock twice: 300 s, or one less.
+      assert.ok([299, 300].includes(Number(each['exp']) - Number(each['iat'])))
     }
   })
 

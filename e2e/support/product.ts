@@ -17,7 +17,10 @@ export type Ready = {
   readonly teleport: string
   readonly issuer: string
   readonly console: string
+  /** Same origin as {@link teleport}. */
   readonly operatorConsole: string
+  /** At the host of the demo organization's environment. */
+  readonly environmentConsole: string
   readonly organization: { readonly id: string; readonly name: string }
   readonly key: string
   readonly auth_id: string

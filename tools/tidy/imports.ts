@@ -40,7 +40,9 @@ function isDeclared(tree: Tree): Problem[] {
     const shipped = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }
     if (name in shipped) return undefined
     const isBuiltIn = workspace !== undefined && isPublished(workspace) && tree.workspaces.some((other) => other.name === name)
-    const mayUseDev = workspace === undefined || isRoot(workspace) || isBuiltIn || isTest(source.path) || kind === 'type'
+    // What builds and serves the console while it is developed is not in it.
+    const isBuilder = /^apps\/console\/(build|dev)\//.test(source.path)
+    const mayUseDev = isBuilder || workspace === undefined || isRoot(workspace) || isBuiltIn || isTest(source.path) || kind === 'type'
     if (name in (manifest.devDependencies ?? {}))
       return mayUseDev ? undefined : `ships an import of ${name}, a devDependency; move it to dependencies`
     return `imports ${name}, which ${workspace?.dir ?? 'the root'}'s package.json does not declare; add it there with an exact version`
@@ -67,7 +69,9 @@ function staysAtHome(tree: Tree): Problem[] {
     const target = targetOf(source, found)
     if (!`${target}/`.startsWith(home) && found.kind !== 'url')
       return `imports ${found.specifier} from outside ${home}; import the package by its name`
-    if (found.kind !== 'url' && !/\.(ts|tsx|json)$/.test(found.specifier))
+    // Styles are a bundler's business: Node never sees these files.
+    const isStyle = source.path.startsWith('apps/console/src/') && found.specifier.endsWith('.css')
+    if (found.kind !== 'url' && !isStyle && !/\.(ts|tsx|json)$/.test(found.specifier))
       return `imports ${found.specifier}; relative imports end in .ts, which Node needs`
     return undefined
   })

@@ -1,3 +1,4 @@
+import { consoleRules } from './console.ts'
 import { cycleRules } from './cycles.ts'
 import { effectRules } from './effects.ts'
 import { endpointRules } from './endpoints.ts'
@@ -18,6 +19,7 @@ export const rules: readonly Rule[] = [
   ...cycleRules,
   ...effectRules,
   ...endpointRules,
+  ...consoleRules,
   ...sqlRules,
   ...errorCodeRules,
 ]

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { KeyScope, PlatformScope, RouteDef, UserRole } from '@ascribe/contract'
+import type { EmailEvidence } from '@ascribe/identity/jwt'
 import type { OperatorPolicy } from '@ascribe/identity/teleport'
 import type { Logger } from '@ascribe/kit'
 import type { ActingSession, AuditEntry, EventSender, SignedHead } from '@ascribe/ledger'
@@ -16,6 +17,8 @@ export type Caller =
       readonly role: UserRole
       readonly name?: string
       readonly email?: string
+      /** Of an address that the identity provider has verified. */
+      readonly evidence?: EmailEvidence
       /** A browser's cookie is sent by itself, so its writes want an `Origin`; a bearer token is not. */
       readonly via: 'bearer' | 'cookie'
     }
@@ -154,6 +157,8 @@ export type Route = {
   readonly leavesNoLine?: boolean
   /** A document, or the way to one: a browser may open it from any page (R17). */
   readonly isNavigation?: boolean
+  /** What a page of ours is made of: nobody's data. */
+  readonly isFile?: boolean
   readonly handle: (context: RequestContext, input: HandlerInput<unknown, unknown, unknown>) => Promise<unknown>
 }
 

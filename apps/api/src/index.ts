@@ -1,6 +1,8 @@
 export { startAdmin } from './admin/start.ts'
 export type { AdminConfig } from './admin/start.ts'
 export type { Faults } from './admin/faults.ts'
+export type { ClusterBackend } from './clusters/backend.ts'
+export type { ConsoleSite } from './console/console-routes.ts'
 export type { EventsConfig } from './event-routes.ts'
 export type { EventToken } from './event-sender.ts'
 export { startInternal } from './internal/start.ts'

@@ -153,7 +153,7 @@ function callerOf(person: Person, choice: Choice): Caller {
   const organization = chosenOf(person, choice)
   const role = roleIn(person, organization)
   if (role === undefined) throw new Refusal('insufficient_role', 'The user has no role here.')
-  const { subject, name, email } = principal
+  const { subject, name, email, evidence } = principal
   return {
     kind: 'user',
     subject,
@@ -161,6 +161,7 @@ function callerOf(person: Person, choice: Choice): Caller {
     role,
     ...(name !== undefined && { name }),
     ...(email !== undefined && { email }),
+    ...(evidence !== undefined && { evidence }),
     via,
   }
 }

@@ -1,5 +1,7 @@
 import { getStatement, listUsageRecords } from '@ascribe/contract'
-import { accessLogRoute } from './access-log.ts'
+import { accessLogRoutes } from './access-log.ts'
+import type { ClusterBackend } from './clusters/backend.ts'
+import { clusterRoutes } from './clusters/routes.ts'
 import type { EventsConfig } from './event-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { organizationRoute } from './handler.ts'
@@ -17,10 +19,20 @@ export const READ_ROUTES: readonly Route[] = [
   organizationRoute(getStatement, ({ db, organizationId }, { query }) => readStatement(db, organizationId, query)),
   organizationRoute(listUsageRecords, ({ db, organizationId }, { query }) => readUsageRecords(db, organizationId, query)),
   ...readRoutes,
-  accessLogRoute,
+  ...accessLogRoutes,
 ]
 
 /** Every row of the customers' listener, but for sign-in and pages. */
-export function publicRoutes(deps: KeyDeps, events: EventsConfig | undefined): readonly Route[] {
-  return [...READ_ROUTES, ...supportRoutes, ...keyRoutes(deps), ...ownBudgetRoutes, ...(events === undefined ? [] : eventRoutes(events))]
+export function publicRoutes(
+  deps: KeyDeps,
+  { events, clusters }: { readonly events: EventsConfig | undefined; readonly clusters: ClusterBackend | undefined },
+): readonly Route[] {
+  return [
+    ...READ_ROUTES,
+    ...supportRoutes,
+    ...keyRoutes(deps),
+    ...ownBudgetRoutes(deps),
+    ...clusterRoutes(clusters),
+    ...(events === undefined ? [] : eventRoutes(events)),
+  ]
 }

@@ -7,10 +7,12 @@ import { authenticateSender } from './event-sender.ts'
 import type { EventsConfig } from './event-routes.ts'
 import { startListener } from './http/listener.ts'
 import { createPublicGate } from './http/public-gate.ts'
-import { consoleRoutes } from './plain-console/console-routes.ts'
+import { consoleRoutes } from './console/console-routes.ts'
+import type { ConsoleSite } from './console/console-routes.ts'
 import { publicRoutes } from './public-routes.ts'
 import { createSignIn } from './sign-in.ts'
 import type { SignInConfig } from './sign-in.ts'
+import type { ClusterBackend } from './clusters/backend.ts'
 import { siteRoutes } from './site/site-routes.ts'
 import { noTrail } from './trail.ts'
 
@@ -34,6 +36,10 @@ export type PublicConfig = HostPort & {
   readonly events?: EventsConfig
   /** The customers' identity provider; absent: API keys alone. */
   readonly signIn?: SignInConfig
+  /** Where clusters are made; absent: none are, and whoever asks is told so. */
+  readonly clusters?: ClusterBackend
+  /** Absent: no console is served. */
+  readonly console?: ConsoleSite
 }
 
 export type Api = AsyncDisposable & { readonly url: string }
@@ -46,7 +52,7 @@ export function whole(deps: ListenerDeps): Required<ListenerDeps> {
 /** Starts the customers' listener. */
 export async function startApi(config: PublicConfig, given: ListenerDeps): Promise<Api> {
   const deps = whole(given)
-  const { events } = config
+  const { events, console: site } = config
   const signIn = createSignIn(config.signIn, deps)
   const gate = createPublicGate({
     db: deps.db,
@@ -58,7 +64,9 @@ export async function startApi(config: PublicConfig, given: ListenerDeps): Promi
       }),
     }),
   })
-  const served = [...publicRoutes(deps, events), ...signIn.routes]
-  const routes = [...served, ...siteRoutes('public', served), ...consoleRoutes('public', { apiOrigin: '', isInternal: false })]
+  const served = [...publicRoutes(deps, { events, clusters: config.clusters }), ...signIn.routes]
+  const page = { mode: 'customer', apiBase: '', hasLogin: config.signIn?.client !== undefined, mayExport: true } as const
+  const pages = site === undefined ? [] : consoleRoutes('public', { site, config: () => page })
+  const routes = [...served, ...siteRoutes('public', served), ...pages]
   return startListener(deps, { address: config, gate, routes, ...(events !== undefined && { rawBytesMax: events.bodySize }) })
 }

@@ -182,8 +182,14 @@ test('users, groups, memberships, resources and cloud owners are said, said agai
   const owner = crypto.randomUUID()
   assert.deepEqual(jsonOf(await ask('PUT', `/v1/owners/${owner}`, { body: { organizationId: id } })), { userId: owner, organizationId: id })
   assert.deepEqual(jsonOf(await ask('GET', `/v1/owners/${owner}`)), { userId: owner, organizationId: id })
-  const { since = '' } = jsonOf(await ask('GET', `/v1/owners?organizationId=${id}`))
-  assert.match(since, /^\d{4}-\d\d-\d\dT/)
+  const since = async (): Promise<string | undefined> =>
+    jsonOf<{ since?: string }>(await ask('GET', `/v1/owners?organizationId=${id}`)).since
+  // Nothing was said of this user before: what was used so far is the organization's too.
+  assert.equal(await since(), undefined)
+  const other = jsonOf<{ id: string }>(await ask('POST', '/v1/organizations', { body: { name: 'Taker of owners' } })).id
+  assert.equal((await ask('PUT', `/v1/owners/${owner}`, { body: { organizationId: other } })).status, 200)
+  assert.equal((await ask('PUT', `/v1/owners/${owner}`, { body: { organizationId: id } })).status, 200)
+  assert.match((await since()) ?? '', /^\d{4}-\d\d-\d\dT/)
   assert.deepEqual(refusal(await ask('PUT', `/v1/owners/${owner}`, { body: { organizationId: NOBODY } })), [404, 'not_found'])
   assert.deepEqual(refusal(await ask('GET', `/v1/owners/${crypto.randomUUID()}`)), [404, 'not_found'])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { listBudgets, mapAuthId, moveOrganization, setBudget, syncDirectory } from '@ascribe/ledger'
+import { listBudgets, mapAuthId, moveOrganization, setBudget, syncDirectory, verifyAudit } from '@ascribe/ledger'
 import { OLGA, openOperators, refusal, send } from './operators-support.ts'
 import type { Answer } from './operators-support.ts'
 import { createCustomer, createKey } from './support.ts'
@@ -195,4 +195,61 @@ test('a customer’s key never names somebody else’s people or groups, whose b
 test('a customer’s webhook is never plain http', async () => {
   const budget = { scope: 'organization', unit: 'USD', period: 'day', limit: '1', webhookUrl: 'http://127.0.0.1:8084/' }
   assert.deepEqual(refusal(await as('ada', 'PUT', at('budgets'), budget)), [400, 'invalid_request'])
+})
+
+test('an admin gets the secret that signs a budget’s alerts, once; a new one signs beside it, and nobody else’s is given', async () => {
+  const budget = { scope: 'organization', unit: 'EUR', period: 'month', limit: '5' }
+  const set = async (user: string, customer: Customer): Promise<string> =>
+    jsonOf(await as(user, 'PUT', at('budgets', customer), { ...budget, unit: 'tokens', webhookUrl: 'https://same.example/hook' }))['id'] ??
+    ''
+  const [mine, theirs] = [await set('ada', acme), await set('eve', other)]
+  const path = at(`budgets/${mine}/webhook-secret`)
+  assert.deepEqual(refusal(await as('vic', 'POST', path)), [403, 'insufficient_role'])
+  assert.deepEqual(refusal(await as('ada', 'POST', at(`budgets/${theirs}/webhook-secret`))), [404, 'not_found'])
+  const first = await as('ada', 'POST', path)
+  assert.equal(first.status, 201, first.text)
+  assert.match(jsonOf(first)['secret'] ?? '', /^whsec_[A-Za-z0-9+/]{43}=$/)
+  assert.equal(jsonOf(first)['oldEndsAt'], undefined)
+  const second = jsonOf(await as('ada', 'POST', path, { overlapSeconds: 600 }))
+  assert.notEqual(second['secret'], jsonOf(first)['secret'])
+  assert.ok(Date.parse(second['oldEndsAt'] ?? '') > Date.now() + 590_000)
+  // Of the same URL, and another secret all the same.
+  const eves = jsonOf(await as('eve', 'POST', at(`budgets/${theirs}/webhook-secret`, other)))
+  assert.ok(![second['secret'], jsonOf(first)['secret']].includes(eves['secret']))
+  type Listed = { data: { id: string; isOwn: boolean; webhookSecretSince?: string }[] }
+  const listed = jsonOf<Listed>(await as('vic', 'GET', at('budgets')))
+  const found = listed.data.find(({ id }) => id === mine)
+  assert.ok(found?.isOwn === true && found.webhookSecretSince !== undefined)
+  assert.ok(
+    listed.data.some(({ isOwn }) => !isOwn),
+    'the provider’s stand beside it',
+  )
+  const log = JSON.stringify(await operators.log(acme.id))
+  assert.ok(log.includes('webhook-secret') && !log.includes(second['secret'] ?? 'x'))
+  const salts = await db.query('select salt from budget_webhook_secret')
+  assert.ok(salts.rows.length === 3 && !JSON.stringify(salts.rows).includes('whsec_'))
+})
+
+test('the log is narrowed, checked and taken away by whoever may read it', async () => {
+  const path = at('access-log')
+  type Page = { data: { kind: string; actor: { kind: string } }[] }
+  const writes = jsonOf<Page>(await as('vic', 'GET', `${path}?kind=write&kind=write_end&by=user`))
+  assert.ok(writes.data.length > 0 && writes.data.every(({ kind }) => kind.startsWith('write')))
+  const today = new Date().toISOString().slice(0, 10)
+  assert.deepEqual(jsonOf<Page>(await as('vic', 'GET', `${path}?to=2020-01-01`)).data, [])
+  assert.ok(jsonOf<Page>(await as('vic', 'GET', `${path}?from=${today}&to=${today}`)).data.length > 0)
+  assert.deepEqual(refusal(await as('vic', 'GET', `${path}?kind=everything`)), [400, 'invalid_request'])
+  assert.deepEqual(refusal(await as('vic', 'GET', `${path}?from=2026-02-02&to=2026-02-01`)), [400, 'invalid_request'])
+  assert.deepEqual(refusal(await as('eve', 'GET', `${path}/verification`)), [404, 'organization_not_found'])
+  const checked = jsonOf<{ isWhole: boolean; lines: number; checked: number; head: { sequence: number } }>(
+    await as('vic', 'GET', `${path}/verification`),
+  )
+  assert.ok(checked.isWhole && checked.checked === checked.lines && checked.head.sequence >= checked.lines)
+  const file = await as('vic', 'GET', `${path}/export`)
+  const report = await verifyAudit(file.text.trimEnd().split('\n'))
+  assert.deepEqual(report.problems, [])
+  assert.deepEqual(
+    report.chains.map(({ chain, last, coveredUntil }) => [chain, last === coveredUntil]),
+    [[acme.id, true]],
+  )
 })

@@ -1,14 +1,18 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { silentLogger, silentMeters } from '@ascribe/kit'
-import { createOrganization, grantRoles } from '@ascribe/ledger'
+import { createOrganization, createTrail, grantRoles, parseAuditSigner } from '@ascribe/ledger'
 import { openDatabase } from '@ascribe/postgres'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { SANDBOX_CONSOLE_SECRET, startIssuer } from '@ascribe/sandbox/issuer'
 import type { SandboxIssuer } from '@ascribe/sandbox/issuer'
 import { startApi } from '../src/index.ts'
+import type { ClusterBackend } from '../src/index.ts'
 import type { SignInConfig } from '../src/sign-in.ts'
 import { Browser } from './browser.ts'
 import type { Page } from './browser.ts'
 import { openLedger, serverSecret } from './support.ts'
+
+const KEY = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
 
 /** A clock that runs, and can be moved on. */
 export type TestClock = (() => number) & { advance(ms: number): void }
@@ -41,6 +45,9 @@ export type RigOptions = {
   readonly roles?: NonNullable<SignInConfig['roles']>
   /** Of the database, under which the listeners work. Default: its owner. */
   readonly role?: string
+  readonly clusters?: ClusterBackend
+  /** With a trail, which changes want. Default false. */
+  readonly hasTrail?: boolean
 }
 
 export async function startRig(more: RigOptions = {}): Promise<LoginRig> {
@@ -55,9 +62,10 @@ export async function startRig(more: RigOptions = {}): Promise<LoginRig> {
   issuer.setOrganizations('eve', [beta])
   if (more.role !== undefined) await grantRoles(db)
   const listenersDb = more.role === undefined ? db : openDatabase({ ...db.target, role: more.role })
+  const trail = more.hasTrail === true ? createTrail({ db: listenersDb, signer: parseAuditSigner(KEY, 'the test') }) : undefined
   const start = async (): Promise<Awaited<ReturnType<typeof startApi>>> => {
     let url = ''
-    const deps = { db: listenersDb, serverSecret, logger: silentLogger, meters: silentMeters, clock }
+    const deps = { db: listenersDb, serverSecret, logger: silentLogger, meters: silentMeters, clock, ...(trail !== undefined && { trail }) }
     const config: SignInConfig = {
       issuer: issuer.issuer,
       audience: issuer.audience,
@@ -65,7 +73,8 @@ export async function startRig(more: RigOptions = {}): Promise<LoginRig> {
       ...(more.roles !== undefined && { roles: more.roles }),
       client: { id: 'ascribe-console', secret: async () => SANDBOX_CONSOLE_SECRET, publicUrl: () => url, ...more.client },
     }
-    const api = await startApi({ host: '127.0.0.1', port: 0, signIn: config }, deps)
+    const { clusters } = more
+    const api = await startApi({ host: '127.0.0.1', port: 0, signIn: config, ...(clusters !== undefined && { clusters }) }, deps)
     url = api.url
     return api
   }
@@ -87,6 +96,7 @@ export async function startRig(more: RigOptions = {}): Promise<LoginRig> {
       await api[Symbol.asyncDispose]()
       await other[Symbol.asyncDispose]()
       await issuer[Symbol.asyncDispose]()
+      await trail?.[Symbol.asyncDispose]()
       if (listenersDb !== db) await listenersDb[Symbol.asyncDispose]()
       await db[Symbol.asyncDispose]()
     },

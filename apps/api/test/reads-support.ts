@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import type { RouteDef } from '@ascribe/contract'
 import { isJsonReply } from '@ascribe/contract'
 import { silentLogger } from '@ascribe/kit'
@@ -7,8 +8,10 @@ import {
   closeMonth,
   createCredential,
   createOrganization,
+  ingestBatch,
   ledgerMigrations,
   mapAuthId,
+  mapOwner,
   setBudget,
   syncDirectory,
 } from '@ascribe/ledger'
@@ -17,7 +20,7 @@ import { createApiKey } from '@ascribe/identity'
 import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import type { Database } from '@ascribe/postgres'
-import { parseNano } from '@ascribe/units'
+import { createIdSource, parseNano } from '@ascribe/units'
 import type { Caller, StreamReply } from '../src/handler.ts'
 import { readRoutes } from '../src/reads/index.ts'
 import { HOUR, TEN, serverSecret, settle, usageRecord } from './support.ts'
@@ -47,6 +50,7 @@ export type Tenant = {
   readonly key: string
   readonly authId: string
   readonly invoiceId: string
+  readonly machineId: string
   readonly eventIds: readonly string[]
 }
 
@@ -124,6 +128,55 @@ export async function openWorld(): Promise<World> {
 
 type Named = { readonly id: string; readonly name: string }
 
+/** A machine in the cloud account of one of the tenant's people, as a controller tells of it; it has used nothing yet. */
+async function addMachine(db: Database, { id, mark }: { readonly id: string; readonly mark: string }): Promise<string> {
+  const [userId, serverId] = [randomUUID(), `server-${mark}`]
+  await mapOwner(db, { userId, organizationId: id })
+  const nextId = createIdSource(() => NOW)
+  const authId = `cloudsigma:${userId}`
+  const note = {
+    kind: 'machine',
+    eventId: nextId(),
+    startedAt: NOW - HOUR,
+    serverId,
+    name: `machine of ${mark}`,
+    namespace: `team-${mark}`,
+    region: 'zrh',
+    account: 'Owner',
+    authId,
+    userId,
+    state: 'running',
+    cpuMhz: 2000,
+    memoryMib: 2048,
+    diskBytes: String(20 * 2 ** 30),
+    addresses: 1,
+    since: Date.UTC(2026, 2, 2),
+  }
+  const act = {
+    kind: 'act',
+    eventId: nextId(),
+    startedAt: NOW - HOUR,
+    endedAt: NOW - HOUR + 5,
+    verb: 'create_server',
+    authId,
+    account: { kind: 'Owner', userId, region: 'zrh' },
+    actor: {
+      controller: 'ascribe-controller/a',
+      object: `CloudSigmaMachine team-${mark}/m`,
+      objectUid: 'u',
+      requestedBy: `ada@${mark}.example`,
+    },
+    outcome: 'done',
+    made: { type: 'server', uuid: serverId },
+  }
+  await ingestBatch(db, {
+    writer: `controller-${mark}`,
+    position: { segment: 1, offset: 1 },
+    records: [note, act].map((side) => ({ eventId: side.eventId, payload: JSON.stringify(side) })),
+  })
+  return serverId
+}
+
 async function furnish(db: Database, { id, name: mark }: Named, scale: number): Promise<Omit<Tenant, 'invoiceId'>> {
   const { key, authId } = await addKey(db, id, mark)
   await syncDirectory(
@@ -160,7 +213,8 @@ async function furnish(db: Database, { id, name: mark }: Named, scale: number): 
   await setBillingParty(db, { organizationId: id, legalName: `${mark} Inc.`, address: '', country: '', taxId: '', email: '', by: 'test' })
   const records = recordsOf({ mark, authId }, scale)
   await settle(db, records)
-  return { id, mark, key, authId, eventIds: records.map(({ eventId }) => eventId) }
+  const machineId = await addMachine(db, { id, mark })
+  return { id, mark, key, authId, machineId, eventIds: records.map(({ eventId }) => eventId) }
 }
 
 export const user = (organizationId: string): Caller => ({ kind: 'user', subject: 'u', organizationId, role: 'viewer', via: 'bearer' })

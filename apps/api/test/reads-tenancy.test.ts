@@ -67,6 +67,9 @@ function queriesOf(def: RouteDef): readonly Readonly<Record<string, string>>[] {
         { ...window, format: 'csv' },
         { ...window, format: 'focus' },
       ]
+    case 'listMachines':
+    case 'getMachine':
+      return [window]
     case 'listResources':
       return [window, { ...window, kind: 'vm' }]
     case 'getCatalogue':
@@ -85,6 +88,7 @@ function pathsOf(def: RouteDef, asked: Tenant, owner: Tenant): readonly string[]
     .replace('{charge}', charges.get(owner.id) ?? '')
     .replace('{record}', owner.eventIds[0] ?? '')
     .replace('{invoice}', owner.invoiceId)
+    .replace('{machine}', owner.machineId)
   return filled.includes('{dimension}') ? DIMENSIONS.map((dimension) => filled.replace('{dimension}', dimension)) : [filled]
 }
 
@@ -104,8 +108,9 @@ async function get(path: string, key: string): Promise<Reply> {
 
 /** Nothing that is not there to be seen: names, mail addresses, ids of anything of another one; nor anything secret of one's own. */
 function assertNothingOf(others: readonly Tenant[], reply: string, what: string): void {
-  for (const { id, mark, key, authId, invoiceId, eventIds } of others) {
-    for (const canary of [id, mark, key, authId, invoiceId, ...eventIds]) assert.ok(!reply.includes(canary), `${what} tells ${canary}`)
+  for (const { id, mark, key, authId, invoiceId, machineId, eventIds } of others) {
+    for (const canary of [id, mark, key, authId, invoiceId, machineId, ...eventIds])
+      assert.ok(!reply.includes(canary), `${what} tells ${canary}`)
   }
   assert.ok(!reply.includes('secret-CANARY'), `${what} tells where alerts go`)
 }
@@ -159,7 +164,7 @@ test('every read of another organization is 404, whatever is there, as of one th
 })
 
 test('ids of another organization’s charge, record or invoice are unknown under one’s own', async () => {
-  for (const def of READ_ROUTES.filter(({ path }) => /\{(charge|record|invoice)\}/.test(path))) {
+  for (const def of READ_ROUTES.filter(({ path }) => /\{(charge|record|invoice|machine)\}/.test(path))) {
     for (const path of pathsOf(def, world.child, world.stranger)) {
       const reply = await get(path, world.child.key)
       assert.equal(reply.status, 404, path)
@@ -243,13 +248,13 @@ test('R19: an operator gets no payment methods and no invoice links, by any read
   for (const def of READ_ROUTES.filter(({ listeners }) => listeners.includes('internal'))) {
     for (const query of queriesOf(def)) {
       for (const dimension of def.path.includes('{dimension}') ? DIMENSIONS : ['']) {
-        const { invoiceId: invoice, eventIds, id } = world.child
+        const { invoiceId: invoice, machineId: machine, eventIds, id } = world.child
         const [charge, [record = '']] = [charges.get(id) ?? '', eventIds]
         const { reply } = await read<unknown, unknown, unknown, unknown>(world.db, def, {
           organizationId: world.child.id,
           caller: operator,
           params: Object.fromEntries(
-            Object.entries({ charge, record, invoice, dimension }).filter(([name]) => def.path.includes(`{${name}}`)),
+            Object.entries({ charge, record, invoice, machine, dimension }).filter(([name]) => def.path.includes(`{${name}}`)),
           ),
           query,
         })

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startAdmin, startApi, startInternal } from '@ascribe/api'
-import type { Api, Faults, ListenerDeps } from '@ascribe/api'
+import type { Api, ConsoleSite, Faults, ListenerDeps } from '@ascribe/api'
 import { KEY_POLL_MS } from '@ascribe/identity'
 import { createKeySet } from '@ascribe/identity/jwt'
 import { createAssertionVerifier } from '@ascribe/identity/teleport'
@@ -12,6 +12,7 @@ import { tryLock } from '@ascribe/service'
 import { publishPolicy } from '@ascribe/settler'
 import { planInternal, planSignIn } from './api-settings.ts'
 import type { ApiSettings, InternalPlan } from './api-settings.ts'
+import { consoleSiteOf } from './console-site.ts'
 import { auditSignerOf } from './audit-key.ts'
 import type { Context } from './context.ts'
 import { eventsConfigOf } from './event-settings.ts'
@@ -29,6 +30,8 @@ export type ListenersOptions = {
   readonly meters: Meters
   /** Let `POST /v1/faults` break things on purpose. */
   readonly sandboxFaults: boolean
+  /** Of this process's gateway: what "Getting started" names unless the configuration says another. */
+  readonly gatewayUrl?: string
 }
 
 export type Listeners = {
@@ -49,16 +52,26 @@ export async function startListeners(context: Context, options: ListenersOptions
   const { stack, settings, logger, sandboxFaults } = options
   const plan = checkApiSettings(settings)
   const faults: Faults = { audit: 'ok' }
+  const site = consoleSiteOf(config.console, options)
   let publicUrl = ''
   const signIn = planSignIn(settings.oidc, () => publicUrl)
+  // Whoever has no management cluster does not wait for what it takes to talk to one.
+  const clusters =
+    config.clusters.kubeconfig === undefined ? undefined : await (await import('./cluster-backend.ts')).openClusterBackend(context, options)
   const api = stack.use(
     await startApi(
-      { ...config.api, events: eventsConfigOf(config.ingest), ...(signIn !== undefined && { signIn }) },
+      {
+        ...config.api,
+        events: eventsConfigOf(config.ingest),
+        console: site,
+        ...(signIn !== undefined && { signIn }),
+        ...(clusters !== undefined && { clusters }),
+      },
       await depsOf(context, options, { role: 'ascribe_api', faults }),
     ),
   )
   publicUrl = api.url
-  const internal = plan.kind === 'on' ? stack.use(await openInternal(context, options, { plan, faults })) : undefined
+  const internal = plan.kind === 'on' ? stack.use(await openInternal(context, options, { plan, faults, site })) : undefined
   if (plan.kind === 'off') logger.info('internal listener is off', { why: plan.why })
   const admin = stack.use(
     await startAdmin(
@@ -74,13 +87,13 @@ type On = Extract<InternalPlan, { readonly kind: 'on' }>
 async function openInternal(
   context: Context,
   options: ListenersOptions,
-  { plan, faults }: { readonly plan: On; readonly faults: Faults },
+  { plan, faults, site }: { readonly plan: On; readonly faults: Faults; readonly site: ConsoleSite },
 ): Promise<Api> {
   const { logger, meters } = options
   const { jwks, issuer, audience, viewers, config } = plan
   const keys = createKeySet({ name: 'teleport', jwksUrl: jwks, logger, meters, clock: systemClock })
   const verifier = createAssertionVerifier({ issuer, audience, viewers, keys, clock: systemClock })
-  return startInternal({ ...config, verifier }, await depsOf(context, options, { role: 'ascribe_internal', faults }))
+  return startInternal({ ...config, verifier, console: site }, await depsOf(context, options, { role: 'ascribe_internal', faults }))
 }
 
 /** Connections at most: readers, and those that lines of the trail do not have to share with them. */

@@ -45,6 +45,8 @@ export type InternalSettings = HostPort & {
   readonly burst: number
   /** Origin of Teleport's app for this listener, where the console asks; default: where it is served. */
   readonly public_url?: string | undefined
+  /** Whether operators may take data away as a file. */
+  readonly exports: boolean
 }
 
 export type ApiSettings = {
@@ -95,6 +97,7 @@ export const InternalSchema: z.ZodType<InternalSettings, unknown> = z
     rate: z.int().min(1).max(100_000).default(200),
     burst: z.int().min(1).max(100_000).default(1000),
     public_url: z.url().optional(),
+    exports: z.boolean().default(true),
   })
   .prefault({})
 
@@ -139,6 +142,7 @@ export function planInternal({ teleport, internal }: Pick<ApiSettings, 'teleport
     acting,
     actingTtlMs,
     limits: { ratePerSecond: rate, burst },
+    mayExport: internal.exports,
     ...(publicUrl !== undefined && { publicOrigin: new URL(publicUrl).origin }),
   }
   return { kind: 'on', jwks, issuer, audience, viewers, config }

@@ -2,13 +2,11 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSnapshot } from '@ascribe/admission'
-import { silentMeters, systemClock } from '@ascribe/kit'
 import { countRuleChanges } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { tryLock } from '@ascribe/service'
-import { createSettler } from '@ascribe/settler'
 import type { Context } from './context.ts'
-import { openLedger } from './open-ledger.ts'
+import { openLedger, settleOnce } from './open-ledger.ts'
 
 /** Gateways look at what they are told this often: when a command returns, they know of its change. */
 const LOOK_MS = 150
@@ -29,16 +27,7 @@ export async function changeRules<Result>(context: Context, name: string, change
     await untilTold(context, await countRuleChanges(ledger.db))
     return result
   }
-  const settler = createSettler({
-    db: ledger.db,
-    journal: dir.journal,
-    policy: dir.policy,
-    tryLock,
-    clock: systemClock,
-    logger,
-    meters: silentMeters,
-  })
-  await context.out.progress('shipping and counting what is new', settler.pass())
+  await context.out.progress('shipping and counting what is new', settleOnce(context, ledger.db))
   return result
 }
 

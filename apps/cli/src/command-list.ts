@@ -26,6 +26,21 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'api', description: 'run the usage and billing API alone', load: async () => (await import('./commands/api.ts')).configureApi },
   {
+    name: 'controller',
+    description: "run the Kubernetes controllers: machines in their owners' cloud accounts",
+    load: async () => (await import('./commands/controller.ts')).configureController,
+  },
+  {
+    name: 'crds',
+    description: 'print the definitions of our Kubernetes kinds',
+    load: async () => (await import('./commands/crds.ts')).configureCrds,
+  },
+  {
+    name: 'manifests',
+    description: 'print everything that installs the controllers: definitions, policies, rights, Deployment',
+    load: async () => (await import('./commands/manifests.ts')).configureManifests,
+  },
+  {
     name: 'migrate',
     description: "bring the database to this program's schema; safe to repeat, and from several machines at once",
     load: async () => (await import('./commands/migrate.ts')).configureMigrate,
@@ -151,6 +166,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'token',
     description: 'what a token says of itself, without showing it',
     load: async () => (await import('./commands/token.ts')).configureToken,
+  },
+  {
+    name: 'machines',
+    description: 'machines of a management cluster: what is wrong with them, taken over, given up',
+    load: async () => (await import('./commands/machines.ts')).configureMachines,
   },
   {
     name: 'owners',

@@ -13,6 +13,10 @@ import { InternalSchema, OidcSchema, TeleportSchema } from './api-settings.ts'
 import type { InternalSettings, OidcSettings, TeleportSettings } from './api-settings.ts'
 import { AuditSchema } from './audit-settings.ts'
 import type { AuditSettings } from './audit-settings.ts'
+import { ClusterSchema } from './cluster-settings.ts'
+import type { ClusterSettings } from './cluster-settings.ts'
+import { ConsoleSchema } from './console-site.ts'
+import type { ConsoleSettings } from './console-site.ts'
 import type { DataDir } from './data-dir.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
@@ -89,12 +93,16 @@ export type Config = {
   readonly internal: InternalSettings
   /** The platform's listener. */
   readonly admin: HostPort
+  /** What the pages in the browser say of this installation. */
+  readonly console: ConsoleSettings
   /** The audit trail. */
   readonly audit: AuditSettings
   /** Usage that others report. */
   readonly ingest: IngestSettings
   /** The cloud of customers' machines. */
   readonly cloud: CloudSettings
+  /** Where customers make clusters. */
+  readonly clusters: ClusterSettings
   /** Metrics, health and readiness. */
   readonly ops: HostPort
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'auto' | 'pretty' | 'json' }
@@ -168,9 +176,11 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
   teleport: TeleportSchema,
   internal: InternalSchema,
   admin: listener(8084),
+  console: ConsoleSchema,
   audit: AuditSchema,
   ingest: IngestSchema,
   cloud: CloudSchema,
+  clusters: ClusterSchema,
   ops: listener(8082),
   log: z
     .strictObject({

@@ -1,10 +1,12 @@
 import type { Logger } from '@ascribe/kit'
 import { InputError, systemClock, silentMeters } from '@ascribe/kit'
-import { migrateLedger, pendingLedgerMigrations, rateDirtyHours } from '@ascribe/ledger'
+import { createTrail, migrateLedger, pendingLedgerMigrations, rateDirtyHours } from '@ascribe/ledger'
+import type { Trail } from '@ascribe/ledger'
 import type { Database, EmbeddedPostgres } from '@ascribe/postgres'
 import { openDatabase, startEmbedded } from '@ascribe/postgres'
 import { tryLock } from '@ascribe/service'
 import { createSettler, publishPolicy } from '@ascribe/settler'
+import { auditSignerOf } from './audit-key.ts'
 import type { Context } from './context.ts'
 import { prepareDataDir } from './data-dir.ts'
 
@@ -84,22 +86,27 @@ export async function openSettledLedger(context: Context, name: string): Promise
   return ledger
 }
 
-async function settleNow({ dir, logger }: Context, db: Database): Promise<void> {
-  using lock = tryLock(dir.settlerLock)
-  if (lock === undefined) {
-    await rateDirtyHours(db)
-    return
+async function settleNow(context: Context, db: Database): Promise<void> {
+  using lock = tryLock(context.dir.settlerLock)
+  await (lock === undefined ? rateDirtyHours(db) : settleOnce(context, db))
+}
+
+/**
+ * What a settler does in one pass, where none runs: the caller holds the lock. Acts of controllers become lines of their owners' logs, too; the
+ * key of the trail is only opened, or made, when there is such a line.
+ */
+export async function settleOnce(context: Pick<Context, 'config' | 'dir' | 'logger'>, db: Database): Promise<void> {
+  const { dir, logger } = context
+  await using stack = new AsyncDisposableStack()
+  let opened: Trail | undefined
+  const trail: Pick<Trail, 'appendIn'> = {
+    appendIn(...line) {
+      opened ??= stack.use(createTrail({ db, signer: auditSignerOf(context), logger }))
+      return opened.appendIn(...line)
+    },
   }
-  const settler = createSettler({
-    db,
-    journal: dir.journal,
-    policy: dir.policy,
-    tryLock,
-    clock: systemClock,
-    logger,
-    meters: silentMeters,
-  })
-  await settler.pass()
+  const common = { db, journal: dir.journal, policy: dir.policy, tryLock, clock: systemClock, logger, meters: silentMeters }
+  await createSettler({ ...common, trail }).pass()
 }
 
 /** Opens the ledger for a command that changes the directory, and lets gateways know of the change before it returns. */

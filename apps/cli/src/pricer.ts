@@ -3,7 +3,7 @@ import type { LedgerRecord } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import { priceGroup } from '@ascribe/rating'
 import type { PriceBook } from '@ascribe/rating'
-import { formatNano } from '@ascribe/units'
+import { formatNano, isCloudAuthId } from '@ascribe/units'
 import { versionsInForce } from './book-in-force.ts'
 
 /** Says what a record comes to by the prices of its instant, for people to read along. The ledger's charges are the truth: they are rounded once for an hour, not for a record. */
@@ -40,6 +40,7 @@ export function createPricer(db: Database): Pricer {
       const group = {
         quantities,
         organizationId,
+        isMachine: isCloudAuthId(record.authId),
         ...(model !== undefined && { model }),
         ...(record.baseModel !== undefined && { baseModel: record.baseModel }),
       }

@@ -17,6 +17,7 @@ export type UpListenersOptions = {
   readonly meters: Meters
   readonly demo: Demo
   readonly sandboxFaults: boolean
+  readonly gatewayUrl: string
 }
 
 /** Starts the API of `ascribe up`: what is not configured has a stand-in. */
@@ -40,7 +41,11 @@ export async function startUpListeners(
       ...(internal !== undefined && { internal: internal.url }),
       admin: admin.url,
       adminKey: await adminKeyOf(context, ledger.db),
-      ...(teleport !== undefined && { teleport: teleport.apiOrigin, operatorConsole: teleport.consoleOf(demo.organization.id) }),
+      ...(teleport !== undefined && {
+        teleport: teleport.apiOrigin,
+        operatorConsole: teleport.console,
+        environmentConsole: teleport.consoleOf(demo.organization.id),
+      }),
       ...(settings.oidc.issuer !== undefined && { issuer: settings.oidc.issuer }),
       console: `${api.url}/console/`,
       ...(issuer !== undefined && { signInAs: 'ada' }),

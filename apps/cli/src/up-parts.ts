@@ -1,14 +1,15 @@
 import { systemClock } from '@ascribe/kit'
 import type { Meters } from '@ascribe/kit'
 import type { Gateway, Route } from '@ascribe/gateway'
-import { webhookSecrets } from '@ascribe/identity'
-import { ingestCursorNow, listPriceVersions } from '@ascribe/ledger'
+import { alertSecrets } from '@ascribe/identity'
+import { createTrail, ingestCursorNow, listPriceVersions } from '@ascribe/ledger'
 import type { EmbeddedPostgres } from '@ascribe/postgres'
 import { SANDBOX_MODELS, startEngine } from '@ascribe/sandbox'
 import { tryLock } from '@ascribe/service'
 import type { ProcessScope } from '@ascribe/service'
 import { createSettler, publishPolicy } from '@ascribe/settler'
 import { applyPrices } from './apply-prices.ts'
+import { auditSignerOf } from './audit-key.ts'
 import { openBroker } from './broker.ts'
 import type { Context } from './context.ts'
 import { demoOf } from './demo.ts'
@@ -70,7 +71,8 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
     logger: logger.child({ part: 'settler' }),
     meters,
     ...(nats !== undefined && { nats }),
-    webhookSecrets: (url) => webhookSecrets(serverSecretOf(context), url),
+    trail: stack.use(createTrail({ db, signer: auditSignerOf(context), logger, meters })),
+    webhookSecrets: (alert) => alertSecrets(serverSecretOf(context), alert),
   })
   const followers = new AbortController()
   stack.defer(() => followers.abort())
@@ -84,6 +86,7 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
     meters,
     demo,
     sandboxFaults: begun.sandboxFaults,
+    gatewayUrl: gateway.url,
   })
   readiness.watch('journal', () => gateway.unready)
   // A gateway serves while the database is away: journals keep what is not yet in it.

@@ -13,7 +13,9 @@ export type UpTeleport = {
   readonly allowOrigin: string
   /** Origin of the API's app: where the console asks. */
   readonly apiOrigin: string
-  /** Where the console of an organization is. */
+  /** Where the console is, with its API. */
+  readonly console: string
+  /** Where the console of an organization's environment is: another origin than the API's. */
   consoleOf(organizationId: string): string
   /** Puts the internal listener behind it, once its address is known. */
   attach(internalUrl: string): void
@@ -47,6 +49,7 @@ export async function startUpTeleport(stack: AsyncDisposableStack): Promise<UpTe
     viewerRole: 'billing-viewer',
     allowOrigin: `http://${consoleHost('{org32}')}:${port}`,
     apiOrigin: `http://global-api.${CLUSTER}:${port}`,
+    console: `http://global-api.${CLUSTER}:${port}/internal-console/`,
     consoleOf: (id) => `http://${consoleHost(organization32(id))}:${port}/internal-console/`,
     attach(internalUrl) {
       const shared = { uri: AUDIENCE, upstream: internalUrl, jwtClaims: 'roles' } as const

@@ -35,8 +35,10 @@ export type Operators = {
   readonly console: string
   /** Who may sign in there at the sandbox issuer; absent: the users of a real one. */
   readonly signInAs?: string
-  /** The console as an operator opens it, of the demo organization. */
+  /** The console as an operator opens it: a search for organizations, same origin as its API. */
   readonly operatorConsole?: string
+  /** The same at the host of the demo organization's environment: the founding document's form, with two origins. */
+  readonly environmentConsole?: string
 }
 
 /** What `ascribe up` brought up. */

@@ -26,7 +26,7 @@ export type AlertDeps = {
   readonly logger: Logger
   readonly meters: SettlerMeters
   /** What alerts to a URL are signed with. */
-  readonly webhookSecrets: (url: string) => readonly Buffer[]
+  readonly webhookSecrets: (alert: Pick<BudgetAlert, 'url' | 'budgetId' | 'salts'>) => readonly Buffer[]
   /** Default: eight waits, from five seconds to twelve hours. */
   readonly retryMs?: readonly number[]
   /** Default 10 s. */
@@ -80,7 +80,7 @@ async function send(deps: AlertDeps, alert: BudgetAlert, signal: AbortSignal): P
 async function attempt(deps: AlertDeps, alert: BudgetAlert, signal: AbortSignal): Promise<AlertOutcome> {
   const { clock, webhookSecrets, retryMs = RETRY_MS, timeoutMs = TIMEOUT_MS } = deps
   const body = alertBody(alert)
-  const headers = webhookHeaders({ id: alert.id, body, at: clock() }, webhookSecrets(alert.url))
+  const headers = webhookHeaders({ id: alert.id, body, at: clock() }, webhookSecrets(alert))
   const wait = retryMs[alert.attempts - 1]
   try {
     const bounds = { timeoutMs, replyBytesMax: REPLY_BYTES_MAX, publicOnly: alert.isCustomers, signal }

@@ -1,13 +1,16 @@
 import { AssertionError, toAscribeError } from '@ascribe/kit'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { preparePartitions } from '@ascribe/ledger'
+import type { Trail } from '@ascribe/ledger'
 import type { Database } from '@ascribe/postgres'
 import type { Nats } from '@ascribe/transport'
 import { createRemoteGateways } from './admission-over-broker.ts'
 import { deliverAlerts } from './alerts.ts'
+import type { AlertDeps } from './alerts.ts'
 import { JournalDrain } from './drain-journals.ts'
 import { createLeaseKeeper } from './grant-leases.ts'
 import { backOff, pause } from './pause.ts'
+import { createActPoster } from './post-acts.ts'
 import { publishPolicyFile } from './policy-over-broker.ts'
 import { createPolicyPublisher } from './publish-policy.ts'
 import { Rater } from './rater.ts'
@@ -36,8 +39,10 @@ export type SettlerDeps = {
   readonly meters: Meters
   /** Where gateways of other machines send, and read the policy. Absent: only journals on this disk. */
   readonly nats?: Nats
+  /** Where acts of controllers become lines of their owners' logs. Absent: they wait for a settler that knows. */
+  readonly trail?: Pick<Trail, 'appendIn'>
   /** What alerts to a webhook are signed with. Absent: they stay in the ledger until a settler comes that knows. */
-  readonly webhookSecrets?: (url: string) => readonly Buffer[]
+  readonly webhookSecrets?: AlertDeps['webhookSecrets']
 }
 
 export type Settler = {
@@ -59,25 +64,21 @@ export function createSettler(deps: SettlerDeps): Settler {
   const drain = new JournalDrain({ ...deps, meters })
   const publisher = createPolicyPublisher(deps)
   const rater = new Rater(db, meters)
+  const post = createActPoster(deps)
+  const prepare = createPreparation(deps)
   const receiving = deps.nats === undefined ? undefined : createReceiving({ ...deps, nats: deps.nats, meters })
   const remote = deps.nats === undefined ? undefined : createRemoteGateways(deps.nats, logger)
   const leases = createLeaseKeeper({ ...deps, ended: () => drain.ended, remote })
   let trouble: string | undefined
-  let preparedAt = -Infinity
 
   async function pass(signal?: AbortSignal): Promise<void> {
     const { more } = await drain.drain({ signal, thorough: true })
+    await post(true)
     await publisher.publish()
     await leases.round()
     await rater.rateAll(signal)
     if (!more) meters.lastPass.set(clock() / 1000)
     if (drain.fault !== undefined) throw toAscribeError(drain.fault)
-  }
-
-  async function prepare(): Promise<void> {
-    if (performance.now() - preparedAt < PREPARE_MS) return
-    await preparePartitions(db, clock())
-    preparedAt = performance.now()
   }
 
   async function settle(signal: AbortSignal): Promise<void> {
@@ -87,6 +88,7 @@ export function createSettler(deps: SettlerDeps): Settler {
         const drained = await drain.drain({ signal, turnMs: TURN_MS })
         await prepare()
         const received = receiving?.takeCount() ?? 0
+        await post(false)
         const more = await rater.rateIfDue(signal, { isDirty: drained.shipped + received > 0, isBacklog: drained.isBacklog })
         if (!drained.more) meters.lastPass.set(clock() / 1000)
         if (failures > 0) logger.info('settler goes on', { afterFailures: failures })
@@ -129,6 +131,15 @@ export function createSettler(deps: SettlerDeps): Settler {
     get trouble() {
       return trouble ?? receiving?.trouble
     },
+  }
+}
+
+function createPreparation({ db, clock }: SettlerDeps): () => Promise<void> {
+  let preparedAt = -Infinity
+  return async () => {
+    if (performance.now() - preparedAt < PREPARE_MS) return
+    await preparePartitions(db, clock())
+    preparedAt = performance.now()
   }
 }
 

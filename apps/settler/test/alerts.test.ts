@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { silentLogger, silentMeters, systemClock } from '@ascribe/kit'
-import { setBudget } from '@ascribe/ledger'
+import { rotateWebhookSecret, setBudget } from '@ascribe/ledger'
 import { deliverAlerts } from '../src/alerts.ts'
 import type { AlertDeps } from '../src/alerts.ts'
 import { createSettlerMeters } from '../src/settler-meters.ts'
@@ -161,4 +161,29 @@ test('deliverAlerts() never reaches for a customer what only we can reach', asyn
   await until('it is given up', async () => (await outbox(bench)).every((alert) => alert.given_up))
   assert.match((await outbox(bench))[0]?.last_error ?? '', /it is not https/)
   assert.deepEqual(hook.received, [])
+})
+
+test('deliverAlerts() asks for the secrets of a budget by its salts, the newest first, and no longer for one that has ended', async (t) => {
+  await using bench = await openBench({ fresh: true })
+  const hook = await receiver(t, status(204))
+  await spend(bench, hook.url)
+  const { rows } = await bench.db.query<{ budget_id: string }>('select budget_id from budget')
+  const budgetId = rows[0]?.budget_id ?? ''
+  for (const [salt, overlapMs] of [
+    ['a', 0],
+    ['b', 0],
+    ['c', 60_000],
+  ] as const)
+    await rotateWebhookSecret(bench.db, { budgetId, salt: salt.repeat(32), overlapMs, by: 'user:ada' })
+  const asked: (readonly string[])[] = []
+  delivering(t, bench, {
+    webhookSecrets: ({ budgetId: id, salts }) => {
+      assert.equal(id, budgetId)
+      asked.push(salts.map(([letter = '']) => letter))
+      return salts.map((salt) => Buffer.from(salt, 'hex'))
+    },
+  })
+  await until('it was delivered', () => hook.received.length === 1)
+  assert.deepEqual(asked, [['c', 'b']])
+  assert.equal(String(hook.received[0]?.headers['webhook-signature']).split(' ').length, 2)
 })

@@ -1,4 +1,5 @@
-import type { Instant } from '@ascribe/units'
+import { meterScale } from '@ascribe/units'
+import type { Instant, Measure } from '@ascribe/units'
 import type { Amount } from './budget.ts'
 
 /** What one unit of each meter costs, in 10^-18 of a currency, as decimal digits. */
@@ -74,7 +75,7 @@ export class PriceTable {
     const rates = ratesOf(list, usage)
     let sum = 0n
     for (const [meter, quantity] of usage.meters) {
-      if (quantity > 0n) sum += quantity * (rates?.get(meter) ?? list.dearest.get(meter) ?? list.most)
+      if (quantity > 0n) sum += quantity * (rates?.get(meter) ?? unlisted(list, { model: usage.model, meter }))
     }
     return sum
   }
@@ -120,6 +121,15 @@ function listedOf({ models, derived = {} }: ListedRates): Listed {
 
 function ratesFrom(rates: MeterRates): Rates {
   return new Map(Object.entries(rates).map(([meter, rate]) => [meter, BigInt(rate)]))
+}
+
+/**
+ * What has no price may cost as much as the dearest of its kind: nobody is to spend what was not allowed. Not so machines, which nobody admits
+ * here: they count millionths of hours, and what they cost is known once somebody has said so.
+ */
+function unlisted(list: List, measure: Measure): bigint {
+  if (meterScale(measure) > 0) return 0n
+  return list.dearest.get(measure.meter) ?? list.most
 }
 
 /** As the price book resolves a model: by its own name, else, for a fine-tune, by its base model's. */

@@ -18,6 +18,11 @@ export type Authenticator = {
   authorize(origin: string, signal: AbortSignal): Promise<Authorization>
   /** The API answered 401 to this token: drop this one and no other. */
   rejected(token: unknown): void
+  /**
+   * Asked once a connection stands, right before the first byte of the request: to make one takes time. What it throws passes through the
+   * client, and nothing was sent.
+   */
+  lastLook?(): void
 }
 
 export type BasicCredentials = { readonly username: string; readonly password: string | Hidden }

@@ -3,6 +3,7 @@ import type { LookupAddress, LookupOptions } from 'node:dns'
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { TLSSocket } from 'node:tls'
 import { errorCode } from '@ascribe/kit'
 import type { Effect } from './fault.ts'
 
@@ -15,6 +16,8 @@ export type HttpRequest = {
   readonly signal: AbortSignal
   /** On a connection of its own: one that has rested may be dying, and then nobody knows whether the request arrived. */
   readonly isFresh: boolean
+  /** Called once a connection stands, before the first byte: what it throws ends the request, of which nothing was sent. */
+  readonly lastLook?: () => void
 }
 
 export type HttpAnswer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
@@ -72,7 +75,7 @@ export function createExchange({ ca, connectionsMax }: ExchangeOptions): Exchang
   }
 }
 
-function exchangeOver(outgoing: ClientRequest, { body, signal }: HttpRequest): Promise<HttpAnswer> {
+function exchangeOver(outgoing: ClientRequest, { body, signal, lastLook }: HttpRequest): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>()
   let isSent = false
   const fail = (thrown: unknown): void => {
@@ -81,14 +84,24 @@ function exchangeOver(outgoing: ClientRequest, { body, signal }: HttpRequest): P
     const isStale = outgoing.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE')
     reject(new ExchangeFailure(whyOf(code), { effect: isSent ? 'unknown' : 'none', isStale }))
   }
-  // Bytes can only have arrived once there is a connection.
+  // Nothing is written, head included, before there is a connection: making one takes time in which what was allowed may be so no more.
+  const write = (): void => {
+    try {
+      lastLook?.()
+    } catch (error) {
+      reject(error)
+      outgoing.destroy()
+      return
+    }
+    isSent = true
+    outgoing.end(body)
+  }
   outgoing.once('socket', (socket) => {
-    if (!socket.connecting) isSent = true
-    else socket.once('connect', () => (isSent = true))
+    if (!socket.connecting) write()
+    else socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', write)
   })
   outgoing.on('error', fail)
   outgoing.once('response', (incoming) => void readAnswer(incoming).then(resolve, fail))
-  outgoing.end(body)
   return promise
 }
 

@@ -186,6 +186,7 @@ function createAttempt(options: TransportOptions, base: URL): Attempt {
           body: call.body === undefined ? undefined : JSON.stringify(call.body),
           signal: ends,
           isFresh: !call.isIdempotent,
+          lastLook: () => authenticator.lastLook?.(),
         })
         if (answer.status === 401) authenticator.rejected(authorization.token)
         const outcome = outcomeOf(call, answer)

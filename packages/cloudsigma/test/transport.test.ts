@@ -360,3 +360,27 @@ test('3.1: observe() is told of every request with the cloud’s id of it: write
     { operation: 'servers.start', method: 'POST', region: 'zrh', outcome: 'forbidden', status: 403, requestId: 'req-404', ms: 0 },
   ])
 })
+
+test('nothing is sent of a request that is forbidden while its connection is being made, on a new connection or a kept one', async () => {
+  await using cloud = await startScriptedCloud(() => PROFILE)
+  const looks: number[] = []
+  const gone = new Error('leadership is lost')
+  let isAllowed = true
+  const authenticator: Authenticator = {
+    ...countingAuthenticator(),
+    lastLook: () => {
+      looks.push(cloud.asked.length)
+      if (!isAllowed) throw gone
+    },
+  }
+  await using client = clientOf(cloud, { authenticator })
+  await client.account.profile()
+  isAllowed = false
+  await assert.rejects(client.account.profile(), (thrown) => thrown === gone)
+  await assert.rejects(client.servers.create(SPEC), (thrown) => thrown === gone)
+  assert.equal(cloud.asked.length, 1)
+  isAllowed = true
+  await client.account.profile()
+  assert.equal(cloud.asked.length, 2)
+  assert.deepEqual(looks, [0, 1, 1, 1])
+})

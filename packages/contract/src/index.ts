@@ -1,5 +1,7 @@
-export { ApiClientError, ReadOnlyError, createApiClient } from './client.ts'
-export type { ApiClient, ApiClientOptions, CallInput, ClientFetch, ClientIdentity, ClientReply } from './client.ts'
+export { createApiClient } from './client.ts'
+export type { ApiClient } from './client.ts'
+export { ApiClientError, ReadOnlyError } from './client-request.ts'
+export type { ApiClientOptions, CallInput, ClientFetch, ClientIdentity, ClientReply } from './client-request.ts'
 export { API_ERRORS, ApiErrorSchema } from './errors.ts'
 export type { ApiError, ApiErrorCode, ApiErrorKind, ApiReason } from './errors.ts'
 export { ingestEvents, ingestOpenMeterEvents, listOpenMeterEvents, queryMeter } from './event-routes.ts'
@@ -32,6 +34,8 @@ export { NoParamsSchema, NoQuerySchema, OrganizationParamsSchema } from './schem
 export type {
   DecimalText,
   Held,
+  StatementMemo,
+  StatementMemoLine,
   NoParams,
   NoQuery,
   OrganizationParams,

@@ -60,6 +60,7 @@ export type {
   RecordChargeJson,
   RecordJson,
   RecordParams,
+  RecordState,
   RecordsPage,
   RecordsQuery,
 } from './reads/detail-types.ts'
@@ -77,15 +78,30 @@ export type {
   StatementsPage,
 } from './reads/money-types.ts'
 
-export { getOrganization, listApiKeys, listGroups, listMembers, listResources } from './reads/directory-routes.ts'
+export { getOrganization, listApiKeys, listGroups, listMembers, listModels, listResources } from './reads/directory-routes.ts'
 export type {
   ApiKeyJson,
   ApiKeysPage,
   GroupsPage,
   ListQuery,
   MembersPage,
+  ModelsReply,
   OrganizationJson,
   ResourceJson,
   ResourcesPage,
   ResourcesQuery,
 } from './reads/directory-types.ts'
+
+export { getMachine, listMachines } from './reads/machine-routes.ts'
+export type {
+  MachineAct,
+  MachineDetail,
+  MachineInterval,
+  MachineJson,
+  MachineLine,
+  MachineParams,
+  MachineQuery,
+  MachinesPage,
+  MachinesQuery,
+  MachineState,
+} from './reads/machine-types.ts'

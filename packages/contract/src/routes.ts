@@ -1,4 +1,4 @@
-import { getAccessLog } from './access-log.ts'
+import { ACCESS_LOG_ROUTES } from './access-log.ts'
 import { DIRECTORY_ROUTES } from './admin/directory-routes.ts'
 import { MONEY_ROUTES } from './admin/money-routes.ts'
 import { ORGANIZATION_ROUTES } from './admin/organization-routes.ts'
@@ -16,6 +16,7 @@ import {
   UsageRecordsQuerySchema,
 } from './schemas.ts'
 import { BUDGET_ROUTES } from './writes/budget-routes.ts'
+import { CLUSTER_ROUTES } from './writes/cluster-routes.ts'
 import { KEY_ROUTES } from './writes/key-routes.ts'
 import { SUPPORT_ROUTES } from './writes/support-routes.ts'
 import type { OrganizationParams, Statement, StatementQuery, UsageEventPage, UsageRecordsQuery } from './types.ts'
@@ -52,10 +53,11 @@ export const API_ROUTES: readonly RouteDef[] = [
   getStatement,
   listUsageRecords,
   ...READ_ROUTES,
-  getAccessLog,
+  ...ACCESS_LOG_ROUTES,
   ...SUPPORT_ROUTES,
   ...KEY_ROUTES,
   ...BUDGET_ROUTES,
+  ...CLUSTER_ROUTES,
   ...LOGIN_ROUTES,
   ...EVENT_ROUTES,
   ...INTERNAL_ROUTES,

@@ -6,6 +6,7 @@ import type {
   OrganizationParams,
   Statement,
   StatementLine,
+  StatementMemo,
   StatementQuery,
   UsageEvent,
   UsageEventPage,
@@ -62,6 +63,27 @@ const held: z.ZodType<Held> = z
   })
   .meta({ id: 'Held' })
 
+const memo: z.ZodType<StatementMemo> = z
+  .strictObject({
+    total: decimal.meta({ description: 'The sum of the lines of the memo; part of no other total.' }),
+    lines: z.array(
+      z
+        .strictObject({
+          model: z.string(),
+          auth_id: z.string(),
+          meter: z.string(),
+          quantity: decimal.meta({ description: "In the unit that the meter's name says: hours." }),
+          rate: decimal.meta({ description: 'List price of one such unit.' }),
+          amount: decimal,
+        })
+        .meta({ id: 'StatementMemoLine' }),
+    ),
+  })
+  .meta({
+    id: 'StatementMemo',
+    description: 'What the provider, the cloud for example, bills itself: quantities at list prices, owed to nobody here.',
+  })
+
 export const StatementSchema: z.ZodType<Statement> = z
   .strictObject({
     organization_id: z.uuid(),
@@ -73,6 +95,7 @@ export const StatementSchema: z.ZodType<Statement> = z
     total: decimal.meta({ description: 'Exactly the sum of the amounts of all lines.' }),
     lines: z.array(StatementLineSchema),
     held,
+    memo: memo.optional(),
   })
   .meta({ id: 'Statement' })
 

@@ -40,6 +40,22 @@ export type StatementLine = {
 /** Usage that is set aside: counted here, charged nowhere, never zero by silence. Numbers of records. */
 export type Held = { readonly unpriced: number; readonly unattributed: number; readonly unknown: number }
 
+/** What the provider bills the organization's people itself, at list prices: in no total, and owed to nobody here. */
+export type StatementMemo = {
+  readonly total: DecimalText
+  readonly lines: readonly StatementMemoLine[]
+}
+export type StatementMemoLine = {
+  readonly model: string
+  readonly auth_id: string
+  readonly meter: string
+  /** In the unit that the meter's name says, hours for example; exact. */
+  readonly quantity: DecimalText
+  /** List price of one such unit. */
+  readonly rate: DecimalText
+  readonly amount: DecimalText
+}
+
 /** What an organization is shown for a month. */
 export type Statement = {
   readonly organization_id: string
@@ -53,6 +69,8 @@ export type Statement = {
   readonly total: DecimalText
   readonly lines: readonly StatementLine[]
   readonly held: Held
+  /** Absent: the provider bills nothing. */
+  readonly memo?: StatementMemo | undefined
 }
 
 /** One usage record. Fields that are empty are omitted, an unknown count is null; further fields may come. */

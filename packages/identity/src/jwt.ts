@@ -1,7 +1,7 @@
 export { ALGORITHMS } from './jwt/algorithms.ts'
 export type { Algorithm } from './jwt/algorithms.ts'
 export { createBearerVerifier } from './jwt/bearer.ts'
-export type { BearerOptions, BearerOutcome, BearerVerifier, ClaimMapping, Principal, Role } from './jwt/bearer.ts'
+export type { BearerOptions, BearerOutcome, BearerVerifier, ClaimMapping, EmailEvidence, Principal, Role } from './jwt/bearer.ts'
 export { discoverIssuer } from './jwt/discovery.ts'
 export type { DiscoveryOptions, IssuerMetadata } from './jwt/discovery.ts'
 export { createKeySet } from './jwt/key-set.ts'

@@ -42,6 +42,11 @@ export class BatchQueue {
     return this.#batches[0]
   }
 
+  /** The newest batch, if it is not written yet. */
+  get last(): Batch | undefined {
+    return this.#last
+  }
+
   /** Encodes a frame at the end of `segment` and gives the batch that holds it. */
   append(segment: OpenSegment, frame: NewFrame, payloadBytesMax: number): Batch {
     let batch = this.#last

@@ -101,6 +101,16 @@ export class SegmentLog {
     return this.#queue.append(this.#encodingNow(), frame, payloadBytesMax)
   }
 
+  /** Resolves when all that was appended before is durable. Joins the commit of whoever else waits. */
+  sync(): Promise<void> {
+    const { last } = this.#queue
+    if (last !== undefined) return (last.durable ??= Promise.withResolvers<void>()).promise
+    const waiter = Promise.withResolvers<void>()
+    this.#commits.written(waiter, false)
+    this.#commits.pace()
+    return waiter.promise
+  }
+
   /** Seals what there is, commits it and closes the files; resolves too when that fails (see `onFault`). */
   async finish(): Promise<void> {
     if (!this.#stopped) {

@@ -58,6 +58,13 @@ export type JournalWriter = AsyncDisposable & {
    * @throws {JournalFailedError | JournalClosedError} the settlement may be lost: do not let the reply end as if it were not.
    */
   settle(eventId: string, payload: string): Promise<void>
+  /**
+   * Resolves when everything that was written before it was called is durable, intents too: for what must not be begun before its intent
+   * would survive a loss of power.
+   *
+   * @throws {JournalFailedError | JournalClosedError} nobody knows whether it is.
+   */
+  sync(): Promise<void>
   /** Most bytes of the payload that settles an open intent, as UTF-8. */
   settlementBound(eventId: string): number
   /**

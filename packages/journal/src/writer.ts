@@ -186,6 +186,11 @@ class Writer implements JournalWriter, IntentOwner {
     return intent.settle(payload)
   }
 
+  sync(): Promise<void> {
+    const fault = this.#fault()
+    return fault === undefined ? this.#log.sync() : Promise.reject(fault)
+  }
+
   settlementBound(eventId: string): number {
     const intent = this.#named.get(eventId)
     assert(intent !== undefined, `settlementBound() of ${eventId}, which is no open intent`)

@@ -107,3 +107,27 @@ test('settle() under load is committed at the pace, and at once after idleness',
   // Four may start without a pause; the others are 5 ms apart, whatever else the machine does.
   assert.ok(performance.now() - start >= 15 * 5, `${performance.now() - start} ms for 20 commits`)
 })
+
+test('sync() answers for intents that are written, by a commit that began after it was asked (I15)', async () => {
+  await using place = await temporaryRoot('memory')
+  const disk = heldFs()
+  const writer = await openWriter(place.root, { fs: disk, commitIntervalMs: 0 })
+  const resolved: string[] = []
+  const first = writer.admit(nextId(), '{}')
+  const early = writer.sync().then(() => resolved.push('early'))
+  await until(() => disk.held.length === 1, 'the first commit')
+  await first.written
+  // Written already, and nothing is queued: the commit under way began before it was asked.
+  const late = writer.sync().then(() => resolved.push('late'))
+  assert.deepEqual(resolved, [])
+  disk.held.shift()?.()
+  await early
+  await until(() => disk.held.length === 1, 'the second commit')
+  assert.deepEqual(resolved, ['early'])
+  disk.held.shift()?.()
+  await late
+  disk.holds = false
+  await first.settle('{}')
+  await writer.close()
+  await assert.rejects(writer.sync(), { code: 'JOURNAL_CLOSED' })
+})

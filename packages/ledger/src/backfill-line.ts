@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isUuid } from '@ascribe/units'
+import { idOfHash, isUuid } from '@ascribe/units'
 import type { EventId, Instant } from '@ascribe/units'
 import { readCloudEvent } from './cloud-event.ts'
 import type { CloudEvent } from './cloud-event.ts'
@@ -7,7 +7,6 @@ import type { EventJson } from './event-json.ts'
 import { readUsage } from './event-rules.ts'
 import type { EventRule, EventUsage } from './event-rules.ts'
 import { canonicalJson, isObject, parseExactJson } from './exact-json.ts'
-import { eventIdOf } from './foreign-events.ts'
 import type { ForeignEvent } from './foreign-events.ts'
 import { checkRecord } from './record-check.ts'
 
@@ -54,7 +53,7 @@ function recordLine(value: Readonly<Record<string, unknown>>, text: string, now:
   if (typeof id !== 'string' || id === '')
     return { kind: 'fault', reason: 'has neither an event_id nor a request_id: its name, by which it is imported once' }
   const startedAt = fields.started_unix_ms ?? fields.timestamp_unix_ms
-  const eventId = eventIdOf(typeof startedAt === 'number' && startedAt >= 0 ? startedAt : 0, NO_HASH)
+  const eventId = idOfHash(typeof startedAt === 'number' && startedAt >= 0 ? startedAt : 0, NO_HASH)
   const record = {
     eventId,
     requestId: id,

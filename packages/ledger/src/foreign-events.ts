@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Database, Queryable } from '@ascribe/postgres'
-import { formatInstant } from '@ascribe/units'
-import type { EventId, Instant } from '@ascribe/units'
+import { formatInstant, idOfHash } from '@ascribe/units'
+import type { EventId } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { LedgerInputError } from './errors.ts'
 import { insertRecords } from './insert-records.ts'
@@ -147,7 +147,7 @@ async function readStored(tx: Queryable, claims: readonly Claim[]): Promise<Read
 
 function claimOf(batch: ForeignBatch, event: ForeignEvent, at: number): Claim {
   const key = keyOf(batch.realm, event)
-  const eventId = eventIdOf(event.record.startedAt, batch.actId === undefined ? key : hashOf([batch.actId, textOf(key)]))
+  const eventId = idOfHash(event.record.startedAt, batch.actId === undefined ? key : hashOf([batch.actId, textOf(key)]))
   const record: UsageRecord = { ...event.record, eventId, requestId: event.id }
   // The same check as for journals, so that whatever comes in stands by the same rules.
   const checked = checkRecord(JSON.stringify(record), eventId)
@@ -169,15 +169,4 @@ function hashOf(parts: readonly string[]): Buffer {
 
 function textOf(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('base64')
-}
-
-/**
- * The UUIDv7 (RFC 9562 section 5.7) of an instant whose other 74 bits are of a hash: the same event has the same id wherever it is
- * taken in, and its record lies in the partition of its own time.
- */
-export function eventIdOf(at: Instant, hash: Uint8Array): EventId {
-  const time = at.toString(16).padStart(12, '0')
-  const hex = Buffer.from(hash).toString('hex')
-  const variant = ((Number.parseInt(hex.slice(3, 4), 16) & 0x3) | 0x8).toString(16)
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`
 }

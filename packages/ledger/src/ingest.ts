@@ -4,6 +4,8 @@ import { hourOf } from '@ascribe/units'
 import type { EventId } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { lockIngest } from './locks.ts'
+import { splitBatch, storeSides } from './machines/store-sides.ts'
+import type { SplitBatch } from './machines/store-sides.ts'
 import { ensurePartitionsOnce } from './partitions.ts'
 import type { Accepts } from './partitions.ts'
 import { storePosition } from './positions.ts'
@@ -18,11 +20,11 @@ import type { RecordRow } from './record-row.ts'
 /** The channel that is notified, without a payload, when new records are committed. */
 export const USAGE_CHANNEL = 'ascribe_usage'
 
-/** One settled request as a journal delivers it. */
+/** One settled request as a journal delivers it, or what a controller has done or seen. */
 export type Delivery = {
   /** Of the frame. */
   readonly eventId: EventId
-  /** JSON of a whole `UsageRecord`. */
+  /** JSON of a whole `UsageRecord`, or of a `SideRecord`. */
   readonly payload: string
 }
 
@@ -89,12 +91,21 @@ export async function ingestBatch(db: Database, batch: Batch): Promise<IngestSum
  * Gives their summaries in order. @throws {DatabaseError} as {@link ingestBatch}
  */
 export async function ingestBatches(db: Database, batches: readonly Batch[]): Promise<readonly IngestSummary[]> {
+  const split = batches.map(splitBatch)
+  return ingestSplit(
+    db,
+    split.map(({ batch }) => batch),
+    split,
+  )
+}
+
+async function ingestSplit(db: Database, batches: readonly Batch[], split: readonly SplitBatch[]): Promise<readonly IngestSummary[]> {
   try {
     const accepts = await ensurePartitionsOnce(
       db,
       batches.flatMap(({ records }) => records),
     )
-    return await db.transaction((tx) => ingestFresh(tx, batches, accepts))
+    return await db.transaction(async (tx) => withSides(tx, await ingestFresh(tx, batches, accepts), split))
   } catch (thrown) {
     if (!isAboutValues(thrown)) throw thrown
     // Some of it is there already (a batch that is delivered again), or a partition is gone since we looked. What the check lets through the
@@ -102,9 +113,33 @@ export async function ingestBatches(db: Database, batches: readonly Batch[]): Pr
     const checked = batches.map((batch) => ({ batch, sorted: sortOut(batch.records) }))
     const records = checked.flatMap(({ sorted }) => sorted.candidates.map(({ record }) => record))
     const accepts = await ensurePartitionsOnce(db, records, { afresh: true })
-    return db.transaction((tx) => ingestKnown(tx, checked, accepts))
+    return db.transaction(async (tx) => withSides(tx, await ingestKnown(tx, checked, accepts), split))
   }
 }
+
+/** Stores what came beside usage, in the same transaction, and counts it with the rest. */
+async function withSides(
+  tx: Queryable,
+  summaries: readonly IngestSummary[],
+  split: readonly SplitBatch[],
+): Promise<readonly IngestSummary[]> {
+  const all: IngestSummary[] = []
+  for (const [index, { batch, sides }] of split.entries()) {
+    const summary = summaries[index] ?? NOTHING
+    const { acts, notes, refusals } = sides
+    const isNew = await storeSides(tx, sides, batch.writer)
+    if (refusals.length > 0) await quarantine(tx, batch, refusals)
+    all.push({
+      ...summary,
+      inserted: summary.inserted + isNew + notes.length,
+      duplicates: summary.duplicates + acts.length - isNew,
+      quarantined: summary.quarantined + refusals.length,
+    })
+  }
+  return all
+}
+
+const NOTHING: IngestSummary = { inserted: 0, duplicates: 0, conflicting: 0, quarantined: 0 }
 
 /** Only SQLSTATE classes 22 (data exception) and 23 (integrity constraint) say that a row can never be stored. */
 function isAboutValues(thrown: unknown): thrown is DatabaseError {

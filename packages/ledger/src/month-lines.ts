@@ -47,7 +47,7 @@ export function linesOfTotals(totals: readonly MonthTotal[], books: MonthBooks):
     const { organizationId, model, baseModel, meter, priceSequence } = total
     const version = books.get(priceSequence)
     const price = version && resolvePrice(version.book, { organizationId, model, baseModel: baseModel ?? undefined })?.rates.get(meter)
-    if (version === undefined || price === undefined || typeof price === 'bigint') {
+    if (version === undefined || price === undefined || typeof price === 'bigint' || price.kind === 'provider') {
       throw new Error(`version ${priceSequence} does not price ${meter} of ${model} by the month`)
     }
     const key = JSON.stringify([organizationId, model, baseModel, price.pool])

@@ -1,5 +1,6 @@
 import { priceGroup, resolvePrice } from '@ascribe/rating'
 import type { PriceBook, PriceKey } from '@ascribe/rating'
+import { isCloudAuthId } from '@ascribe/units'
 import type { Currency, Instant, Nano, Quantity, Rate } from '@ascribe/units'
 import type { RecordsDigest } from './records-digest.ts'
 import type { UsageGroup } from './usage-group.ts'
@@ -41,7 +42,7 @@ type ChargedQuantity = {
   readonly digest: RecordsDigest
 }
 
-/** One row of charge, but for its hour. */
+/** One row of charge, but for its hour; or of provider_charge, which has the same. */
 export type ChargeRow = ChargedQuantity & { readonly rate: Rate; readonly amount: Nano }
 
 /** One row of period_quantity, but for its hour: what it costs only the total of the month says. */
@@ -57,6 +58,8 @@ export type RatedUsage = {
   readonly usage: readonly UsageRow[]
   readonly charges: readonly ChargeRow[]
   readonly period: readonly PeriodQuantityRow[]
+  /** What somebody else bills, at list prices. */
+  readonly memos: readonly ChargeRow[]
 }
 
 type Charged = {
@@ -106,6 +109,7 @@ export function createHourRating(): HourRating {
         usage: sortedBy([...usage.entries()]),
         charges: priced.flatMap(({ charges }) => charges),
         period: priced.flatMap(({ period }) => period),
+        memos: priced.flatMap(({ memos }) => memos),
       }
     },
   }
@@ -169,12 +173,22 @@ function rowOf(group: UsageGroup, state: UsageState): UsageRow {
   }
 }
 
-function keyOf(row: Pick<UsageRow, 'model' | 'baseModel' | 'organizationId'>): PriceKey {
-  return { model: row.model ?? undefined, baseModel: row.baseModel ?? undefined, organizationId: row.organizationId ?? undefined }
+function keyOf({
+  model,
+  baseModel,
+  organizationId,
+  authId,
+}: Pick<UsageRow, 'model' | 'baseModel' | 'organizationId' | 'authId'>): PriceKey {
+  return {
+    model: model ?? undefined,
+    baseModel: baseModel ?? undefined,
+    organizationId: organizationId ?? undefined,
+    isMachine: isCloudAuthId(authId),
+  }
 }
 
 /** Prices the sum of all groups with one identity, so that an amount is rounded once. */
-function chargesOf({ row, book, quantities }: Charged): Pick<RatedUsage, 'charges' | 'period'> {
+function chargesOf({ row, book, quantities }: Charged): Omit<RatedUsage, 'usage'> {
   const sums = Object.fromEntries([...quantities].map(([meter, { quantity }]) => [meter, quantity]))
   const priced = priceGroup(book, { ...keyOf(row), quantities: sums })
   const { organizationId, authId, userId, groupId, resourceId, model, baseModel, priceSequence } = row
@@ -189,5 +203,6 @@ function chargesOf({ row, book, quantities }: Charged): Pick<RatedUsage, 'charge
   return {
     charges: priced.charges.map((charge) => ({ ...identity, ...charge, ...covers(charge.meter) })),
     period: priced.period.map((quantity) => ({ ...identity, ...quantity, ...covers(quantity.meter) })),
+    memos: priced.memos.map((memo) => ({ ...identity, ...memo, ...covers(memo.meter) })),
   }
 }

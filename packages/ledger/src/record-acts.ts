@@ -1,10 +1,9 @@
 import type { Database, Queryable } from '@ascribe/postgres'
-import { hourOf, isUuid } from '@ascribe/units'
+import { hourOf, idOfHash, isUuid } from '@ascribe/units'
 import type { EventId, Instant } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { createHash } from 'node:crypto'
 import { LedgerInputError } from './errors.ts'
-import { eventIdOf } from './foreign-events.ts'
 import { insertRecords, markHours } from './insert-records.ts'
 import { lockIngest } from './locks.ts'
 import { checkRecord } from './record-check.ts'
@@ -157,7 +156,7 @@ function amended(before: UsageRecord, { meters: quantities, ...fields }: Amendme
   }
   if (JSON.stringify(said) === JSON.stringify(before)) throw new LedgerInputError(`Cannot amend ${before.eventId}: nothing would change`)
   // Of the same time, so that it stands in the same hour and partition.
-  const eventId = eventIdOf(before.startedAt, createHash('sha256').update(`${actId} ${before.eventId}`).digest())
+  const eventId = idOfHash(before.startedAt, createHash('sha256').update(`${actId} ${before.eventId}`).digest())
   const checked = checkRecord(JSON.stringify({ ...said, eventId }), eventId)
   if (checked.kind === 'fault') throw new LedgerInputError(`Cannot amend ${before.eventId}: ${checked.reason}`)
   return checked.record

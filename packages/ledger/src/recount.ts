@@ -1,6 +1,7 @@
 import type { Queryable } from '@ascribe/postgres'
 import { resolvePrice } from '@ascribe/rating'
 import type { PriceBook, Rates } from '@ascribe/rating'
+import { isCloudAuthId } from '@ascribe/units'
 import type { Currency, Instant, Period } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
 import { countedSql } from './counted-sql.ts'
@@ -86,7 +87,7 @@ export async function createRecount(db: Queryable, options: RecountOptions = {})
       if (record.provenance === 'unknown' || Object.keys(record.meters).length === 0) return { ...base, state: 'unknown' }
       if (used.length === 0) return { ...base, state: 'free' }
       const timeline = books.get(mapping.currency ?? '') ?? []
-      const key = { ...priceKey(model, record.baseModel), organizationId: mapping.organizationId }
+      const key = { ...priceKey(model, record.baseModel), organizationId: mapping.organizationId, isMachine: isCloudAuthId(record.authId) }
       const [found] = candidates(timeline, record.startedAt).flatMap((version) => {
         const resolved = resolvePrice(version.book, key)
         return resolved !== undefined && used.every(([meter]) => resolved.rates.has(meter)) ? [{ version, resolved }] : []

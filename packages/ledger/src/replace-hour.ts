@@ -30,6 +30,11 @@ insert into charge (hour, ${CHARGED}, rate, amount_nano)
 select $1::timestamptz, ${CHARGED}, rate, amount_nano
 from json_to_recordset($2::json) as r (${CHARGED_TYPES}, rate numeric, amount_nano numeric)`
 
+const INSERT_MEMOS = `
+insert into provider_charge (hour, ${CHARGED}, rate, amount_nano)
+select $1::timestamptz, ${CHARGED}, rate, amount_nano
+from json_to_recordset($2::json) as r (${CHARGED_TYPES}, rate numeric, amount_nano numeric)`
+
 const INSERT_PERIOD = `
 insert into period_quantity (hour, ${CHARGED})
 select $1::timestamptz, ${CHARGED} from json_to_recordset($2::json) as r (${CHARGED_TYPES})`
@@ -53,6 +58,9 @@ export async function replaceHour(
   await tx.query('delete from period_quantity where hour = $1::timestamptz', [at])
   await insertRows(tx, { sql: INSERT_USAGE, hour: at, rows: rated.usage.map(usageJson) })
   await insertRows(tx, { sql: INSERT_PERIOD, hour: at, rows: rated.period.map(quantityJson) })
+  // Owed to nobody, so that no closing freezes it.
+  await tx.query('delete from provider_charge where hour = $1::timestamptz', [at])
+  await insertRows(tx, { sql: INSERT_MEMOS, hour: at, rows: rated.memos.map(chargeJson) })
   if (isClosed) {
     const adjusted = await adjustHour(tx, hour, { charges: rated.charges, cause })
     await markMonth(tx, { month, cause, organizationIds: [...adjusted.union(changed)] })

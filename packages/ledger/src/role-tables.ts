@@ -68,6 +68,7 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   price_version: DECIDED,
   usage_hour: DERIVED,
   charge: DERIVED,
+  provider_charge: DERIVED,
   charge_day: DERIVED,
   charge_day_built: DERIVED,
   charge_day_mark: DERIVED,
@@ -94,6 +95,8 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   // A budget is decided, by customers too; that its past has been counted is noted.
   budget: { settler: 'update (counted)', api: 'insert, update (name, thresholds, webhook_url, effective_until, ended_by)' },
   budget_limit: { api: 'insert' },
+  // Salts. Customers ask for secrets, settlers sign with them.
+  budget_webhook_secret: { api: 'insert, update (ends_at)' },
   rate_limit: DECIDED,
   budget_account: DERIVED,
   budget_lease: DERIVED,
@@ -116,6 +119,10 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   support_window_end: { api: 'insert', admin: '', hiddenFrom: ['settler'] },
 
   cloud_owner: DECIDED,
+  // The settler writes their lines; what controllers say of namespaces and accounts is no customer's before it is somebody's.
+  cloud_act: ADDED,
+  cloud_act_waiting: { ...DERIVED, hiddenFrom: MACHINERY },
+  machine: DERIVED,
   platform_credential: PLATFORM,
   platform_credential_end: PLATFORM,
   platform_credential_use: PLATFORM,

@@ -70,7 +70,7 @@ function statements(tables: readonly string[], schema: string): readonly string[
     `grant select on all sequences in schema ${schema} to ascribe_admin`,
     `grant execute on function ensure_usage_partition(date) to ascribe_settler, ascribe_api, ascribe_admin`,
     `grant execute on function map_organization_auth_id(uuid) to ascribe_api, ascribe_admin`,
-    `grant execute on function append_audit(text, text, text, text, text) to ascribe_api, ascribe_internal, ascribe_admin`,
+    `grant execute on function append_audit(text, text, text, text, text) to ascribe_settler, ascribe_api, ascribe_internal, ascribe_admin`,
   ]
 }
 

@@ -10,7 +10,12 @@ import { readMonthLines } from './read-month-lines.ts'
 import { storedRate } from './stored-rate.ts'
 
 /** A line, and its amount before it became text. */
-export type ExactLine = { readonly line: StatementLine; readonly nano: Nano }
+export type ExactLine = {
+  readonly line: StatementLine
+  readonly nano: Nano
+  /** Which version of the prices, where a line has one. */
+  readonly priceSequence?: number
+}
 
 type Sums = { readonly rate: Rate; readonly quantity: Quantity; readonly amount: Nano }
 type Row = { readonly model: string; readonly meter: string; readonly rate: string; readonly quantity: string; readonly amount: string }
@@ -39,16 +44,19 @@ export async function readLinesOfMonth(tx: Queryable, query: LinesOfMonth): Prom
   const { organizationId, month, provisional, books } = query
   if (provisional) {
     const lines = await readMonthLines(tx, { organizationId, month, books, isOpen: true })
-    return lines.map(({ kind, model, meter, description, ...sums }) => exactLine({ kind, model, auth_id: '', meter, description }, sums))
+    return lines.map(({ kind, model, meter, description, priceSequence, ...sums }) => ({
+      ...exactLine({ kind, model, auth_id: '', meter, description }, sums),
+      priceSequence,
+    }))
   }
-  const { rows } = await tx.query<Row & { kind: LineKind; description: string }>(
-    `select kind, model, meter, rate, quantity, amount_nano as amount, description
+  const { rows } = await tx.query<Row & { kind: LineKind; description: string; price_sequence: number }>(
+    `select kind, model, meter, price_sequence, rate, quantity, amount_nano as amount, description
      from statement_line where month = $1::date and organization_id = $2::uuid order by position`,
     [`${month}-01`, organizationId],
   )
   return rows.map((row) => {
     const { kind, model, meter, description } = row
-    return exactLine({ kind, model, auth_id: '', meter, description }, sumsOf(row))
+    return { ...exactLine({ kind, model, auth_id: '', meter, description }, sumsOf(row)), priceSequence: row.price_sequence }
   })
 }
 

@@ -1,4 +1,4 @@
-import type { Statement } from '@ascribe/contract'
+import type { Statement, StatementMemo } from '@ascribe/contract'
 import type { Database, Queryable } from '@ascribe/postgres'
 import { formatNano, isUuid } from '@ascribe/units'
 import { claimAgreesSql } from './attribution-sql.ts'
@@ -6,6 +6,7 @@ import { sqlInstant } from './instants.ts'
 import { parseMonth } from './parse-month.ts'
 import { shelfOf } from './price-versions.ts'
 import type { BookShelf } from './price-versions.ts'
+import { readStatementMemo } from './statement-memo.ts'
 import { ADJUSTMENT_LINES, USAGE_LINES, adjustmentLines, readLinesOfMonth, usageLines } from './statement-lines.ts'
 import type { AdjustmentLineRow, ExactLine, UsageLineRow } from './statement-lines.ts'
 
@@ -29,13 +30,41 @@ export async function readStatement(db: Database, query: StatementQuery): Promis
   const facts = await readFacts(db, values)
   if (facts === undefined) return undefined
   // Most months have hourly charges and nothing else: then one question was enough.
-  if (!(await hasLinesOfMonth(db, facts, books))) return statementOf(query, facts, [])
+  if (!facts.has_memo && !(await hasLinesOfMonth(db, facts, books))) return statementOf(query, facts, { linesOfMonth: [], memo: undefined })
   // One snapshot: an hour that is replaced meanwhile must not be charged and held at once.
   return db.transaction(
     async (tx) => {
       const again = await readFacts(tx, values)
       if (again === undefined) return undefined
-      return statementOf(query, again, await readLinesOfMonth(tx, { organizationId, month, provisional: !again.closed, books }))
+      const { start, end } = parseMonth(month)
+      const memo = again.has_memo
+        ? await readStatementMemo(tx, { organizationId, bounds: [sqlInstant(start), sqlInstant(end)] })
+        : undefined
+      const linesOfMonth = (await hasLinesOfMonth(tx, again, books))
+        ? await readLinesOfMonth(tx, { organizationId, month, provisional: !again.closed, books })
+        : []
+      return statementOf(query, again, { linesOfMonth, memo })
+    },
+    { isolation: 'repeatable read', readOnly: true },
+  )
+}
+
+/**
+ * Reads the lines of a month that no hourly charge makes: those of {@link readStatement}, each with the version of the prices behind it. None for an
+ * organization that does not exist. @throws {LedgerInputError} for what is no month
+ */
+export async function readStatementOfMonth(
+  db: Database,
+  { organizationId, month }: Omit<StatementQuery, 'scope'>,
+): Promise<readonly ExactLine[]> {
+  const values = valuesOf({ organizationId, month, scope: 'operator' })
+  if (!isUuid(organizationId)) return []
+  const books = shelfOf(db)
+  return db.transaction(
+    async (tx) => {
+      const facts = await readFacts(tx, values)
+      if (facts === undefined || !(await hasLinesOfMonth(tx, facts, books))) return []
+      return readLinesOfMonth(tx, { organizationId, month, provisional: !facts.closed, books })
     },
     { isolation: 'repeatable read', readOnly: true },
   )
@@ -52,6 +81,8 @@ type Facts = {
   readonly unattributed: bigint
   /** Whether there are lines that no hourly charge makes: stored, or of what the total of the month prices. */
   readonly by_month: boolean
+  /** Whether somebody else bills something of the month. */
+  readonly has_memo: boolean
   /** The book in force when the month ends, whose minimums and commitments hold. */
   readonly sequence: number | null
   readonly sha256: string | null
@@ -65,7 +96,8 @@ select o.currency, p.closed, h.unpriced, h.unknown, h.unattributed, v.sequence, 
   (select coalesce(json_agg(l), '[]') from (${ADJUSTMENT_LINES}) l) as adjustments,
   case when p.closed then exists (select from statement_line where month = $4::date and organization_id = $1::uuid)
     else exists (select from period_quantity where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz)
-  end as by_month
+  end as by_month,
+  exists (select from provider_charge where organization_id = $1::uuid and hour >= $2::timestamptz and hour < $3::timestamptz) as has_memo
 from organization o
 cross join (select coalesce($4::date <= (select max(month) from billing_period), false) as closed) p
 cross join (
@@ -100,7 +132,11 @@ async function hasLinesOfMonth(db: Queryable, { by_month: byMonth, closed, seque
   return minimums.length > 0 || commitments.length > 0
 }
 
-function statementOf({ organizationId, month }: StatementQuery, facts: Facts, linesOfMonth: readonly ExactLine[]): Statement {
+function statementOf(
+  { organizationId, month }: StatementQuery,
+  facts: Facts,
+  { linesOfMonth, memo }: { readonly linesOfMonth: readonly ExactLine[]; readonly memo: StatementMemo | undefined },
+): Statement {
   const lines = [...usageLines(facts.usage), ...linesOfMonth, ...adjustmentLines(facts.adjustments)]
   return {
     organization_id: organizationId,
@@ -110,5 +146,6 @@ function statementOf({ organizationId, month }: StatementQuery, facts: Facts, li
     total: formatNano(lines.reduce((sum, { nano }) => sum + nano, 0n)),
     lines: lines.map(({ line }) => line),
     held: { unpriced: Number(facts.unpriced), unattributed: Number(facts.unattributed), unknown: Number(facts.unknown) },
+    ...(memo !== undefined && { memo }),
   }
 }

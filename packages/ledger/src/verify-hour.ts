@@ -15,7 +15,7 @@ import { storedRate } from './stored-rate.ts'
  */
 export type RatingDifference = {
   readonly hour: Instant
-  readonly table: 'charge' | DayTable | 'usage_hour' | 'period_quantity' | 'statement_line' | 'adjustment'
+  readonly table: 'charge' | 'provider_charge' | DayTable | 'usage_hour' | 'period_quantity' | 'statement_line' | 'adjustment'
   readonly kind: 'missing' | 'unexpected'
   readonly row: string
 }
@@ -64,12 +64,20 @@ export function hourlyPrice(fate: Fate, meter: string, quantity: bigint): { read
   return { rate, amount: divideHalfAwayFromZero(quantity * rate, NANO_PER_RATE_UNIT) }
 }
 
+/** What a quantity comes to that somebody else bills. */
+function providerPrice(fate: Fate, meter: string, quantity: bigint): { readonly rate: bigint; readonly amount: bigint } | undefined {
+  const price = fate.price?.rates.get(meter)
+  if (typeof price !== 'object' || price.kind !== 'provider') return undefined
+  return { rate: price.rate, amount: divideHalfAwayFromZero(quantity * price.rate, NANO_PER_RATE_UNIT) }
+}
+
 /** Compares an hour with what is stored of it. */
 export async function compareHour(tx: Queryable, hour: HourRecount): Promise<readonly RatingDifference[]> {
   const at = hour.hour
-  const { charges, period } = expectedCharges(hour)
+  const { charges, period, memos } = expectedCharges(hour)
   return [
     ...differencesOf({ hour: at, table: 'charge' }, { expected: charges, stored: await storedCharges(tx, at) }),
+    ...differencesOf({ hour: at, table: 'provider_charge' }, { expected: memos, stored: await storedMemos(tx, at) }),
     ...differencesOf({ hour: at, table: 'period_quantity' }, { expected: period, stored: await storedQuantities(tx, at) }),
     ...differencesOf({ hour: at, table: 'usage_hour' }, { expected: expectedStates(hour), stored: await storedStates(tx, at) }),
   ]
@@ -96,18 +104,23 @@ export function differencesOf(
   ]
 }
 
-function expectedCharges(hour: HourRecount): { readonly charges: readonly string[]; readonly period: readonly string[] } {
+type ExpectedRows = { readonly charges: readonly string[]; readonly period: readonly string[]; readonly memos: readonly string[] }
+
+function expectedCharges(hour: HourRecount): ExpectedRows {
   const charges: string[] = []
+  const memos: string[] = []
   const period: string[] = []
   for (const { identity, fate, meters } of hour.charged.values()) {
     for (const [meter, { quantity, count, digest }] of meters) {
       const price = hourlyPrice(fate, meter, quantity)
       const covers = [quantity, count, bitsOfDigest(digest)]
-      if (price === undefined) period.push(rowText([...identity, meter, ...covers]))
+      const memo = providerPrice(fate, meter, quantity)
+      if (memo !== undefined) memos.push(rowText([...identity, meter, ...covers, memo.rate, memo.amount]))
+      else if (price === undefined) period.push(rowText([...identity, meter, ...covers]))
       else charges.push(rowText([...identity, meter, ...covers, price.rate, price.amount]))
     }
   }
-  return { charges, period }
+  return { charges, period, memos }
 }
 
 function expectedStates(hour: HourRecount): readonly string[] {
@@ -139,6 +152,15 @@ async function storedCharges(tx: Queryable, hour: Instant): Promise<readonly str
     ...rows.map((row) => rowText(Object.values({ ...row, rate: storedRate(String(row['rate'])) }))),
     ...doubled.map(({ row }) => `more than once: ${row}`),
   ]
+}
+
+async function storedMemos(tx: Queryable, hour: Instant): Promise<readonly string[]> {
+  const { rows } = await tx.query<Record<string, unknown>>(
+    `select ${IDENTITY}, quantity, record_count, records_digest::text as records_digest, rate, amount_nano
+     from provider_charge where hour = $1::timestamptz`,
+    [sqlInstant(hour)],
+  )
+  return rows.map((row) => rowText(Object.values({ ...row, rate: storedRate(String(row['rate'])) })))
 }
 
 async function storedQuantities(tx: Queryable, hour: Instant): Promise<readonly string[]> {

@@ -20,6 +20,8 @@ export function createMonthRecount(): MonthRecount {
         if (organizationId === null || model === null || price === undefined) continue
         for (const [meter, { quantity }] of meters) {
           const hourly = hourlyPrice(fate, meter, quantity)
+          const rate = price.rates.get(meter)
+          if (typeof rate === 'object' && rate.kind === 'provider') continue
           if (hourly !== undefined) {
             charged.set(organizationId, (charged.get(organizationId) ?? 0n) + hourly.amount)
             continue

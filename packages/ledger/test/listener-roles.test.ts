@@ -151,9 +151,9 @@ test('nobody but the owner writes lines or heads past append_audit(), administra
     for (const sql of writes('audit_personal')) await isDenied(limited.query(sql), `${role}: ${sql}`)
     if (role !== 'ascribe_admin') await isDenied(limited.query("update audit_personal set fields = '{}'"), role)
   }
-  for (const role of ['ascribe_settler', 'ascribe_gateway'] as const) {
-    await isDenied(openTrail(as(role)).append([viewed()]), role)
-  }
+  await isDenied(openTrail(as('ascribe_gateway')).append([viewed()]), 'ascribe_gateway')
+  // The settler writes what controllers did into the logs of the owners; it reads none of them.
+  await openTrail(as('ascribe_settler')).append([viewed()])
 })
 
 test('ascribe_admin keeps platform keys and answers, takes out personal fields, and exports the trail', async () => {

@@ -25,7 +25,7 @@ alter table statement_line disable trigger user;
 alter table adjustment disable trigger user;
 delete from adjustment; delete from statement_line; delete from billing_period; delete from dirty_period; delete from period_quantity;
 delete from charge_day; delete from charge_day_built; delete from charge_day_mark; delete from cost_day; delete from usage_day; delete from cost_day_built; delete from superseded_record; delete from foreign_event; delete from record_act;
-delete from charge; delete from usage_hour; delete from dirty_hour; delete from usage_record; delete from usage_quarantine;
+delete from charge; delete from provider_charge; delete from cloud_act_waiting; delete from cloud_act; delete from machine; delete from usage_hour; delete from dirty_hour; delete from usage_record; delete from usage_quarantine;
 delete from writer_position; delete from writer_range; delete from usage_archive; delete from price_version;
 delete from auth_mapping; delete from credential_secret; delete from credential_secret_end; delete from credential;
 delete from organization_version; delete from organization_parent; delete from user_version; delete from group_version;

@@ -153,7 +153,12 @@ test('priceGroup() does not hold a group for a meter of which nothing was used',
   assert.deepEqual(written(priceGroup(BOOK, { model: 'm', quantities: { input_tokens: 1n, input_audio_tokens: 0n } })), [
     'input_tokens 1 × 0.0000002 = 0.0000002',
   ])
-  assert.deepEqual(priceGroup(BOOK, { model: 'gone', quantities: { input_tokens: 0n } }), { kind: 'priced', charges: [], period: [] })
+  assert.deepEqual(priceGroup(BOOK, { model: 'gone', quantities: { input_tokens: 0n } }), {
+    kind: 'priced',
+    charges: [],
+    period: [],
+    memos: [],
+  })
 })
 
 // litellm-38457: native audio output uses the audio rate, never the text rate or zero.

@@ -13,9 +13,17 @@ export type GroupCharge = { readonly meter: string; readonly quantity: Quantity;
 /** A quantity that has a price, but one that only the total of the month gives. */
 export type GroupPeriodQuantity = { readonly meter: string; readonly quantity: Quantity }
 
-/** The charges of a group, by meter, and what the month prices; or the meters without a price, for which the whole group is held aside. */
+/** What a group comes to; or the meters without a price, for which the whole group is held aside. */
 export type PricedGroup =
-  | { readonly kind: 'priced'; readonly charges: readonly GroupCharge[]; readonly period: readonly GroupPeriodQuantity[] }
+  | {
+      readonly kind: 'priced'
+      /** By meter. */
+      readonly charges: readonly GroupCharge[]
+      /** What the month prices. */
+      readonly period: readonly GroupPeriodQuantity[]
+      /** What somebody else bills, at list prices: owed to nobody here. */
+      readonly memos: readonly GroupCharge[]
+    }
   | { readonly kind: 'unpriced'; readonly missing: readonly string[] }
 
 /**
@@ -26,6 +34,7 @@ export function priceGroup(book: PriceBook, group: QuantityGroup): PricedGroup {
   const rates = resolvePrice(book, group)?.rates
   const charges: GroupCharge[] = []
   const period: GroupPeriodQuantity[] = []
+  const memos: GroupCharge[] = []
   const missing: string[] = []
   for (const meter of Object.keys(group.quantities).toSorted()) {
     const quantity = group.quantities[meter] ?? 0n
@@ -33,8 +42,9 @@ export function priceGroup(book: PriceBook, group: QuantityGroup): PricedGroup {
     if (quantity === 0n) continue
     const rate = rates?.get(meter)
     if (rate === undefined) missing.push(meter)
-    else if (typeof rate !== 'bigint') period.push({ meter, quantity })
-    else charges.push({ meter, quantity, rate, amount: chargeNano(quantity, rate) })
+    else if (typeof rate === 'bigint') charges.push({ meter, quantity, rate, amount: chargeNano(quantity, rate) })
+    else if (rate.kind === 'provider') memos.push({ meter, quantity, rate: rate.rate, amount: chargeNano(quantity, rate.rate) })
+    else period.push({ meter, quantity })
   }
-  return missing.length === 0 ? { kind: 'priced', charges, period } : { kind: 'unpriced', missing }
+  return missing.length === 0 ? { kind: 'priced', charges, period, memos } : { kind: 'unpriced', missing }
 }

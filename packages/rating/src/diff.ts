@@ -1,5 +1,7 @@
-import { RATE_PLACES, formatDecimal, formatNano, formatRate } from '@ascribe/units'
+import { RATE_PLACES, formatDecimal, formatMeterRate, formatNano, formatRate } from '@ascribe/units'
+import type { Measure } from '@ascribe/units'
 import type { Agreement } from './agreements.ts'
+import { pricesMachines } from './price-book.ts'
 import type { MeterPrice, ModelRates, Premium, PriceBook, Rates } from './price-book.ts'
 
 /** A value before and after, written as in a book. */
@@ -50,27 +52,33 @@ function ratesDiff(before: ModelRates | undefined, after: ModelRates): RateChang
   for (const model of sortedKeys(ratesBefore, ratesAfter)) {
     const [modelBefore, modelAfter] = [ratesBefore.get(model), ratesAfter.get(model)]
     for (const meter of sortedKeys(modelBefore, modelAfter)) {
-      const found = rateChange(modelBefore?.get(meter), modelAfter?.get(meter))
+      const [before, after] = [modelBefore, modelAfter].map((prices) => priceText(prices, { model, meter }))
+      const found = rateChange(before, after)
       if (found !== undefined) rates.push({ model, meter, ...found })
     }
   }
   return rates
 }
 
-function rateChange(before: MeterPrice | undefined, after: MeterPrice | undefined): Omit<RateChange, 'model' | 'meter'> | undefined {
-  const [textBefore, textAfter] = [
-    before === undefined ? undefined : describePrice(before),
-    after === undefined ? undefined : describePrice(after),
-  ]
+function priceText(rates: Rates | undefined, { model, meter }: { readonly model: string; readonly meter: string }): string | undefined {
+  const price = rates?.get(meter)
+  if (rates === undefined || price === undefined) return undefined
+  return describePrice(price, pricesMachines(model, rates) ? { model, meter } : NO_MEASURE)
+}
+
+function rateChange(textBefore: string | undefined, textAfter: string | undefined): Omit<RateChange, 'model' | 'meter'> | undefined {
   if (textBefore === textAfter) return undefined
   if (textBefore === undefined) return { change: 'added', ...(textAfter !== undefined && { after: textAfter }) }
   if (textAfter === undefined) return { change: 'removed', before: textBefore }
   return { change: 'changed', before: textBefore, after: textAfter }
 }
 
+const NO_MEASURE: Measure = { model: undefined, meter: '' }
+
 /** A price as people read it: `0.0000002`, `0.5 beyond 100 included`, `graduated: 0.6 to 1000, 0.4 above`, `5 a block of 1000`. */
-export function describePrice(price: MeterPrice): string {
-  if (typeof price === 'bigint') return formatRate(price)
+export function describePrice(price: MeterPrice, measure: Measure = NO_MEASURE): string {
+  if (typeof price === 'bigint') return formatMeterRate(measure, price)
+  if (price.kind === 'provider') return `${formatMeterRate(measure, price.rate)} settled by the provider`
   const beyond = price.included === 0n ? '' : ` beyond ${price.included} included`
   switch (price.kind) {
     case 'linear':

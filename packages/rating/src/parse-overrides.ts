@@ -78,7 +78,7 @@ function readOwnRates(
       reader.report(entry.keyPlace, `${JSON.stringify(entry.key)} is neither in base_models nor in fine_tunes`, hint)
       continue
     }
-    const read = readSomeRates(reader, entry, per)?.rates
+    const read = readSomeRates(reader, entry, { per, base: rates })?.rates
     if (read === undefined) continue
     // Where reasoning follows output in the book, it follows the organization's output too.
     const output = read.get('output_tokens')

@@ -5,19 +5,23 @@ import type { Tier } from './period-price.ts'
 import type { MeterPrice } from './price-book.ts'
 import type { Entry, Value, YamlReader } from './yaml-reader.ts'
 
-const KEYS = ['price', 'included', 'mode', 'tiers', 'package'] as const
+const KEYS = ['price', 'included', 'mode', 'tiers', 'package', 'settled_by'] as const
 /** More steps than any price list has. */
 const TIERS_MAX = 100
 
-type ReadPrice = { readonly per: RatePer; readonly meter: string }
+/** Who bills what is priced: whoever applies the book, or the provider, who is paid by the customer. */
+export type SettledBy = 'platform' | 'provider'
+
+type ReadPrice = { readonly per: RatePer; readonly meter: string; /** Where the price does not say. */ readonly settledBy: SettledBy }
 type Fields = ReadonlyMap<string, Entry>
 
 /**
  * Reads the price of a meter: a quoted decimal, or a mapping for what depends on the total of a month: `price` with `included`; `mode`
- * and `tiers`; or `package` with the `price` of one block, which is never for `per` units.
+ * and `tiers`; or `package` with the `price` of one block, which is never for `per` units. `settled_by: provider` goes with a plain `price` only: what
+ * somebody else bills has no total of ours.
  */
-export function readPrice(reader: YamlReader, value: Value, { per, meter }: ReadPrice): MeterPrice | undefined {
-  if (!isMap(value.node)) return readRate(reader, value, per)
+export function readPrice(reader: YamlReader, value: Value, { per, meter, settledBy }: ReadPrice): MeterPrice | undefined {
+  if (!isMap(value.node)) return settled(readRate(reader, value, per), settledBy)
   const fields = reader.entries(value, KEYS)
   if (fields === undefined) return undefined
   const includedEntry = present(fields.get('included'))
@@ -26,8 +30,31 @@ export function readPrice(reader: YamlReader, value: Value, { per, meter }: Read
   const price =
     fields.has('tiers') || fields.has('mode') ? readTiered(shape) : fields.has('package') ? readPackage(shape) : readLinear(shape)
   if (included === undefined || price === undefined) return undefined
-  // Nothing included and one rate: that is priced by the hour, as if it were written without a mapping.
-  return price.kind === 'linear' && included === 0n ? price.rate : { ...price, included, pool: meter }
+  const isPlain = price.kind === 'linear' && included === 0n
+  const by = readSettledBy(reader, { entry: present(fields.get('settled_by')), otherwise: isPlain ? settledBy : 'platform', isPlain })
+  if (isPlain) return settled(price.rate, by)
+  return { ...price, included, pool: meter }
+}
+
+function settled(rate: Rate | undefined, by: SettledBy): MeterPrice | undefined {
+  return rate === undefined || by === 'platform' ? rate : { kind: 'provider', rate }
+}
+
+function readSettledBy(
+  reader: YamlReader,
+  { entry, otherwise, isPlain }: { readonly entry: Entry | undefined; readonly otherwise: SettledBy; readonly isPlain: boolean },
+): SettledBy {
+  if (entry === undefined) return otherwise
+  const word = isScalar(entry.node) ? entry.node.value : undefined
+  if (word === 'platform' || (word === 'provider' && isPlain)) return word
+  if (word === 'provider')
+    reader.report(
+      entry.place,
+      `${entry.path} is provider, but the total of a month is ours`,
+      'write a plain price: beside settled_by: provider',
+    )
+  else reader.report(entry.place, `${entry.path} ${JSON.stringify(word ?? null)} is nobody who bills`, 'write platform or provider')
+  return otherwise
 }
 
 type Shape = { readonly reader: YamlReader; readonly value: Value; readonly fields: Fields; readonly per: RatePer }

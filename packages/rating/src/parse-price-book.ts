@@ -7,7 +7,7 @@ import { present, readPer, readRate } from './parse-decimals.ts'
 import { readModelRates } from './parse-rates.ts'
 import { applyPremium, describeFault, readPremium } from './premium.ts'
 import type { PlacedPremium } from './premium.ts'
-import { FINE_TUNE_PREFIX } from './price-book.ts'
+import { FINE_TUNE_PREFIX, pricesMachines } from './price-book.ts'
 import type { PriceBook, Rates } from './price-book.ts'
 import { nearest } from '@ascribe/kit'
 import { readAgreements } from './parse-agreements.ts'
@@ -126,6 +126,8 @@ function deriveAll(reader: YamlReader, placed: PlacedPremium, baseModels: Readon
   const { premium, place } = placed
   const derived = new Map<string, Rates>()
   for (const [id, { entry, rates }] of baseModels) {
+    // Nothing is tuned from a machine, and another name would count whole hours.
+    if (pricesMachines(id, rates)) continue
     const { rates: withPremium, faults } = applyPremium(premium, rates)
     derived.set(id, withPremium)
     // Whatever is wrong with one rate of a model is mostly wrong with all: say it once.

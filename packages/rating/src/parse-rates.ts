@@ -1,7 +1,9 @@
+import { isMachineModel, meterScale } from '@ascribe/units'
 import type { RatePer } from '@ascribe/units'
 import { nearest } from '@ascribe/kit'
 import { readPer } from './parse-decimals.ts'
 import { readPrice } from './parse-period-price.ts'
+import { pricesMachines } from './price-book.ts'
 import type { MeterPrice, Rates } from './price-book.ts'
 import { suggest } from './yaml-reader.ts'
 import type { Entry, YamlReader } from './yaml-reader.ts'
@@ -25,8 +27,10 @@ const METER_NAME = /^[a-z][a-z0-9_]{0,62}$/
  * with it, unless it has a price of its own; any other meter without a price stays without, so that its usage is held and not mispriced.
  */
 export function readModelRates(reader: YamlReader, model: Entry, per: RatePer): Rates {
-  const read = readSomeRates(reader, model, per)
+  const read = readSomeRates(reader, model, { per })
   if (read === undefined) return new Map()
+  // Machines have no tokens to price.
+  if (read.isMachine) return read.rates
   for (const key of REQUIRED_KEYS) {
     if (read.keys.has(key)) continue
     reader.report(model.keyPlace, `${model.path} has no ${key} rate`, `add ${key}: with a decimal in quotes; "0" makes it free`)
@@ -34,18 +38,35 @@ export function readModelRates(reader: YamlReader, model: Entry, per: RatePer): 
   return withReasoning(read.rates)
 }
 
-/** Reads the prices that are given of a model, by meter, and which keys it has; `undefined` when it is no mapping, which is reported. */
+export type SomeRates = {
+  readonly rates: Rates
+  readonly keys: ReadonlySet<string>
+  /** Whether they are of virtual machines, by the hour. */
+  readonly isMachine: boolean
+}
+
+/**
+ * Reads the prices that are given of a model, by meter, and which keys it has; `undefined` when it is no mapping, which is reported. `base`: what
+ * they depart from.
+ */
 export function readSomeRates(
   reader: YamlReader,
   model: Entry,
-  per: RatePer,
-): { readonly rates: Rates; readonly keys: ReadonlySet<string> } | undefined {
+  { per, base }: { readonly per: RatePer; readonly base?: Rates },
+): SomeRates | undefined {
   const entries = reader.entries(model, MODEL_KEYS, meterHint)
   if (entries === undefined) return undefined
   const modelPer = readPer(reader, entries.get('per'), per)
+  // Before machines were sold every model had to price tokens. One that does, whatever its name, means what it meant then: no hour that was
+  // served under it is priced in another way.
+  const isMachine =
+    isMachineModel(model.key) && (base === undefined ? !REQUIRED_KEYS.some((key) => entries.has(key)) : pricesMachines(model.key, base))
   const rates = new Map<string, MeterPrice>()
   const add = (meter: string, entry: Entry | undefined): void => {
-    const price = entry && readPrice(reader, entry, { per: modelPer, meter })
+    // What counts in millionths is priced by what its name says: an hour is an hour, whatever prices of tokens are for.
+    const unit = isMachine && meterScale({ model: model.key, meter }) > 0 ? 1_000_000 : modelPer
+    const price =
+      entry && readPrice(reader, entry, { per: unit, meter, settledBy: isMachine && model.key === 'vm' ? 'provider' : 'platform' })
     if (price !== undefined) rates.set(meter, price)
   }
   for (const [key, meter] of METER_OF_KEY) add(meter, entries.get(key))
@@ -53,7 +74,7 @@ export function readSomeRates(
   for (const entry of (meters && reader.entries(meters)?.values()) ?? []) {
     if (isMeterName(reader, entry, entries)) add(entry.key, entry)
   }
-  return { rates, keys: new Set(entries.keys()) }
+  return { rates, keys: new Set(entries.keys()), isMachine }
 }
 
 /** Prices reasoning as output where it has no price of its own. */

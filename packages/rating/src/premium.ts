@@ -117,6 +117,7 @@ function changePrice(price: MeterPrice, change: (rate: Rate, units: bigint) => R
   if (typeof price === 'bigint') return change(price, 1n)
   switch (price.kind) {
     case 'linear':
+    case 'provider':
       return { ...price, rate: change(price.rate, 1n) }
     case 'package':
       return { ...price, price: change(price.price, price.size) }

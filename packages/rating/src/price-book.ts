@@ -1,9 +1,16 @@
+import { isMachineModel } from '@ascribe/units'
 import type { Currency, Rate } from '@ascribe/units'
 import type { Agreement } from './agreements.ts'
 import type { PeriodPrice } from './period-price.ts'
 
-/** The price of one unit; or one that only the total of a month gives. Meters of one `pool` are counted together for it. */
-export type MeterPrice = Rate | (PeriodPrice & { readonly pool: string })
+/**
+ * A list price of what somebody else bills: the cloud, to the owner of the account that a machine is in. Its quantity and value are shown as a
+ * memo, and are part of nothing that is owed (ADR 0090).
+ */
+export type ProviderPrice = { readonly kind: 'provider'; readonly rate: Rate }
+
+/** The price of one unit; one that only the total of a month gives, where meters of one `pool` are counted together; or one that is settled elsewhere. */
+export type MeterPrice = Rate | ProviderPrice | (PeriodPrice & { readonly pool: string })
 
 /** What each meter costs. A meter that is not in it has no price; one at 0 is free on purpose. */
 export type Rates = ReadonlyMap<string, MeterPrice>
@@ -44,6 +51,8 @@ export type PriceKey = {
   readonly baseModel?: string | undefined
   /** Default: nobody with prices of its own. */
   readonly organizationId?: string | undefined
+  /** Whether a controller states it, in millionths of an hour; prices of machines are for that, and no others are. Default: it does not matter. */
+  readonly isMachine?: boolean | undefined
 }
 
 /** The rates of a model, and by which of the three ways they were found. */
@@ -56,10 +65,11 @@ export const FINE_TUNE_PREFIX = 'ft:'
  * Finds the rates of a model: its own; else those of a listed fine-tune; else, for an `ft:` id, its base model's with the
  * premium. One hop: a base model is never itself a fine-tune. `undefined` when there are none, which is never a price of 0.
  */
-export function resolvePrice(book: PriceBook, { model, baseModel, organizationId }: PriceKey): ResolvedPrice | undefined {
+export function resolvePrice(book: PriceBook, { model, baseModel, organizationId, isMachine }: PriceKey): ResolvedPrice | undefined {
   if (model === undefined) return undefined
   const prices = organizationId === undefined ? book : (book.overrides.get(organizationId.toLowerCase()) ?? book)
   const own = prices.models.get(model)
+  if (own !== undefined && isMachineModel(model) && isMachine !== undefined && isMachine !== pricesMachines(model, own)) return undefined
   if (own !== undefined) return { rates: own, via: 'model' }
   const listed = prices.fineTunes.get(model)
   if (listed !== undefined) return { rates: listed, via: 'fine_tune' }
@@ -68,12 +78,20 @@ export function resolvePrice(book: PriceBook, { model, baseModel, organizationId
   return derived === undefined ? undefined : { rates: derived, via: 'base_model' }
 }
 
+/** Whether rates of a model are of virtual machines: those have no tokens, which all others have to price. */
+export function pricesMachines(model: string, rates: Rates): boolean {
+  return isMachineModel(model) && !rates.has('input_tokens')
+}
+
 /** The most that one more unit can cost: for holds and estimates, where the total of the month is not known. */
 export function ceilingRate(price: MeterPrice): Rate {
   if (typeof price === 'bigint') return price
   switch (price.kind) {
     case 'linear':
       return price.rate
+    // Nobody here is owed it, so it is held against no budget.
+    case 'provider':
+      return 0n
     case 'package':
       return price.price
     case 'graduated':

@@ -1,5 +1,7 @@
 import { createServer } from 'node:http'
-import type { Server } from 'node:http'
+import type { Server, ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Server as TlsServer } from 'node:https'
 
 export type HttpServerOptions = {
   /** Bytes of a request's head. Node's default is 16 KiB. */
@@ -10,13 +12,25 @@ export type HttpServerOptions = {
   readonly keepAliveMs: number
 }
 
+/** PEM of the certificate chain and of its key. */
+export type ServerIdentity = { readonly cert: string; readonly key: string }
+
 /** An HTTP server that does not listen yet and answers nothing: the caller's listeners do. See `listenOn`. */
-export function createHttpServer({ headBytesMax, requestTimeoutMs, keepAliveMs }: HttpServerOptions): Server {
-  return createServer({
+export function createHttpServer(options: HttpServerOptions): Server {
+  return createServer(serverOptions(options))
+}
+
+/** The same over TLS. A certificate that was rotated is taken up by `setSecureContext`. */
+export function createHttpsServer(options: HttpServerOptions, identity: ServerIdentity): TlsServer {
+  return createTlsServer({ ...serverOptions(options), ...identity, minVersion: 'TLSv1.2' })
+}
+
+function serverOptions({ headBytesMax, requestTimeoutMs, keepAliveMs }: HttpServerOptions): ServerOptions {
+  return {
     maxHeaderSize: headBytesMax,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     // Node would answer in words of its own.
     requireHostHeader: false,
-  })
+  }
 }

@@ -91,3 +91,14 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 export function isUuid(text: string): boolean {
   return UUID.test(text)
 }
+
+/**
+ * The UUIDv7 (RFC 9562 section 5.7) of an instant whose other 74 bits are of a hash: the same thing has the same id whoever names it, and
+ * its record lies in the partition of its own time. `hash`: ten bytes at least, of a cryptographic hash.
+ */
+export function idOfHash(at: number, hash: Uint8Array): EventId {
+  const time = at.toString(16).padStart(12, '0')
+  const hex = hash.toHex()
+  const variant = ((Number.parseInt(hex.slice(3, 4), 16) & 0x3) | 0x8).toString(16)
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`
+}

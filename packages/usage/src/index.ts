@@ -1,3 +1,16 @@
+export { isSidePayload, machineModelOf, ownerAuthId, platformAuthId, unknownAct } from './act.ts'
+export type {
+  ActAccountKind,
+  ActIntent,
+  ActOutcome,
+  ActRecord,
+  ActVerb,
+  MachineNote,
+  MachineState,
+  MintDay,
+  SideRecord,
+  StatedUsage,
+} from './act.ts'
 export { boundText } from './bound-text.ts'
 export type { Asked, Observation } from './observation.ts'
 export { unknownSettlement } from './record.ts'

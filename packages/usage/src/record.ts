@@ -84,9 +84,10 @@ export type Settlement = {
 
 /** One immutable fact: who used what, how much, when, and how we know. The only thing that crosses to billing. */
 export type UsageRecord = Omit<Intent, 'api' | 'identifiedBy'> & {
-  /** `event`: no gateway saw it, somebody else reported it. */
-  readonly api: Api | 'event'
-  readonly identifiedBy: Intent['identifiedBy'] | 'event'
+  /** `event`: no gateway saw it, somebody else reported it. `machine`: a stretch of a virtual machine's life. */
+  readonly api: Api | 'event' | 'machine'
+  /** `binding`: a controller, by the owner binding of the namespace. */
+  readonly identifiedBy: Intent['identifiedBy'] | 'event' | 'binding'
 } & Settlement
 
 /** What recovery writes for an intent whose process died: nothing is known, and nothing is zero. */

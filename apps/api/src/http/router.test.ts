@@ -48,6 +48,20 @@ test('find() gives back whatever stood in a placeholder, and never throws', () =
   fc.assert(fc.property(fc.string(), (path) => void router.find(`/${path}`)))
 })
 
+test('find() gives what is left to a placeholder of the rest, after everything that says more', () => {
+  const pages = createRouter([at('GET', '/p'), at('GET', '/p/{path...}'), at('GET', '/p/assets/{file}'), at('GET', '/p/icon')])
+  const pathOf = (path: string): unknown => {
+    const found = pages.find(path)
+    return found === undefined || found === 'malformed' ? found : [found.byMethod.get('GET')?.def.path, found.params]
+  }
+  assert.deepEqual(pathOf('/p'), ['/p', {}])
+  assert.deepEqual(pathOf('/p/'), ['/p/{path...}', { path: '' }])
+  assert.deepEqual(pathOf('/p/as/x/keys'), ['/p/{path...}', { path: 'as/x/keys' }])
+  assert.deepEqual(pathOf('/p/assets/a.js'), ['/p/assets/{file}', { file: 'a.js' }])
+  assert.deepEqual(pathOf('/p/icon'), ['/p/icon', {}])
+  assert.equal(pathOf('/px'), undefined)
+})
+
 test('createRouter() refuses two routes at one address', () => {
   assert.throws(() => createRouter([at('GET', '/a/{id}'), at('GET', '/a/{name}')]), /two routes answer GET/)
 })

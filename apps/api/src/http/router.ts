@@ -16,14 +16,16 @@ export type Router = {
 type Node = {
   readonly literal: Map<string, Node>
   variable: Node | undefined
+  /** `{path...}`: whatever follows, at least one segment, which may be empty. */
+  rest: Node | undefined
   readonly ends: Map<string, { readonly route: Route; readonly names: readonly string[] }>
 }
 
-const newNode = (): Node => ({ literal: new Map(), variable: undefined, ends: new Map() })
+const newNode = (): Node => ({ literal: new Map(), variable: undefined, rest: undefined, ends: new Map() })
 
 /**
  * Finds routes by path alone, so that what a method may do is known before anything else is looked at. A literal segment goes before a
- * placeholder; case, trailing slashes and empty segments count: one address, one thing.
+ * placeholder, and that before `{name...}`, which takes all that is left; case, trailing slashes and empty segments count: one address, one thing.
  */
 export function createRouter(routes: readonly Route[]): Router {
   const root = newNode()
@@ -43,7 +45,11 @@ function insert(root: Node, route: Route): void {
   const names: string[] = []
   let node = root
   for (const segment of route.def.path.split('/').slice(1)) {
-    if (segment.startsWith('{')) {
+    if (segment.endsWith('...}')) {
+      names.push(segment.slice(1, -4))
+      node.rest ??= newNode()
+      node = node.rest
+    } else if (segment.startsWith('{')) {
       names.push(segment.slice(1, -1))
       node.variable ??= newNode()
       node = node.variable
@@ -62,9 +68,18 @@ function walk(node: Node, segments: readonly string[], values: string[]): Node |
   const literal = node.literal.get(segment)
   const found = literal === undefined ? undefined : walk(literal, rest, values)
   if (found !== undefined) return found
-  if (node.variable === undefined || segment === '') return undefined
+  const below = segment === '' ? undefined : walkVariable(node, segment, { rest, values })
+  if (below !== undefined || node.rest === undefined) return below
+  values.push([segment, ...rest].join('/'))
+  return node.rest
+}
+
+type Below = { readonly rest: readonly string[]; readonly values: string[] }
+
+function walkVariable({ variable }: Node, segment: string, { rest, values }: Below): Node | undefined {
+  if (variable === undefined) return undefined
   values.push(segment)
-  const below = walk(node.variable, rest, values)
+  const below = walk(variable, rest, values)
   if (below === undefined) values.pop()
   return below
 }

@@ -125,7 +125,9 @@ function requireMethod({ method }: Incoming, match: RouteMatch | undefined): voi
 function kindOf({ method, valuesOf }: Incoming, match: RouteMatch | undefined): RouteKind {
   if (method === 'POST') return 'write'
   if (method === 'OPTIONS') return valuesOf('origin').length > 0 ? 'preflight' : 'data'
-  return match?.byMethod.get('GET')?.isNavigation === true ? 'navigation' : 'data'
+  const route = match?.byMethod.get('GET')
+  if (route?.isFile === true) return 'file'
+  return route?.isNavigation === true ? 'navigation' : 'data'
 }
 
 /** Of an allow-listed page, on every status: a refusal that cannot be read looks like a broken network (R13). */

@@ -152,8 +152,18 @@ async function readRecordsOfCharge(context: OrganizationContext, { charge: charg
 
 async function readRecordsPage(context: OrganizationContext, query: RecordsQuery): Promise<RecordsPage> {
   const { organizationId } = context
-  const asked: RecordQuery = { organizationId, period: periodOfDays(query), filter: filterOf(query), limit: query.limit }
-  return recordsPage(context, asked, { scope: scopeOf('listRecords', organizationId, query), cursor: query.cursor })
+  const { state, provenance } = query
+  const asked: RecordQuery = {
+    organizationId,
+    period: periodOfDays(query),
+    filter: filterOf(query),
+    limit: query.limit,
+    ...((state !== undefined || provenance !== undefined) && {
+      matches: ({ fate, record }) => (state?.includes(fate.state) ?? true) && (provenance?.includes(record.provenance) ?? true),
+    }),
+  }
+  const scope = [...scopeOf('listRecords', organizationId, query), state?.toSorted(), provenance?.toSorted()]
+  return recordsPage(context, asked, { scope, cursor: query.cursor })
 }
 
 async function recordsPage(
@@ -182,12 +192,21 @@ function recordJson(found: ViewedRecord): RecordJson {
     event: toEventJson(found),
     state: found.fate.state,
     ...(charges[0] !== undefined && { currency: charges[0].price.currency }),
-    charges: charges.map(({ quantity, price: { version, entry, own, rate, description }, amount, meter }): RecordChargeJson => ({
-      meter,
-      quantity: String(quantity),
-      ...(amount !== undefined && { amount }),
-      price: { version, entry, own, ...(rate !== undefined && { rate }), ...(description !== undefined && { description }) },
-    })),
+    charges: charges.map(
+      ({ quantity, price: { version, effectiveFrom, entry, own, rate, description }, amount, meter }): RecordChargeJson => ({
+        meter,
+        quantity: String(quantity),
+        ...(amount !== undefined && { amount }),
+        price: {
+          version,
+          ...(effectiveFrom !== 'beginning' && { effectiveFrom: formatInstant(effectiveFrom) }),
+          entry,
+          own,
+          ...(rate !== undefined && { rate }),
+          ...(description !== undefined && { description }),
+        },
+      }),
+    ),
   }
 }
 

@@ -1,10 +1,11 @@
-import { getOrganization, listApiKeys, listGroups, listMembers, listResources } from '@ascribe/contract/reads'
+import { getOrganization, listApiKeys, listGroups, listMembers, listModels, listResources } from '@ascribe/contract/reads'
 import type {
   ApiKeyJson,
   ApiKeysPage,
   GroupsPage,
   ListQuery,
   MembersPage,
+  ModelsReply,
   OrganizationJson,
   ResourceJson,
   ResourcesPage,
@@ -17,6 +18,7 @@ import {
   readGroupsOf,
   readKeys,
   readMembers,
+  readModels,
   readOrganizationView,
   readResources,
 } from '@ascribe/ledger/views'
@@ -34,6 +36,7 @@ export const directoryRoutes: readonly Route[] = [
   organizationRoute(listApiKeys, (context, { query }) => readApiKeys(context, query)),
   organizationRoute(listMembers, (context, { query }) => readMembersPage(context, query)),
   organizationRoute(listGroups, (context, { query }) => readGroupsPage(context, query)),
+  organizationRoute(listModels, (context) => readModelsOf(context)),
   organizationRoute(listResources, (context, { query }) => readResourcesPage(context, query)),
 ]
 
@@ -53,6 +56,12 @@ async function readOrganization(context: OrganizationContext): Promise<Organizat
     ...(view.parentId !== undefined && { parentId: view.parentId }),
     children,
   }
+}
+
+async function readModelsOf(context: OrganizationContext): Promise<ModelsReply> {
+  const { db, clock } = context
+  const models = await readModels(db, { currency: await currencyOf(context), at: clock() })
+  return { data: models.map((id) => ({ id })) }
 }
 
 async function currencyOf({ db, organizationId }: OrganizationContext): Promise<string> {

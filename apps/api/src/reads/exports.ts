@@ -7,6 +7,7 @@ import { monthOf } from '@ascribe/units'
 import type { Instant, Period } from '@ascribe/units'
 import { StreamReply, organizationRoute } from '../handler.ts'
 import type { OrganizationContext, Route } from '../handler.ts'
+import { filterOf, subjectsOf } from './report-scope.ts'
 
 /** Everything that is charged in a window, as a file. */
 export const exportRoutes: readonly Route[] = [organizationRoute(exportCharges, (context, { query }) => exportOf(context, query))]
@@ -31,24 +32,31 @@ function formatOf(
   return { header: marked(header, mark), line: (row) => marked(line(row), by) }
 }
 
-function exportOf(context: OrganizationContext, { from, to, format, rows: select }: ExportQuery): Promise<StreamReply> {
+/** Ten years: a file is read once and needs no page to hold it. */
+const EXPORT_DAYS_MAX = 3653
+
+async function exportOf(context: OrganizationContext, query: ExportQuery): Promise<StreamReply> {
   const { db, organizationId, clock } = context
-  const period = untilEndOfMonth(periodOfDays({ from, to }), clock())
+  const { from, to, format, rows: select, children } = query
+  const period = untilEndOfMonth(periodOfDays({ from, to }, { daysMax: EXPORT_DAYS_MAX }), clock())
+  const filter = filterOf(query)
+  const organizationIds = await subjectsOf(context, children)
   let rows = 0
   const { header, line } = formatOf(context, format)
   const counted = (row: ExportRow): string => {
     rows += 1
     return line(row)
   }
-  const found = streamExportRows(db, { organizationId, from: period.start, to: period.end, select })
-  return Promise.resolve(
-    new StreamReply({
-      contentType: 'text/csv; charset=utf-8',
-      fileName: `charges-${organizationId}-${from}-${to}${format === 'focus' ? '-focus-1.2' : ''}.csv`,
-      chunks: textOf(found, { header, line: counted }),
-      rows: () => rows,
-    }),
-  )
+  async function* found(): AsyncGenerator<ExportRow, void, undefined> {
+    for (const id of organizationIds)
+      yield* streamExportRows(db, { organizationId: id, from: period.start, to: period.end, select, filter })
+  }
+  return new StreamReply({
+    contentType: 'text/csv; charset=utf-8',
+    fileName: `charges-${organizationId}-${from}-${to}${format === 'focus' ? '-focus-1.2' : ''}.csv`,
+    chunks: textOf(found(), { header, line: counted }),
+    rows: () => rows,
+  })
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Route } from '../handler.ts'
 import { detailRoutes } from './details.ts'
 import { directoryRoutes } from './directory.ts'
 import { exportRoutes } from './exports.ts'
+import { machineRoutes } from './machines.ts'
 import { moneyRoutes } from './money.ts'
 import { referenceRoutes } from './reference.ts'
 import { reportRoutes } from './reports.ts'
@@ -14,4 +15,5 @@ export const readRoutes: readonly Route[] = [
   ...exportRoutes,
   ...moneyRoutes,
   ...directoryRoutes,
+  ...machineRoutes,
 ]

@@ -210,6 +210,8 @@ function budgetJson(budget: BudgetState): BudgetJson {
     ...(until !== undefined && { until: formatInstant(until) }),
     thresholds,
     ...(webhookUrl !== undefined && { webhookHost: new URL(webhookUrl).host }),
+    isOwn: budget.createdBy.startsWith('user:'),
+    ...(budget.webhookSecretSince !== undefined && { webhookSecretSince: formatInstant(budget.webhookSecretSince) }),
     windowStart: formatInstant(windowStart),
     ...(Number.isFinite(windowEnd) && { windowEnd: formatInstant(windowEnd) }),
     standings: budget.standings.map((each) => ({

@@ -4,7 +4,6 @@ import type {
   CataloguePageJson,
   CatalogueName,
   CatalogueQuery,
-  CostDimension,
   CostReport,
   CostsQuery,
   FreshnessQuery,
@@ -17,14 +16,16 @@ import type {
   UsageQuery,
   UsageReport,
 } from '@ascribe/contract/reads'
-import { dayText, periodOfDays, readCatalogue, readCosts, readFamily, readFreshness, readUsage, windowBefore } from '@ascribe/ledger/views'
-import type { CostQuery, Costs, CursorScope, DayWindow, DimensionFilter } from '@ascribe/ledger/views'
+import { dayText, periodOfDays, readCatalogue, readCosts, readFreshness, readUsage } from '@ascribe/ledger/views'
+import type { CostQuery, Costs, CursorScope, DayWindow } from '@ascribe/ledger/views'
 import { formatInstant, formatNano, monthOf } from '@ascribe/units'
 import type { Period } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
 import { organizationRoute } from '../handler.ts'
 import type { OrganizationContext, Route } from '../handler.ts'
+import { nameOf, readPrevious, withVanished } from './compare.ts'
 import { nextOf, placeOrRefuse } from './paging.ts'
+import { FILTERS, filterOf, subjectsOf } from './report-scope.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
@@ -38,32 +39,6 @@ export const reportRoutes: readonly Route[] = [
   organizationRoute(getFreshness, (context, { query }) => readFreshnessOf(context, query)),
   organizationRoute(getCatalogue, (context, { params, query }) => readCatalogueOf(context, params.dimension, query)),
 ]
-
-/** Whom a report is about; each child whose data may be in it is told. */
-async function subjectsOf(context: OrganizationContext, children: boolean): Promise<readonly string[]> {
-  const { db, organizationId } = context
-  if (!children) return [organizationId]
-  const ids = (await readFamily(db, organizationId)).map(({ id }) => id)
-  context.alsoAbout(ids.filter((id) => id !== organizationId))
-  return ids
-}
-
-const FILTERS: readonly CostDimension[] = [
-  'organization',
-  'apiKey',
-  'user',
-  'group',
-  'resource',
-  'region',
-  'model',
-  'meter',
-  'category',
-  'price',
-]
-
-function filterOf(query: ReportFilter): DimensionFilter {
-  return Object.fromEntries(FILTERS.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])))
-}
 
 function checkGrain({ grain, ...window }: ReportQuery): Period {
   const period = periodOfDays(window)
@@ -98,6 +73,7 @@ async function readCostReport(context: OrganizationContext, query: CostsQuery): 
     asOfPeriod(context, organizationIds, period),
     compare === undefined ? undefined : readPrevious(context, asked),
   ])
+  const page = before === undefined ? found : withVanished(found, before.costs.rows, { after, limit })
   const boundsOf = rowBounds(grain, period)
   return {
     start: formatInstant(period.start),
@@ -107,47 +83,15 @@ async function readCostReport(context: OrganizationContext, query: CostsQuery): 
       previous: { start: formatInstant(before.period.start), end: formatInstant(before.period.end), totals: totalsOf(before.costs) },
     }),
     asOf,
-    data: found.rows.map((row) => ({
+    data: page.rows.map((row) => ({
       ...boundsOf(row.start),
       keys: keysOf(groupBy, row.keys),
       currency: row.currency,
       amount: formatNano(row.amount),
-      ...(before !== undefined && { previousAmount: formatNano(before.amounts.get(JSON.stringify([row.currency, ...row.keys])) ?? 0n) }),
+      ...(before !== undefined && { previousAmount: formatNano(before.amounts.get(nameOf(row)) ?? 0n) }),
     })),
-    ...nextOf(scope, found.next),
+    ...nextOf(scope, page.next),
   }
-}
-
-type Previous = { readonly period: Period; readonly costs: Costs; readonly amounts: ReadonlyMap<string, bigint> }
-
-/** More groups than any page has: what was there before and is no more is in the totals alone. */
-const PREVIOUS_ROWS = 50_000
-
-/** The same question of as many days right before; of a whole month, of the month before. */
-async function readPrevious({ db }: OrganizationContext, asked: CostQuery): Promise<Previous> {
-  const { after: _after, ...first } = asked
-  const window = previousWindow(asked.window)
-  const costs = await readCosts(db, { ...first, window, limit: PREVIOUS_ROWS })
-  // A group that was not read would be told as one that cost nothing.
-  if (costs.next !== undefined) {
-    throw new Refusal(
-      'invalid_request',
-      `Cannot use the query: compare: the time before has more than ${PREVIOUS_ROWS} groups. Group by less.`,
-    )
-  }
-  return {
-    period: periodOfDays(window),
-    costs,
-    amounts: new Map(costs.rows.map((row) => [JSON.stringify([row.currency, ...row.keys]), row.amount])),
-  }
-}
-
-function previousWindow(window: DayWindow): DayWindow {
-  const { start, end } = periodOfDays(window)
-  const month = monthOf(dayText(start).slice(0, 7))
-  if (month?.start !== start || month.end !== end) return windowBefore(window)
-  const before = dayText(start - DAY_MS)
-  return { from: `${before.slice(0, 7)}-01`, to: before }
 }
 
 async function readUsageReport(context: OrganizationContext, query: UsageQuery): Promise<UsageReport> {

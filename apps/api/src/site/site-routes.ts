@@ -37,7 +37,7 @@ export type SiteFile = {
 }
 
 /** A file of a listener: nobody's data, but kept out of caches like everything else, so that a new version is new at once. */
-export function fileRoute(listener: Listener, { path, body, kind, headers = {} }: SiteFile): Route {
+function fileRoute(listener: Listener, { path, body, kind, headers = {} }: SiteFile): Route {
   const contentType = TYPES[kind]
   if (contentType === undefined) throw new Error(`no media type for ${kind}`)
   return {
@@ -47,7 +47,7 @@ export function fileRoute(listener: Listener, { path, body, kind, headers = {} }
 }
 
 /** What a page of ours may do: load from here, ask here, and be in nobody's frame. */
-export function pageHeaders(connect: readonly string[] = []): Readonly<Record<string, string>> {
+function pageHeaders(connect: readonly string[] = []): Readonly<Record<string, string>> {
   return {
     'content-security-policy': [
       "default-src 'none'",
@@ -64,7 +64,7 @@ export function pageHeaders(connect: readonly string[] = []): Readonly<Record<st
   }
 }
 
-export function assetText(url: URL): string {
+function assetText(url: URL): string {
   return readFileSync(url, 'utf8')
 }
 

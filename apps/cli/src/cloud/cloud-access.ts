@@ -111,7 +111,8 @@ function asInput(cause: unknown): unknown {
   return new InputError(cause.message, { cause: cause.cause, hint: 'See the settings of the cloud: `ascribe config --print`.' })
 }
 
-function authoritiesOf({ ca_file: file }: CloudSettings): string | undefined {
+/** PEM of the authorities to trust instead of the machine's. @throws {InputError} */
+export function authoritiesOf({ ca_file: file }: CloudSettings): string | undefined {
   if (file === undefined) return undefined
   try {
     return readFileSync(file, 'utf8')

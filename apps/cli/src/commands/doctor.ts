@@ -8,12 +8,13 @@ import type { Surroundings } from '../surroundings.ts'
 /** `ascribe doctor`. */
 export function configureDoctor(root: Command, surroundings: Surroundings, finish: Finish): void {
   root
+    .option('--kubeconfig <file>', 'a management cluster, to be looked at as well (default: clusters.kubeconfig)')
     .addHelpText('after', '\nExit code 0 if nothing is wrong, 1 if something is; what is only worth knowing does not count.')
-    .action(async (_options: unknown, command: Command) => {
+    .action(async (options: { readonly kubeconfig?: string }, command: Command) => {
       const context = contextOf(command, surroundings)
       const { out } = context
       let wrong = 0
-      for await (const finding of examine(context)) {
+      for await (const finding of examine(context, options)) {
         if (finding.state === 'wrong') wrong += 1
         if (out.json) {
           out.value(finding)

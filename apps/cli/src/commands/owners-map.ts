@@ -11,17 +11,22 @@ import { openLedger } from '../open-ledger.ts'
 import { operatorOf } from '../operator.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { cliActor } from './audit-erase.ts'
+import { listBindings } from './owners-bindings.ts'
 
 type MapOptions = { readonly org: string; readonly from?: number; readonly end?: true }
 
-/** `ascribe owners map|list`. */
+/** `ascribe owners map`. */
 export function addOwnersMap(owners: Command, surroundings: Surroundings): void {
   owners
     .command('map')
     .argument('<user>', 'of the cloud, by UUID')
     .description("say whose a user of the cloud is: what the user's machines use is that organization's")
     .requiredOption('--org <id>', 'the organization, by id or name')
-    .option('--from <instant>', 'from when on, until the next mapping of the user (default: now)', instantArgument)
+    .option(
+      '--from <instant>',
+      'from when on, until the next mapping of the user (default: the beginning for a user of whom nothing was said yet, else now)',
+      instantArgument,
+    )
     .option('--end', "it is the organization's no more")
     .addHelpText(
       'after',
@@ -62,12 +67,18 @@ Examples:  ascribe owners map 01d730c7-5a61-4d7a-9f3c-63ed01f34ebf --org Acme --
       const what = options.end === true ? `is no more of ${organization.name}` : `is of ${organization.name}`
       context.out.line(outcome === 'unchanged' ? `${userId} ${what} already` : `${userId} ${what}`)
     })
+}
+
+/** `ascribe owners list`. */
+export function addOwnersList(owners: Command, surroundings: Surroundings): void {
   owners
     .command('list')
-    .description('who is whose now')
+    .description('who is whose now; with --kubeconfig, whom namespaces of that management cluster may act for')
     .option('--org <id>', 'only of this organization, by id or name')
-    .action(async (options: { org?: string }, command: Command) => {
+    .option('--kubeconfig <file>', 'the bindings of this management cluster instead')
+    .action(async (options: { org?: string; kubeconfig?: string }, command: Command) => {
       const context = contextOf(command, surroundings)
+      if (options.kubeconfig !== undefined) return listBindings(context.out, options.kubeconfig, surroundings)
       await using ledger = await openLedger(context, { name: 'owners', logger: context.logger, max: 2 })
       const organizationId = options.org === undefined ? null : (await organizationNamed(ledger.db, options.org)).id
       const since = (at: number): string => (at === -Infinity ? 'the beginning' : formatInstant(at))

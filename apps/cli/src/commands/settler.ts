@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import { systemClock } from '@ascribe/kit'
 import { createMeters, measureProcess, runProcess, startOps, tryLock } from '@ascribe/service'
-import { webhookSecrets } from '@ascribe/identity'
+import { alertSecrets } from '@ascribe/identity'
+import { createTrail } from '@ascribe/ledger'
 import { createSettler } from '@ascribe/settler'
 import { portArgument } from '../arguments.ts'
+import { auditSignerOf } from '../audit-key.ts'
 import { openBroker } from '../broker.ts'
 import { contextOf } from '../command.ts'
 import { openLedger } from '../open-ledger.ts'
@@ -52,7 +54,8 @@ Examples:
               logger,
               meters,
               ...(nats !== undefined && { nats }),
-              webhookSecrets: (url) => webhookSecrets(serverSecretOf(context), url),
+              trail: stack.use(createTrail({ db, signer: auditSignerOf(context), logger, meters })),
+              webhookSecrets: (alert) => alertSecrets(serverSecretOf(context), alert),
             })
             stack.use(settleInBackground(settler, { lockPath: dir.settlerLock, scope }))
             readiness.watch('settler', () => settler.trouble)

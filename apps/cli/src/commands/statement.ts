@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { InputError } from '@ascribe/kit'
 import { readStatement } from '@ascribe/ledger'
-import type { Statement } from '@ascribe/contract'
+import type { Statement, StatementMemo } from '@ascribe/contract'
+import { readableLine } from '@ascribe/units'
 import { monthArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
 import { organizationNamed } from '../find-organization.ts'
@@ -27,7 +28,7 @@ export function configureStatement(root: Command, surroundings: Surroundings): v
 }
 
 function printStatement(out: Output, statementOf: Statement, name: string): void {
-  const { month, currency, provisional, total, lines, held } = statementOf
+  const { month, currency, provisional, total, lines, held, memo } = statementOf
   out.line(`${out.style.bold(name)}, ${month}, ${currency}${provisional ? ', provisional: the month is open' : ''}`)
   out.line('')
   out.table(
@@ -40,18 +41,15 @@ function printStatement(out: Output, statementOf: Statement, name: string): void
       { title: 'amount', align: 'right' },
       { title: '' },
     ],
-    lines.map((line) => [
-      line.model,
-      line.auth_id,
-      line.meter,
-      String(line.quantity),
-      line.rate,
-      line.amount,
-      line.kind === 'usage' && line.description === undefined ? '' : `${line.kind}: ${line.description ?? ''}`,
-    ]),
+    lines.map((line) => {
+      const { quantity, rate } = readableLine(line)
+      const words = line.kind === 'usage' && line.description === undefined ? '' : `${line.kind}: ${line.description ?? ''}`
+      return [line.model, line.auth_id, line.meter, quantity, rate, line.amount, words]
+    }),
   )
   out.line('')
   out.line(`${out.style.bold('total')}  ${total} ${currency}`)
+  if (memo !== undefined) printMemo(out, memo, currency)
   if (held.unpriced > 0)
     out.line(
       `${out.style.warn('held')}   ${records(held.unpriced)} without a price: \`ascribe prices apply --supplement\` a book that has one`,
@@ -61,6 +59,23 @@ function printStatement(out: Output, statementOf: Statement, name: string): void
       `${out.style.warn('held')}   ${records(held.unattributed)} of this installation that nobody owns: \`ascribe keys map\` says whose they are`,
     )
   if (held.unknown > 0) out.line(`${out.style.warn('held')}   ${records(held.unknown)} whose quantities nobody knows`)
+}
+
+function printMemo(out: Output, { total, lines }: StatementMemo, currency: string): void {
+  out.line('')
+  out.line('billed by the cloud to the owners of the accounts, at list prices; in no total above')
+  out.table(
+    [
+      { title: 'model' },
+      { title: 'key' },
+      { title: 'meter' },
+      { title: 'quantity', align: 'right' },
+      { title: 'rate', align: 'right' },
+      { title: 'list value', align: 'right' },
+    ],
+    lines.map((line) => [line.model, line.auth_id, line.meter, line.quantity, line.rate, line.amount]),
+  )
+  out.line(`${out.style.bold('memo')}   ${total} ${currency}`)
 }
 
 function records(count: number): string {

@@ -84,7 +84,7 @@ function announce(out: Output, { dir }: Context, everything: Everything): void {
     ['console', operators.console, operators.signInAs === undefined ? '' : `sign in as ${operators.signInAs}`],
     ...(operators.operatorConsole === undefined
       ? []
-      : [['operators', operators.operatorConsole, 'view the demo organization as olga@ops.example'] as const]),
+      : [['operators', operators.operatorConsole, 'find the demo organization and view as it; sign in as olga@ops.example'] as const]),
     ['admin', operators.admin, `key ${operators.adminKey}`],
     ['metrics', metrics, '/metrics, /healthz, /readyz'],
     ['upstream', upstream, ''],

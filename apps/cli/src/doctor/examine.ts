@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { errorChain, toAscribeError } from '@ascribe/kit'
 import { verifyJournal } from '@ascribe/journal'
-import { listPriceVersions, listQuarantine, pendingLedgerMigrations } from '@ascribe/ledger'
+import { listPriceVersions, listQuarantine, pendingLedgerMigrations, readWaitingActs } from '@ascribe/ledger'
 import type { Context } from '../context.ts'
 import { openDatabaseOnly } from '../open-ledger.ts'
 import { examineCloud } from './cloud.ts'
@@ -16,7 +16,7 @@ const MIB = 1024 * 1024
 const FREE_BYTES_MIN = 1024 * MIB
 
 /** Looks at everything, one finding after the other. Changes nothing, but for starting the embedded database if it is not running. */
-export async function* examine(context: Context): AsyncGenerator<Finding, void, undefined> {
+export async function* examine(context: Context, options: { readonly kubeconfig?: string } = {}): AsyncGenerator<Finding, void, undefined> {
   const [major = 0] = process.versions.node.split('.').map(Number)
   yield major >= 26
     ? { what: 'node', state: 'fine', detail: process.version }
@@ -33,6 +33,9 @@ export async function* examine(context: Context): AsyncGenerator<Finding, void, 
   yield* examineDatabase(context)
   yield* examineUpstreams(context)
   yield* examineCloud(context)
+  const kubeconfig = options.kubeconfig ?? context.config.clusters.kubeconfig
+  // Whoever has no management cluster does not wait for what it takes to talk to one.
+  if (kubeconfig !== undefined) yield* (await import('./kube.ts')).examineKube(context, kubeconfig)
 }
 
 function examineDirectory({ dir }: Context): Finding {
@@ -91,6 +94,21 @@ async function examineJournals({ dir }: Context): Promise<Finding> {
   }
 }
 
+/** What controllers did for users of the cloud who are no organization's yet: it is held aside, as what their machines use is. */
+function examineActs(waiting: Awaited<ReturnType<typeof readWaitingActs>>): Finding {
+  const what = 'acts'
+  const [first] = waiting
+  if (first === undefined) return { what, state: 'fine', detail: 'every act is in the log of its owner' }
+  const acts = waiting.reduce((sum, each) => sum + each.acts, 0)
+  const detail = `${acts} acts of controllers, and what the machines used, are of nobody: ${waiting
+    .slice(0, 3)
+    .map(({ authId }) => authId)
+    .join(', ')}${waiting.length > 3 ? ' and others' : ''}`
+  const user = /^cloudsigma:([^/]+)$/.exec(first.authId)?.[1]
+  const command = user === undefined ? `keys map '${first.authId}'` : `owners map ${user}`
+  return { what, state: 'note', detail, mend: `\`ascribe ${command} --org NAME\` says whose; they appear from the beginning.` }
+}
+
 async function* examineDatabase(context: Context): AsyncGenerator<Finding, void, undefined> {
   try {
     await using ledger = await openDatabaseOnly(context, { name: 'doctor', logger: context.logger, max: 1 })
@@ -123,6 +141,7 @@ async function* examineDatabase(context: Context): AsyncGenerator<Finding, void,
           detail: 'records were refused by the database',
           mend: '`ascribe events quarantine` shows them, `ascribe events replay` tries again.',
         }
+    yield examineActs(await readWaitingActs(ledger.db))
   } catch (error) {
     yield { what: 'database', state: 'wrong', detail: errorChain(toAscribeError(error)) }
   }

@@ -38,13 +38,17 @@ export const CostsQuerySchema: z.ZodType<CostsQuery, unknown> = z.strictObject({
   meter: keys,
   category: keys,
   price: keys,
-  compare: z.enum(['previous']).optional().meta({ description: 'With grain total: beside each amount that of as many days before.' }),
+  compare: z
+    .enum(['previous'])
+    .optional()
+    .meta({ description: 'With grain total: beside each amount that of as many days before, and what was there then and is gone.' }),
 })
 
 export const UsageReportQuerySchema: z.ZodType<UsageQuery, unknown> = z.strictObject({
   ...window,
-  groupBy: words(USAGE_DIMENSIONS).meta({ description: 'Dimensions with commas between them.' }),
+  groupBy: words(USAGE_DIMENSIONS).meta({ description: 'Dimensions with commas between them. Meters are apart in every row as it is.' }),
   ...usageFilter,
+  meter: keys,
 })
 
 export const AsOfSchema: z.ZodType<AsOf> = z

@@ -20,7 +20,8 @@ export type ReportQuery = {
 
 export type CostsQuery = ReportQuery &
   ReportFilter & { readonly groupBy: readonly CostDimension[]; readonly compare?: 'previous' | undefined }
-export type UsageQuery = ReportQuery & ReportFilter<UsageDimension> & { readonly groupBy: readonly UsageDimension[] }
+/** With meters: only what used any of them, and only these of its quantities. To tell meters apart needs no grouping: every row has each. */
+export type UsageQuery = ReportQuery & ReportFilter<UsageDimension | 'meter'> & { readonly groupBy: readonly UsageDimension[] }
 
 /** How new what is shown is. */
 export type AsOf = {
@@ -44,7 +45,7 @@ export type CostEntry = {
   readonly keys: ReportKeys
   readonly currency: string
   readonly amount: DecimalText
-  /** Of the same keys in the previous window; with `compare`. */
+  /** Of the same keys in the previous window; with `compare`, which also gives those that are gone, with an amount of 0. */
   readonly previousAmount?: DecimalText | undefined
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { UsageEventSchema } from '../schemas.ts'
+import type { UsageEvent } from '../types.ts'
 import type {
   ChargeDetail,
   ChargeJson,
@@ -11,30 +12,27 @@ import type {
   PriceJson,
   RecordJson,
   RecordParams,
+  RecordState,
   RecordsPage,
   RecordsQuery,
 } from './detail-types.ts'
-import { count, currency, cursor, day, decimalText, instant, keys, limit, nextCursor, quantityText } from './parts.ts'
+import { count, currency, cursor, day, decimalText, flag, instant, keys, limit, nextCursor, quantityText, someOf } from './parts.ts'
 
-const filter = {
-  from: day,
-  to: day,
-  apiKey: keys,
-  user: keys,
-  group: keys,
-  resource: keys,
-  region: keys,
-  model: keys,
-  meter: keys,
-}
+const filters = { apiKey: keys, user: keys, group: keys, resource: keys, region: keys, model: keys, meter: keys }
+const filter = { from: day, to: day, ...filters }
 
 export const ChargesQuerySchema: z.ZodType<ChargesQuery, unknown> = z.strictObject({
   ...filter,
   limit: limit({ max: 1000, otherwise: 100 }),
   cursor,
 })
+const STATES: readonly RecordState[] = ['charged', 'free', 'unpriced', 'unattributed', 'unknown']
+const PROVENANCES: readonly UsageEvent['provenance'][] = ['reported', 'continuous', 'estimated', 'unknown']
+
 export const RecordsQuerySchema: z.ZodType<RecordsQuery, unknown> = z.strictObject({
   ...filter,
+  state: someOf(STATES),
+  provenance: someOf(PROVENANCES),
   limit: limit({ max: 200, otherwise: 25 }),
   cursor,
 })
@@ -44,6 +42,7 @@ export const RecordParamsSchema: z.ZodType<RecordParams> = z.strictObject({ id: 
 
 const recordPrice = {
   version: z.int(),
+  effectiveFrom: instant.optional().meta({ description: 'Absent: from the beginning.' }),
   entry: z.string().meta({ description: 'Where it stands in the price book.', examples: ['base_models.small'] }),
   own: z.boolean().meta({ description: 'The organization has prices of its own.' }),
   rate: decimalText.optional().meta({ description: 'Of one unit; absent: the total of the month prices it.' }),
@@ -52,7 +51,6 @@ const recordPrice = {
 const PriceSchema: z.ZodType<PriceJson> = z
   .strictObject({
     ...recordPrice,
-    effectiveFrom: instant.optional().meta({ description: 'Absent: from the beginning.' }),
     currency,
     sha256: z.string(),
     via: z.enum(['model', 'fine_tune', 'base_model']),
@@ -92,7 +90,7 @@ export const ChargeDetailSchema: z.ZodType<ChargeDetail> = z
 export const RecordSchema: z.ZodType<RecordJson> = z
   .strictObject({
     event: UsageEventSchema,
-    state: z.enum(['charged', 'free', 'unpriced', 'unattributed', 'unknown']),
+    state: z.enum(STATES),
     currency: currency.optional().meta({ description: 'Of its charges.' }),
     charges: z
       .array(
@@ -113,4 +111,9 @@ export const ExportQuerySchema: z.ZodType<ExportQuery, unknown> = z.strictObject
     description:
       'open: of months without an issued invoice. invoiced: of those with one, with its credits, taxes and rounding. FOCUS wants the two apart.',
   }),
+  children: flag.meta({ description: 'Also of the organizations directly under this one.' }),
+  ...filters,
+  organization: keys,
+  category: keys,
+  price: keys,
 })

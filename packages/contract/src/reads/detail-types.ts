@@ -8,7 +8,15 @@ type DetailFilter = ReportFilter<'apiKey' | 'user' | 'group' | 'resource' | 'reg
   readonly to: string
 }
 export type ChargesQuery = PageQuery & DetailFilter
-export type RecordsQuery = PageQuery & DetailFilter
+/** What became of a record: it is charged, free, or in no amount. */
+export type RecordState = 'charged' | 'free' | 'unpriced' | 'unattributed' | 'unknown'
+
+export type RecordsQuery = PageQuery &
+  DetailFilter & {
+    /** Any of these. */
+    readonly state?: readonly RecordState[] | undefined
+    readonly provenance?: readonly UsageEvent['provenance'][] | undefined
+  }
 
 /** The entry of the prices that applied: what this organization pays, and where it stands. */
 export type PriceJson = {
@@ -52,7 +60,7 @@ export type ChargeParams = { readonly id: string; readonly charge: string }
 export type ChargeDetail = ChargeJson & { readonly price?: PriceJson | undefined }
 
 /** As much of a price as says what a record's quantity costs; a charge has all of it. */
-export type RecordPriceJson = Pick<PriceJson, 'version' | 'entry' | 'own' | 'rate' | 'description'>
+export type RecordPriceJson = Pick<PriceJson, 'version' | 'effectiveFrom' | 'entry' | 'own' | 'rate' | 'description'>
 export type RecordChargeJson = {
   readonly meter: string
   readonly quantity: string
@@ -61,7 +69,7 @@ export type RecordChargeJson = {
 }
 export type RecordJson = {
   readonly event: UsageEvent
-  readonly state: 'charged' | 'free' | 'unpriced' | 'unattributed' | 'unknown'
+  readonly state: RecordState
   /** Of its charges; absent where there are none. */
   readonly currency?: string | undefined
   /** Exact, before a charge of the hour is rounded. */
@@ -70,9 +78,11 @@ export type RecordJson = {
 export type RecordsPage = { readonly data: readonly RecordJson[]; readonly nextCursor?: string | undefined }
 export type RecordParams = { readonly id: string; readonly record: string }
 
-export type ExportQuery = {
+export type ExportQuery = ReportFilter & {
   readonly from: string
   readonly to: string
   readonly format: 'csv' | 'focus'
   readonly rows: 'all' | 'open' | 'invoiced'
+  /** Also of the organizations directly under this one. */
+  readonly children: boolean
 }

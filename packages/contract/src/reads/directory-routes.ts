@@ -6,11 +6,21 @@ import {
   GroupsPageSchema,
   ListQuerySchema,
   MembersPageSchema,
+  ModelsReplySchema,
   OrganizationJsonSchema,
   ResourcesPageSchema,
   ResourcesQuerySchema,
 } from './directory-schemas.ts'
-import type { ApiKeysPage, GroupsPage, ListQuery, MembersPage, OrganizationJson, ResourcesPage, ResourcesQuery } from './directory-types.ts'
+import type {
+  ApiKeysPage,
+  GroupsPage,
+  ListQuery,
+  MembersPage,
+  ModelsReply,
+  OrganizationJson,
+  ResourcesPage,
+  ResourcesQuery,
+} from './directory-types.ts'
 import { READ } from './reference-routes.ts'
 
 export const getOrganization: RouteDef<OrganizationParams, NoQuery, undefined, OrganizationJson> = {
@@ -63,4 +73,14 @@ export const listResources: RouteDef<OrganizationParams, ResourcesQuery, undefin
   reply: ResourcesPageSchema,
 }
 
-export const DIRECTORY_ROUTES: readonly RouteDef[] = [getOrganization, listApiKeys, listMembers, listGroups, listResources]
+export const listModels: RouteDef<OrganizationParams, NoQuery, undefined, ModelsReply> = {
+  ...READ,
+  operationId: 'listModels',
+  summary: 'The models that have a price for this organization now, by name; fine-tunes are not among them.',
+  path: '/v1/organizations/{id}/models',
+  params: OrganizationParamsSchema,
+  query: NoQuerySchema,
+  reply: ModelsReplySchema,
+}
+
+export const DIRECTORY_ROUTES: readonly RouteDef[] = [getOrganization, listApiKeys, listMembers, listGroups, listResources, listModels]

@@ -1,5 +1,14 @@
 import { z } from 'zod'
-import type { ApiKeysPage, GroupsPage, ListQuery, MembersPage, OrganizationJson, ResourcesPage, ResourcesQuery } from './directory-types.ts'
+import type {
+  ApiKeysPage,
+  GroupsPage,
+  ListQuery,
+  MembersPage,
+  ModelsReply,
+  OrganizationJson,
+  ResourcesPage,
+  ResourcesQuery,
+} from './directory-types.ts'
 import { count, currency, cursor, day, decimalText, instant, limit, nextCursor, quantityText } from './parts.ts'
 
 export const ListQuerySchema: z.ZodType<ListQuery, unknown> = z.strictObject({ limit: limit({ max: 500, otherwise: 100 }), cursor })
@@ -85,3 +94,7 @@ export const ResourcesPageSchema: z.ZodType<ResourcesPage> = z
     nextCursor,
   })
   .meta({ id: 'Resources' })
+
+export const ModelsReplySchema: z.ZodType<ModelsReply> = z
+  .strictObject({ data: z.array(z.strictObject({ id: z.string() })) })
+  .meta({ id: 'Models' })

@@ -71,3 +71,6 @@ export type ResourcesPage = {
   readonly data: readonly ResourceJson[]
   readonly nextCursor?: string | undefined
 }
+
+/** Models that requests may name: those that have a price for this organization now. */
+export type ModelsReply = { readonly data: readonly { readonly id: string }[] }

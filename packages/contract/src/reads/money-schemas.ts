@@ -134,6 +134,8 @@ export const BudgetsReplySchema: z.ZodType<BudgetsReply> = z
         until: instant.optional(),
         thresholds: z.array(z.int()),
         webhookHost: z.string().optional(),
+        isOwn: z.boolean().meta({ description: 'A member set it: an admin of the organization changes and ends it.' }),
+        webhookSecretSince: instant.optional().meta({ description: 'Absent: alerts are signed with a secret that the provider has.' }),
         windowStart: instant,
         windowEnd: instant.optional(),
         standings: z.array(z.strictObject({ subject: z.string(), spent: decimalText, reserved: decimalText, left: decimalText })),

@@ -136,6 +136,10 @@ export type BudgetJson = {
   readonly thresholds: readonly number[]
   /** Whom: the host of the webhook; its path may be a secret. */
   readonly webhookHost?: string | undefined
+  /** A member of the organization set it: an admin there changes and ends it. Others are the provider's. */
+  readonly isOwn: boolean
+  /** Since when alerts are signed with a secret of this budget's own; absent: with one that the provider has. */
+  readonly webhookSecretSince?: string | undefined
   readonly windowStart: string
   /** Absent: it never begins anew. */
   readonly windowEnd?: string | undefined

@@ -52,6 +52,15 @@ export const keys: z.ZodType<readonly string[] | undefined, unknown> = z
   .optional()
   .meta({ description: 'Any of these; repeat the parameter for several. Empty: those that have none.' })
 
+/** One of these words, or several by repeating the parameter. */
+export function someOf<Word extends string>(of: readonly Word[]): z.ZodType<readonly Word[] | undefined, unknown> {
+  return z
+    .union([z.enum(of), z.array(z.enum(of)).min(1).max(of.length)])
+    .transform((given) => (typeof given === 'string' ? [given] : given))
+    .optional()
+    .meta({ description: 'Any of these; repeat the parameter for several.' })
+}
+
 export const flag: z.ZodType<boolean, unknown> = z
   .enum(['true', 'false'])
   .default('false')

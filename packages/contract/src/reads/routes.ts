@@ -2,6 +2,7 @@ import type { RouteDef } from '../route.ts'
 import { COST_ROUTES } from './cost-routes.ts'
 import { DETAIL_ROUTES } from './detail-routes.ts'
 import { DIRECTORY_ROUTES } from './directory-routes.ts'
+import { MACHINE_ROUTES } from './machine-routes.ts'
 import { MONEY_ROUTES } from './money-routes.ts'
 import { REFERENCE_ROUTES } from './reference-routes.ts'
 
@@ -12,4 +13,5 @@ export const READ_ROUTES: readonly RouteDef[] = [
   ...DETAIL_ROUTES,
   ...MONEY_ROUTES,
   ...DIRECTORY_ROUTES,
+  ...MACHINE_ROUTES,
 ]

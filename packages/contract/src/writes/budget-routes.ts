@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { RouteDef } from '../route.ts'
 import { NoQuerySchema, OrganizationParamsSchema } from '../schemas.ts'
 import type { NoQuery, OrganizationParams } from '../types.ts'
-import { amount, externalId, text } from './shapes.ts'
+import { amount, externalId, instant, text } from './shapes.ts'
 
 /** What a customer may bound: everything of its own, a group, or a key. */
 export type OwnBudget = {
@@ -20,6 +20,10 @@ export type OwnBudget = {
   readonly webhookUrl?: string | undefined
 }
 export type SetBudget = { readonly id: string; readonly outcome: 'created' | 'changed' | 'unchanged' }
+/** For how long the secret before signs too. */
+export type RotateWebhookSecret = { readonly overlapSeconds: number }
+/** Shown once: nobody can read it again. */
+export type WebhookSecret = { readonly secret: string; readonly oldEndsAt?: string | undefined }
 export type BudgetParams = { readonly id: string; readonly budgetId: string }
 
 export const unit: z.ZodType<string, string> = z
@@ -84,4 +88,25 @@ export const endOwnBudget: RouteDef<BudgetParams, NoQuery, undefined, undefined>
   params: z.strictObject({ id: z.string(), budgetId: z.string() }),
 }
 
-export const BUDGET_ROUTES: readonly RouteDef[] = [setOwnBudget, endOwnBudget]
+/** Overlap by default: a day to put the new secret where it is needed. */
+const OVERLAP_SECONDS = 86_400
+const OVERLAP_SECONDS_MAX = 31 * 86_400
+
+export const rotateWebhookSecret: RouteDef<BudgetParams, NoQuery, RotateWebhookSecret | undefined, WebhookSecret> = {
+  ...WRITE,
+  operationId: 'rotateWebhookSecret',
+  summary: "Makes the secret that a budget's alerts are signed with, and shows it once. The one before signs beside it for a while.",
+  method: 'POST',
+  path: '/v1/organizations/{id}/budgets/{budgetId}/webhook-secret',
+  params: z.strictObject({ id: z.string(), budgetId: z.string() }),
+  body: z.strictObject({ overlapSeconds: z.int().min(0).max(OVERLAP_SECONDS_MAX).default(OVERLAP_SECONDS) }).optional(),
+  reply: z
+    .strictObject({
+      secret: z.string().meta({ description: '`whsec_` and base64, as Standard Webhooks has it. Shown once.' }),
+      oldEndsAt: instant.optional().meta({ description: 'Until then alerts carry a signature of the one before too.' }),
+    })
+    .meta({ id: 'WebhookSecret' }),
+  status: 201,
+}
+
+export const BUDGET_ROUTES: readonly RouteDef[] = [setOwnBudget, endOwnBudget, rotateWebhookSecret]

@@ -42,7 +42,7 @@ const SupportRequestSchema: z.ZodType<SupportRequestJson> = z
   })
   .meta({ id: 'SupportRequest' })
 
-export const PageQuerySchema: z.ZodType<PageQuery, unknown> = z.strictObject({
+const PageQuerySchema: z.ZodType<PageQuery, unknown> = z.strictObject({
   cursor: z.string().max(500).optional().meta({ description: '`nextCursor` of the page before.' }),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Clock } from '@ascribe/kit'
 import { isUuid } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
@@ -20,7 +21,20 @@ export type Principal = {
   readonly role?: Role | 'none'
   readonly name?: string
   readonly email?: string
+  /** Present only if the token says that the address is verified. */
+  readonly evidence?: EmailEvidence
   readonly expiresAt: Instant
+}
+
+/** That an issuer has vouched for a mail address: what is kept as proof of whom a namespace may act for. */
+export type EmailEvidence = {
+  readonly email: string
+  readonly issuer: string
+  readonly subject: string
+  /** Seconds since the epoch; 0: the token does not say. */
+  readonly issuedAt: number
+  /** `sha256:` and the hex digest of the claims that were verified. */
+  readonly hash: string
 }
 
 export type ClaimMapping = {
@@ -110,9 +124,21 @@ export function readPrincipal(claims: JwtClaims, mapping: ClaimMapping): Exclude
     ...(role !== undefined && { role }),
     ...(name !== undefined && { name }),
     ...(email !== undefined && { email }),
+    ...(email !== undefined && claims['email_verified'] === true && { evidence: evidenceOf(claims, email) }),
     expiresAt: Math.floor(claims.exp * 1000),
   }
   return { kind: 'verified', principal }
+}
+
+function evidenceOf(claims: JwtClaims, email: string): EmailEvidence {
+  const { iss, sub, iat } = claims
+  return {
+    email,
+    issuer: String(iss),
+    subject: sub,
+    issuedAt: typeof iat === 'number' ? Math.floor(iat) : 0,
+    hash: `sha256:${createHash('sha256').update(JSON.stringify(claims)).digest('hex')}`,
+  }
 }
 
 /** `undefined`: something else than UUIDs. */

@@ -107,6 +107,14 @@ test('R17: decideOrigin() gives data to allow-listed origins and to requests of 
     assert.deepEqual(decide('data', headers), { kind: 'allowed' }, JSON.stringify(headers))
 })
 
+test('R17: decideOrigin() gives the files of a page to that page, which names itself, and to no other', () => {
+  const origin = 'https://api.example.com'
+  assert.equal(isAllowed('file', { Origin: origin, 'Sec-Fetch-Site': 'same-origin' }), true)
+  assert.equal(isAllowed('data', { Origin: origin, 'Sec-Fetch-Site': 'same-origin' }), false)
+  for (const site of ['same-site', 'cross-site', 'none']) assert.equal(isAllowed('file', { Origin: origin, 'Sec-Fetch-Site': site }), false)
+  assert.equal(isAllowed('file', { Origin: origin }), false)
+})
+
 test('R17: decideOrigin() refuses data to any other page', () => {
   for (const headers of [
     { Origin: 'https://evil.com' },

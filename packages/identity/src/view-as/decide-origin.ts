@@ -4,9 +4,9 @@ import type { AllowedOrigin, OriginPattern } from './origin-pattern.ts'
 
 /**
  * `data`: a read that a page may show; `navigation`: `/redirect` and the documents of a console, which a browser may open from anywhere;
- * `write`: what changes something; `preflight`: the question before one of these.
+ * `file`: what a page of ours is made of, nobody's data; `write`: what changes something; `preflight`: the question before one of these.
  */
-export type RouteKind = 'data' | 'navigation' | 'write' | 'preflight'
+export type RouteKind = 'data' | 'navigation' | 'file' | 'write' | 'preflight'
 
 export type OriginInput = {
   readonly route: RouteKind
@@ -38,6 +38,10 @@ export function decideOrigin({ route, rawHeaders, patterns }: OriginInput): Orig
     case 'write':
       // A page's own origin need not be known here, behind a proxy with its own name: the browser says that it is the same.
       return site === 'same-origin' ? { kind: 'allowed' } : refused('origin', NOT_LISTED)
+    case 'file':
+      // Browsers name the page when they ask for fonts and modules, also that which they belong to.
+      if (site === 'same-origin') return { kind: 'allowed' }
+      break
     case 'preflight':
       return refused('origin', NOT_LISTED)
     case 'navigation':

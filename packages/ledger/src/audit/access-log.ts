@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Queryable } from '@ascribe/postgres'
-import { isUuid } from '@ascribe/units'
+import { formatInstant, isUuid } from '@ascribe/units'
+import type { Instant } from '@ascribe/units'
 import type { JsonValue } from '../money/canonical-json.ts'
 import { bodyOf, erasedFields, personalOf } from './stored-line.ts'
 import type { LineRow } from './stored-line.ts'
@@ -44,12 +45,22 @@ export type AccessLogQuery = {
   readonly cursor?: string
   /** Default 100, at most 1000. */
   readonly limit?: number
+  /** Lines of this time, half-open. */
+  readonly from?: Instant
+  readonly until?: Instant
+  readonly kinds?: readonly string[]
+  /** Kinds of actors. */
+  readonly by?: readonly string[]
+  /** Part of a name, an id, an e-mail address, a reason or a ticket, in any case. What was erased matches nothing. */
+  readonly text?: string
 }
 
 export type AccessLogPage = { readonly entries: readonly AccessLogEntry[]; readonly nextCursor?: string }
 
 const LIMIT = 100
 const LIMIT_MAX = 1000
+/** Lines that one page looks through for those that are asked for: 30 ms of work, however long the log is and however rare they are. */
+const SCAN_MAX = 10_000
 
 /** The log of one organization, newest first. A cursor of another one is `'bad_cursor'`, and never a way into its log. */
 export async function readAccessLog(db: Queryable, query: AccessLogQuery): Promise<AccessLogPage | 'bad_cursor'> {
@@ -66,24 +77,56 @@ export async function readInstallationLog(
 
 async function readChain(
   db: Queryable,
-  { chain, cursor, limit = LIMIT }: Omit<AccessLogQuery, 'organizationId'> & { readonly chain: Chain },
+  { chain, cursor, limit = LIMIT, ...filter }: Omit<AccessLogQuery, 'organizationId'> & { readonly chain: Chain },
 ): Promise<AccessLogPage | 'bad_cursor'> {
   const before = cursor === undefined ? undefined : readCursor(chain, cursor)
   if (cursor !== undefined && before === undefined) return 'bad_cursor'
   const count = Math.min(Math.max(Math.trunc(limit), 1), LIMIT_MAX)
-  const { rows } = await db.query<LineRow>(
-    `select l.sequence, l.body, l.hash, p.fields
-     from audit_line l left join audit_personal p on p.chain = l.chain and p.sequence = l.sequence
-     where l.chain = $1::text and ($2::bigint is null or l.sequence < $2::bigint)
-     order by l.sequence desc limit $3::integer`,
-    [chain, before ?? null, count + 1],
+  // From the newest of those that are looked through to the oldest: where too few are found, the next page goes on below the last of them.
+  const { rows } = await db.query<LineRow & { readonly lowest: bigint | null }>(
+    `with scanned as (
+       select sequence, body, hash from audit_line
+       where chain = $1::text and ($2::bigint is null or sequence < $2::bigint)
+       order by sequence desc limit ${SCAN_MAX}
+     )
+     select l.sequence, l.body, l.hash, p.fields, (select min(sequence) from scanned having count(*) = ${SCAN_MAX}) as lowest
+     from (values (1)) one left join (
+       select s.* from scanned s left join audit_personal p on p.chain = $1::text and p.sequence = s.sequence
+       where ${MATCHES}
+       order by s.sequence desc limit $3::integer
+     ) l on true left join audit_personal p on p.chain = $1::text and p.sequence = l.sequence
+     order by l.sequence desc`,
+    [chain, before ?? null, count + 1, ...matchValues(filter)],
   )
-  const page = rows.slice(0, count)
+  const lowest = rows[0]?.lowest ?? undefined
+  const found = rows.filter(({ sequence }) => sequence !== null)
+  const page = found.slice(0, count)
   const last = page.at(-1)
-  return {
-    entries: page.map(entryOf),
-    ...(rows.length > count && last !== undefined && { nextCursor: makeCursor(chain, last.sequence) }),
-  }
+  const next = found.length > count ? last?.sequence : lowest
+  return { entries: page.map(entryOf), ...(next !== undefined && { nextCursor: makeCursor(chain, next) }) }
+}
+
+/** What narrows a log. A line that is no JSON any more matches no filter but is in the log as a whole: whoever changed it by hand hides nothing. */
+const MATCHES = `
+  ($4::timestamptz is null or (s.body::json->>'at')::timestamptz >= $4::timestamptz)
+  and ($5::timestamptz is null or (s.body::json->>'at')::timestamptz < $5::timestamptz)
+  and ($6::text[] is null or s.body::json->>'kind' = any($6::text[]))
+  and ($7::text[] is null or s.body::json->'actor'->>'kind' = any($7::text[]))
+  and ($8::text is null or position(lower($8::text) in lower(coalesce(s.body::json->'actor'->>'id', ''))) > 0 or exists (
+    select from json_each(case when p.fields is json object then p.fields::json end) f
+    where f.key in ('actor.id', 'actor.name', 'actor.email', 'act.reason', 'act.ticket') and position(lower($8::text) in lower(f.value->>1)) > 0
+  ))`
+
+type Filter = Pick<AccessLogQuery, 'from' | 'until' | 'kinds' | 'by' | 'text'>
+
+function matchValues({ from, until, kinds, by, text }: Filter): readonly (string | readonly string[] | null)[] {
+  return [
+    from === undefined ? null : formatInstant(from),
+    until === undefined ? null : formatInstant(until),
+    kinds ?? null,
+    by ?? null,
+    text ?? null,
+  ]
 }
 
 // A cursor names its chain by a digest, so that one that was made for another log is known as such. It gives no right: the chain that is

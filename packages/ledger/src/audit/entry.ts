@@ -14,7 +14,7 @@ export const INSTALLATION_CHAIN: Chain = 'installation'
 /**
  * What a line is about. `read`: data was asked for. `write`: a change was asked for; `write_end`: what became of it. `session`: an acting session
  * began, ended or was refused. `support`: the customer's say in it. `refusal`: neither operator nor organization in doubt, and no. `stream_end`: what
- * left of a reply. `mint`: a token in somebody's name. `admin`: the installation's own tools. `erasure`: personal fields were taken out.
+ * left of a reply. `mint`: tokens in somebody's name, counted by the day. `act`: something that was done in a cloud account, on its owner's behalf. `admin`: the installation's own tools. `erasure`: personal fields were taken out.
  * `key`: heads are signed with this key from here on.
  */
 export type AuditKind =
@@ -26,6 +26,7 @@ export type AuditKind =
   | 'refusal'
   | 'stream_end'
   | 'mint'
+  | 'act'
   | 'admin'
   | 'erasure'
   | 'key'

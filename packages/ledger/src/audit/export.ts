@@ -44,12 +44,13 @@ export async function* exportAudit(db: Queryable, options: ExportOptions): Async
   for (const chain of chains) {
     const [head] = await readHeads(db, [chain])
     if (head === undefined) continue
-    yield* exportLines(db, chain, head.sequence)
+    yield* exportChain(db, chain, head.sequence)
     yield { type: 'head', ...signer.signHead(head, now) }
   }
 }
 
-async function* exportLines(db: Queryable, chain: Chain, until: number): AsyncGenerator<ExportedLine, void, undefined> {
+/** The lines of one chain, oldest first, up to a sequence. */
+export async function* exportChain(db: Queryable, chain: Chain, until: number): AsyncGenerator<ExportedLine, void, undefined> {
   let previous = FIRST_PREVIOUS
   let after = 0
   for (;;) {

@@ -23,6 +23,8 @@ export type BudgetAlert = {
   readonly spent: Amount
   readonly createdAt: Instant
   readonly url: string
+  /** Of the secrets of its own that it is signed with, the newest first; empty: with that of the URL. */
+  readonly salts: readonly string[]
   /** A customer chose the URL: nothing of ours may be reached by it. */
   readonly isCustomers: boolean
   /** Attempts so far, this one included. */
@@ -75,6 +77,7 @@ type AlertRow = {
   readonly created_at: number
   readonly url: string
   readonly is_customers: boolean
+  readonly salts: readonly string[] | null
   readonly attempts: number
 }
 
@@ -94,7 +97,13 @@ export async function takeAlerts(
        update budget_alert a set attempts = attempts + 1, next_attempt_at = clock_timestamp() + $2::double precision * interval '1 millisecond'
        from due where a.alert_id = due.alert_id returning a.*
      )
-     select t.*, b.name, b.scope, b.unit, b.period, starts_with(b.created_by, 'user:') as is_customers from taken t join budget b on b.budget_id = t.budget_id order by t.created_at, t.alert_id`,
+     select t.*, b.name, b.scope, b.unit, b.period, starts_with(b.created_by, 'user:') as is_customers, s.salts
+     from taken t join budget b on b.budget_id = t.budget_id
+     left join lateral (
+       select array_agg(salt order by created_at desc) as salts from budget_webhook_secret w
+       where w.budget_id = t.budget_id and (w.ends_at is null or w.ends_at > clock_timestamp())
+     ) s on true
+     order by t.created_at, t.alert_id`,
     [limit, leaseMs],
   )
   return rows.map((row) => ({
@@ -111,6 +120,7 @@ export async function takeAlerts(
     spent: BigInt(row.spent),
     createdAt: row.created_at,
     url: row.url,
+    salts: row.salts ?? [],
     isCustomers: row.is_customers,
     attempts: row.attempts,
   }))

@@ -32,6 +32,10 @@ export type BudgetState = {
   readonly limit: Amount
   readonly thresholds: readonly number[]
   readonly webhookUrl?: string
+  /** `user:…`: a customer set it, and may change it. */
+  readonly createdBy: string
+  /** Since when its alerts are signed with a secret that its owner asked for; absent: with that of the URL. */
+  readonly webhookSecretSince?: Instant
   readonly windowStart: Instant
   /** Infinite for a prepaid one. */
   readonly windowEnd: Instant
@@ -58,7 +62,7 @@ export async function listBudgets(
 }
 
 function stateOf(rule: BudgetRule, accounts: Accounts, now: Instant): BudgetState {
-  const { id, scope, subject, unit, period, name, from, until, thresholds, webhookUrl } = rule
+  const { id, scope, subject, unit, period, name, from, until, thresholds, webhookUrl, createdBy, webhookSecretSince } = rule
   const { start, end } = windowOf(period, now)
   const limit = limitAt(rule, now)
   const standings = [...accounts]
@@ -80,6 +84,8 @@ function stateOf(rule: BudgetRule, accounts: Accounts, now: Instant): BudgetStat
     limit,
     thresholds,
     ...(webhookUrl !== undefined && { webhookUrl }),
+    createdBy,
+    ...(webhookSecretSince !== undefined && { webhookSecretSince }),
     windowStart: start,
     windowEnd: end,
     standings: standings.toSorted((a, b) => (a.spent > b.spent ? -1 : a.spent < b.spent ? 1 : a.subject < b.subject ? -1 : 1)),

@@ -9,6 +9,10 @@ export type BudgetRule = Budget & {
   readonly from: Instant
   readonly thresholds: readonly number[]
   readonly webhookUrl: string | undefined
+  /** `user:…`: a customer set it. */
+  readonly createdBy: string
+  /** Since when its alerts are signed with a secret that its owner asked for. */
+  readonly webhookSecretSince: Instant | undefined
   /** Whether what was used before it was made has been counted. */
   readonly counted: boolean
   readonly limits: readonly BudgetLimit[]
@@ -26,6 +30,8 @@ type BudgetRow = {
   readonly name: string | null
   readonly thresholds: readonly number[]
   readonly webhook_url: string | null
+  readonly created_by: string
+  readonly secret_since: number | null
   readonly effective_from: number
   readonly effective_until: number | null
   readonly counted: boolean
@@ -40,7 +46,8 @@ export async function readBudgetRules(
   { subjects }: { readonly subjects?: readonly string[] } = {},
 ): Promise<readonly BudgetRule[]> {
   const { rows } = await db.query<BudgetRow>(
-    `select budget_id, scope, subject, unit, period, name, thresholds, webhook_url, effective_from, effective_until, counted
+    `select budget_id, scope, subject, unit, period, name, thresholds, webhook_url, effective_from, effective_until, counted, created_by,
+       (select created_at from budget_webhook_secret w where w.budget_id = budget.budget_id and w.ends_at is null) as secret_since
      from budget where (effective_until is null or effective_until > $1::timestamptz)
        and ($2::text[] is null or subject = any($2::text[])) order by budget_id`,
     [sqlInstant(at), subjects === undefined ? null : [EACH, ...subjects]],
@@ -62,6 +69,8 @@ export async function readBudgetRules(
     ...(row.effective_until !== null && { until: row.effective_until }),
     thresholds: row.thresholds,
     webhookUrl: row.webhook_url ?? undefined,
+    createdBy: row.created_by,
+    webhookSecretSince: row.secret_since ?? undefined,
     counted: row.counted,
     limits: (byBudget.get(row.budget_id) ?? []).map((limit) => ({
       from: limit.effective_from,

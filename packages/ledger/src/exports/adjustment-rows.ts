@@ -4,6 +4,8 @@ import type { Period } from '@ascribe/units'
 import { chargeSubjectOf } from '../charge-columns.ts'
 import type { ChargeColumns } from '../charge-columns.ts'
 import type { ExportRow } from './export-row.ts'
+import { narrowSql } from './narrow-rows.ts'
+import type { NarrowSql } from './narrow-rows.ts'
 import { FIRST_ID } from './source-query.ts'
 import type { SourceQuery } from './source-query.ts'
 
@@ -24,31 +26,38 @@ type AdjustmentRow = ChargeColumns & {
   readonly number: string | null
 }
 
-const PAGE_SQL = `
-select a.adjustment_id, to_char(a.month, 'YYYY-MM') as corrects, a.hour, to_char(a.booked_month, 'YYYY-MM') as booked, a.kind,
-  a.organization_id, o.name, o.currency, a.auth_id, a.user_id, a.group_id, a.resource_id, a.model, a.base_model, a.meter,
-  a.price_sequence, a.rate, a.quantity, a.amount_nano, a.record_count, a.description, a.cause, i.number
-from adjustment a
+const PAGE_PARAMETERS = 6
+
+const pageSql = ({ sql, join }: NarrowSql): string => `
+select t.adjustment_id, to_char(t.month, 'YYYY-MM') as corrects, t.hour, to_char(t.booked_month, 'YYYY-MM') as booked, t.kind,
+  t.organization_id, o.name, o.currency, t.auth_id, t.user_id, t.group_id, t.resource_id, t.model, t.base_model, t.meter,
+  t.price_sequence, t.rate, t.quantity, t.amount_nano, t.record_count, t.description, t.cause, i.number
+from adjustment t
 join organization o using (organization_id)
-left join invoice i on i.organization_id = a.organization_id and i.month = a.booked_month and i.state in ('issued', 'paid')
-where a.booked_month = $1::date and ($2::uuid is null or a.organization_id = $2::uuid)
-  and (a.organization_id, a.adjustment_id) > ($3::uuid, $4::uuid)
-  and ($5::text = 'all' or ($5::text = 'open') = (i.number is null))
-order by a.organization_id, a.adjustment_id limit $6::integer`
+left join invoice i on i.organization_id = t.organization_id and i.month = t.booked_month and i.state in ('issued', 'paid')
+${join}
+where t.booked_month = $1::date and ($2::uuid is null or t.organization_id = $2::uuid)
+  and (t.organization_id, t.adjustment_id) > ($3::uuid, $4::uuid)
+  and ($5::text = 'all' or ($5::text = 'open') = (i.number is null))${sql}
+order by t.organization_id, t.adjustment_id limit $6::integer`
 
 /** What corrects closed months, by the month on whose statement it stands. */
 export async function* streamAdjustmentRows(db: Queryable, query: SourceQuery): AsyncGenerator<ExportRow, void, undefined> {
   const { organizationId, months, select, pageSize } = query
+  const narrowed = narrowSql(query.filter, { category: 'adjustment', first: PAGE_PARAMETERS + 1 })
+  if (narrowed === undefined) return
+  const page = pageSql(narrowed)
   for (const month of months) {
     let after = { organization: FIRST_ID, id: FIRST_ID }
     for (;;) {
-      const { rows }: { readonly rows: readonly AdjustmentRow[] } = await db.query<AdjustmentRow>(PAGE_SQL, [
+      const { rows }: { readonly rows: readonly AdjustmentRow[] } = await db.query<AdjustmentRow>(page, [
         month,
         organizationId,
         after.organization,
         after.id,
         select,
         pageSize,
+        ...narrowed.values,
       ])
       for (const row of rows) yield adjustmentRowOf(row)
       const last = rows.at(-1)

@@ -1,4 +1,4 @@
-import { formatDecimal, formatInstant, formatNano } from '@ascribe/units'
+import { formatDecimal, formatInstant, formatNano, meterScale } from '@ascribe/units'
 import { csvLine } from './csv.ts'
 import type { Cell, CsvOptions } from './csv.ts'
 import type { ExportRow } from './export-row.ts'
@@ -7,6 +7,8 @@ import { rememberLast } from './remember-last.ts'
 type Column = { readonly name: string; readonly of: (row: ExportRow) => Cell }
 
 const RATE_PLACES = 18
+/** Meters that count in millionths are written in the unit that their name says: hours. A package is priced by the block. */
+const scaleOf = ({ kind, model, meter, authId }: ExportRow): number => (kind === 'package' ? 0 : meterScale({ model, meter, authId }))
 const number = (text: string): Cell => ({ number: text })
 const instant = rememberLast(formatInstant)
 const endInstant = rememberLast(formatInstant)
@@ -28,8 +30,12 @@ const COLUMNS: readonly Column[] = [
   { name: 'model', of: ({ model }) => optional(model) },
   { name: 'base_model', of: ({ baseModel }) => optional(baseModel) },
   { name: 'meter', of: ({ meter }) => optional(meter) },
-  { name: 'quantity', of: ({ quantity }) => (quantity === null ? null : number(quantity.toString())) },
-  { name: 'rate', of: ({ rate }) => (rate === null ? null : number(rateText(rate))) },
+  { name: 'quantity', of: (row) => (row.quantity === null ? null : number(formatDecimal(row.quantity, scaleOf(row)))) },
+  {
+    name: 'rate',
+    of: (row) =>
+      row.rate === null ? null : number(scaleOf(row) === 0 ? rateText(row.rate) : formatDecimal(row.rate, RATE_PLACES - scaleOf(row))),
+  },
   { name: 'amount', of: ({ amount }) => number(formatNano(amount)) },
   { name: 'currency', of: ({ currency }) => currency },
   { name: 'records', of: ({ recordCount }) => (recordCount === null ? null : number(recordCount.toString())) },

@@ -1,4 +1,4 @@
-import { formatDecimal, formatInstant, formatNano, monthOf } from '@ascribe/units'
+import { formatDecimal, formatInstant, formatNano, meterScale, monthOf } from '@ascribe/units'
 import { csvLine } from './csv.ts'
 import type { Cell, CsvOptions } from './csv.ts'
 import type { ExportRow } from './export-row.ts'
@@ -55,12 +55,17 @@ const periodEnd = rememberLast((month: string) => boundOf(month, 'end'))
 const isUsage = (row: ExportRow): boolean => categoryOf(row) === 'Usage'
 const text = (value: string | null): Cell => (value === null || value === '' ? null : value)
 
+/** Meters that count in millionths are written in the unit that their name says: hours. A package is priced by the block. */
+const scaleOf = ({ kind, model, meter, authId }: ExportRow): number => (kind === 'package' ? 0 : meterScale({ model, meter, authId }))
+
 function quantityOf(row: ExportRow): Cell {
-  return isUsage(row) && row.quantity !== null ? decimal(row.quantity.toString()) : null
+  return isUsage(row) && row.quantity !== null ? decimal(formatDecimal(row.quantity, scaleOf(row))) : null
 }
 
 function unitPriceOf(row: ExportRow): Cell {
-  return isUsage(row) && row.rate !== null ? decimal(rateText(row.rate)) : null
+  return isUsage(row) && row.rate !== null
+    ? decimal(scaleOf(row) === 0 ? rateText(row.rate) : formatDecimal(row.rate, RATE_PLACES - scaleOf(row)))
+    : null
 }
 
 /** Unit price × quantity, exact: a price has 18 places, so it has no more. What is not priced by quantity costs what is billed. */

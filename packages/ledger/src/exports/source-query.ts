@@ -1,4 +1,5 @@
 import type { Instant } from '@ascribe/units'
+import type { DimensionFilter } from '../views/dimensions.ts'
 
 /**
  * Which rows.
@@ -19,6 +20,8 @@ export type SourceQuery = {
   readonly select: RowSelection
   readonly pageSize: number
   readonly organizationId: string | null
+  /** Only rows of these keys; empty: all. */
+  readonly filter: DimensionFilter
   /** First days of the months whose last instant lies in the period. */
   readonly months: readonly string[]
 }

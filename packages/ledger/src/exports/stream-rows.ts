@@ -4,12 +4,14 @@ import { isUuid, monthOf, parseRate } from '@ascribe/units'
 import type { Instant, Period } from '@ascribe/units'
 import { LedgerInputError } from '../errors.ts'
 import { exactNano } from '../money/invoice-content.ts'
-import { readStatement } from '../statement.ts'
+import { readStatementOfMonth } from '../statement.ts'
+import type { DimensionFilter } from '../views/dimensions.ts'
 import { streamAdjustmentRows } from './adjustment-rows.ts'
 import { streamCreditNoteRows } from './credit-note-rows.ts'
 import type { ExportRow } from './export-row.ts'
 import { streamHourlyRows } from './hourly-rows.ts'
 import { streamInvoiceRows } from './invoice-rows.ts'
+import { passes } from './narrow-rows.ts'
 import { FIRST_ID } from './source-query.ts'
 import type { RowSelection, SourceQuery } from './source-query.ts'
 
@@ -21,6 +23,8 @@ export type ExportQuery = {
   /** … and before this. Rows of a whole month are there when its last instant is. */
   readonly to: Instant
   readonly select: RowSelection
+  /** Only rows of these keys, as reports narrow by them. Default: all. */
+  readonly filter?: DimensionFilter
   /** Rows read at once, the bound on memory. Default 2000. */
   readonly pageSize?: number
 }
@@ -36,7 +40,7 @@ const MONTHS_MAX = 120
  * or invoices, to the nano; a month that is still open may change while it is read. @throws {LedgerInputError}
  */
 export async function* streamExportRows(db: Database, query: ExportQuery): AsyncGenerator<ExportRow, void, undefined> {
-  const { from, to, select, pageSize = PAGE } = query
+  const { from, to, select, filter = {}, pageSize = PAGE } = query
   if (from > to) throw new LedgerInputError('Cannot export: the period ends before it starts')
   if (query.organizationId !== undefined && !isUuid(query.organizationId)) return
   const source: SourceQuery = {
@@ -44,6 +48,7 @@ export async function* streamExportRows(db: Database, query: ExportQuery): Async
     from,
     to,
     select,
+    filter,
     pageSize,
     months: monthsEndingIn({ start: from, end: to }),
   }
@@ -51,8 +56,8 @@ export async function* streamExportRows(db: Database, query: ExportQuery): Async
   yield* streamAdjustmentRows(db, source)
   yield* streamMonthlyRows(db, source)
   if (select !== 'invoiced') return
-  yield* streamInvoiceRows(db, source)
-  yield* streamCreditNoteRows(db, source)
+  for await (const row of streamInvoiceRows(db, source)) if (passes(row, filter, null)) yield row
+  for await (const row of streamCreditNoteRows(db, source)) if (passes(row, filter, null)) yield row
 }
 
 function monthsEndingIn({ start, end }: Period): readonly string[] {
@@ -91,7 +96,7 @@ async function* streamMonthlyRows(db: Database, query: SourceQuery): AsyncGenera
     let after = FIRST_ID
     for (;;) {
       const owners = await ownersAfter(db, query, { month, after })
-      for (const owner of owners) yield* monthlyRowsOf(db, owner, month.slice(0, 7))
+      for (const owner of owners) yield* monthlyRowsOf(db, owner, { month: month.slice(0, 7), filter: query.filter })
       after = owners.at(-1)?.organization_id ?? FIRST_ID
       if (owners.length < query.pageSize) break
     }
@@ -106,16 +111,18 @@ async function ownersAfter(
   return (await db.query<OwnerRow>(OWNERS, [organizationId, month, after, select, pageSize])).rows
 }
 
-async function* monthlyRowsOf(db: Database, owner: OwnerRow, month: string): AsyncGenerator<ExportRow, void, undefined> {
-  const statement = await readStatement(db, { organizationId: owner.organization_id, month, scope: 'operator' })
+async function* monthlyRowsOf(
+  db: Database,
+  owner: OwnerRow,
+  { month, filter }: { readonly month: string; readonly filter: DimensionFilter },
+): AsyncGenerator<ExportRow, void, undefined> {
   const period = monthOf(month)
-  if (statement === undefined || period === undefined) return
-  for (const line of statement.lines.filter(isMonthly)) yield monthlyRowOf(line, { owner, month, period })
-}
-
-/** Hourly charges and adjustments have rows of their own, in more detail than lines. */
-function isMonthly({ kind, auth_id: authId }: StatementLine): boolean {
-  return kind !== 'adjustment' && !(kind === 'usage' && authId !== '')
+  if (period === undefined) return
+  // Hourly charges and adjustments have rows of their own, in more detail than lines.
+  for (const { line, priceSequence = null } of await readStatementOfMonth(db, { organizationId: owner.organization_id, month })) {
+    const row = monthlyRowOf(line, { owner, month, period })
+    if (passes(row, filter, priceSequence)) yield row
+  }
 }
 
 function monthlyRowOf(

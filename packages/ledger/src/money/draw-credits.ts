@@ -131,7 +131,8 @@ export async function returnCredits(
   await tx.query(RETURN, [invoiceId, sqlInstant(at), reason, by])
 }
 
-// Until the month in which a block ended has its invoice, that invoice may still draw from it. An organization that used nothing gets none.
+// Until the month in which a block ended has its invoice, that invoice may still draw from it. An organization that used nothing gets none, nor does one of
+// which the provider bills all: what would be on an invoice is looked for.
 const EXPIRE = `
 with due as (
   select credit_block_id, remaining_nano, expires_at from credit_block b
@@ -143,7 +144,8 @@ with due as (
       where not exists (
           select from invoice i where i.organization_id = b.organization_id and i.month = m::date and i.state in ('issued', 'paid'))
         and (exists (
-          select from usage_hour u where u.organization_id = b.organization_id and u.state = 'charged'
+          select from (select organization_id, hour from charge union all select organization_id, hour from period_quantity) u
+          where u.organization_id = b.organization_id
             and u.hour >= greatest(m at time zone 'UTC', b.effective_from - interval '1 hour')
             and u.hour < least((m + interval '1 month') at time zone 'UTC', b.expires_at))
         -- Corrections count for the last instant of their month.

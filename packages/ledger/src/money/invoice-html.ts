@@ -1,4 +1,4 @@
-import { formatMoney } from '@ascribe/units'
+import { formatMoney, readableLine } from '@ascribe/units'
 import type { CreditNoteContent } from './credit-notes.ts'
 import { escapeHtml } from './escape-html.ts'
 import { DOCUMENT_CSS } from './invoice-css.ts'
@@ -84,14 +84,17 @@ export function renderCreditNoteHtml(note: CreditNoteContent, options: HtmlOptio
 }
 
 function linesTable(lines: readonly InvoiceLine[], money: (text: string) => string): string {
-  const rows = lines.map((line): readonly Cell[] => [
-    { text: String(line.line) },
-    { text: describe(line) },
-    { text: line.auth_id },
-    { text: line.quantity, number: true },
-    { text: line.rate, number: true },
-    { text: money(line.amount), number: true },
-  ])
+  const rows = lines.map((line): readonly Cell[] => {
+    const { quantity, rate } = readableLine(line)
+    return [
+      { text: String(line.line) },
+      { text: describe(line) },
+      { text: line.auth_id },
+      { text: quantity, number: true },
+      { text: rate, number: true },
+      { text: money(line.amount), number: true },
+    ]
+  })
   return table('What was used', ['Line', 'What', 'Key', 'Quantity', 'Rate', 'Amount'], rows)
 }
 

@@ -197,7 +197,7 @@ async function sourcesOf(db: Queryable, { organizationId, line, period, known }:
     const key = { organizationId, model: line.model, baseModel: row.base_model ?? undefined }
     const price = resolvePrice(await known.shelf.bookOf(db, version), key)?.rates.get(row.meter)
     // Meters that are priced together stand on the line of one of them.
-    if (typeof price === 'object' && price.pool === line.meter) own.push(row)
+    if (typeof price === 'object' && price.kind !== 'provider' && price.pool === line.meter) own.push(row)
   }
   return own
 }

@@ -2,11 +2,14 @@ import type { Database, Queryable } from '@ascribe/postgres'
 import { isUuid } from '@ascribe/units'
 import type { Instant } from '@ascribe/units'
 import { isOrganization } from '../acting/start.ts'
+import { ownerAuthId } from '@ascribe/usage'
 import { directoryNow, endTimeline, writeTimeline } from '../directory/timeline.ts'
 import { LedgerInputError } from '../errors.ts'
 import { sqlInstant } from '../instants.ts'
 import type { Start } from '../instants.ts'
-import { lockDirectory } from '../locks.ts'
+import { planMappings, writeMappings } from '../directory/write-mappings.ts'
+import { lockDirectory, lockRating } from '../locks.ts'
+import { bumpPolicy } from '../policy.ts'
 
 /** Whose the virtual machines of a user of the cloud are. */
 export type CloudOwner = {
@@ -21,7 +24,10 @@ export type OwnerMapping = {
   readonly userId: string
   /** `null`: nobody's, from then on. */
   readonly organizationId: string | null
-  /** From then on, until the next mapping of the user; `beginning`: since ever. Default: now. Never later. */
+  /**
+   * From then on, until the next mapping of the user; `beginning`: since ever. Default: since ever for a user of whom nothing was said yet, so that
+   * what is held of it finds its organization; else now. Never later.
+   */
   readonly from?: Start
   readonly recordedBy?: string
   readonly audit?: (tx: Queryable, outcome: MapOwnerOutcome) => Promise<unknown>
@@ -29,13 +35,16 @@ export type OwnerMapping = {
 
 export type MapOwnerOutcome = 'mapped' | 'unchanged' | 'unknown_organization'
 
-/** Says whose a user of the cloud is from an instant on. @throws {LedgerInputError} the user is no UUID, or the instant is to come */
+/**
+ * Says whose a user of the cloud is from an instant on: its machines, what they use, and what is done with them. @throws {LedgerInputError} the user is no UUID, or the instant is to come
+ */
 export async function mapOwner(db: Database, { userId, organizationId, from, recordedBy, audit }: OwnerMapping): Promise<MapOwnerOutcome> {
   if (!isUuid(userId)) throw new LedgerInputError(`Cannot map the owner: ${JSON.stringify(userId)} is not a UUID`)
   return db.transaction(async (tx) => {
+    await lockRating(tx)
     await lockDirectory(tx)
     const now = await directoryNow(tx)
-    const at = from === 'beginning' ? -Infinity : (from ?? now)
+    const at = from === 'beginning' ? -Infinity : (from ?? ((await isKnown(tx, userId)) ? now : -Infinity))
     if (at > now) throw new LedgerInputError('Cannot map the owner from an instant that is to come')
     const known = organizationId === null || (isUuid(organizationId) && (await isOrganization(tx, organizationId)))
     const write = { at, recordedBy }
@@ -45,9 +54,39 @@ export async function mapOwner(db: Database, { userId, organizationId, from, rec
         ? await endTimeline(tx, 'cloud_owner', { ...write, rows: [{ user_id: userId }] })
         : await writeTimeline(tx, 'cloud_owner', { ...write, rows: [{ user_id: userId, organization_id: organizationId }] })
     const outcome = changes === undefined ? 'unknown_organization' : changes.length === 0 ? 'unchanged' : 'mapped'
+    if (outcome === 'mapped') await mapUsage(tx, { userId, organizationId, at, recordedBy })
     await audit?.(tx, outcome)
     return outcome
   })
+}
+
+async function isKnown(tx: Queryable, userId: string): Promise<boolean> {
+  return (await tx.query('select from cloud_owner where user_id = $1::uuid limit 1', [userId])).rowCount > 0
+}
+
+/** The same for what the user's machines use: hours of it are rated again. */
+async function mapUsage(
+  tx: Queryable,
+  {
+    userId,
+    organizationId,
+    at,
+    recordedBy,
+  }: { readonly userId: string; readonly organizationId: string | null; readonly at: number; readonly recordedBy: string | undefined },
+): Promise<void> {
+  const authId = ownerAuthId(userId)
+  const plans = await planMappings(tx, [
+    {
+      authId,
+      organizationId,
+      userId: organizationId === null ? null : userId,
+      groupId: null,
+      from: at === -Infinity ? 'beginning' : at,
+      to: undefined,
+    },
+  ])
+  const { dueAt } = await writeMappings(tx, plans, { recordedBy })
+  await bumpPolicy(tx, { keys: [authId], dueAt })
 }
 
 /** Whose the user is at an instant, default now; `undefined`: nobody's. */

@@ -26,8 +26,8 @@ export function dayText(at: Instant): string {
   return new Date(at).toISOString().slice(0, 10)
 }
 
-/** The half-open period of a window. @throws {LedgerInputError} when it is none, or longer than {@link WINDOW_DAYS_MAX} days */
-export function periodOfDays({ from, to }: DayWindow): Period {
+/** The half-open period of a window. @throws {LedgerInputError} when it is none, or longer than `daysMax`, by default {@link WINDOW_DAYS_MAX} */
+export function periodOfDays({ from, to }: DayWindow, { daysMax = WINDOW_DAYS_MAX }: { readonly daysMax?: number } = {}): Period {
   const [start, last] = [parseDay(from), parseDay(to)]
   if (start === undefined || last === undefined) {
     throw new LedgerInputError(`Cannot read the days ${JSON.stringify(from)} to ${JSON.stringify(to)}`, {
@@ -36,8 +36,8 @@ export function periodOfDays({ from, to }: DayWindow): Period {
   }
   if (start > last) throw new LedgerInputError(`Cannot read the days ${from} to ${to}: the first comes after the last`)
   const end = last + DAY_MS
-  if (end - start > WINDOW_DAYS_MAX * DAY_MS) {
-    throw new LedgerInputError(`Cannot read the days ${from} to ${to}: more than ${WINDOW_DAYS_MAX} of them`, {
+  if (end - start > daysMax * DAY_MS) {
+    throw new LedgerInputError(`Cannot read the days ${from} to ${to}: more than ${daysMax} of them`, {
       hint: 'Ask for a shorter time.',
     })
   }

@@ -31,6 +31,9 @@ export const DIMENSIONS: readonly Dimension[] = [
 /** Those by which records can be told apart: a record has several meters, and one price for each. */
 export type RecordDimension = Exclude<Dimension, 'meter' | 'category' | 'price'>
 
+/** What usage can be narrowed by: a meter leaves the quantities of that meter. */
+export type UsageFilterDimension = RecordDimension | 'meter'
+
 /** What a resource is called whose place nobody has said. */
 export const NOWHERE = 'global'
 

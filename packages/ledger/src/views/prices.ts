@@ -1,6 +1,6 @@
 import type { Database } from '@ascribe/postgres'
-import { describePrice, resolvePrice } from '@ascribe/rating'
-import { formatRate } from '@ascribe/units'
+import { describePrice, pricesMachines, resolvePrice } from '@ascribe/rating'
+import { formatMeterRate, formatRate } from '@ascribe/units'
 import type { Currency, Quantity, Rate } from '@ascribe/units'
 import { startOf } from '../instants.ts'
 import type { Start } from '../instants.ts'
@@ -23,9 +23,9 @@ export type AppliedPrice = {
   /** Whether the organization has prices of its own. */
   readonly own: boolean
   readonly meter: string
-  /** Decimal price of one unit; absent: the total of the month prices it. */
+  /** Decimal price of one unit as the meter's name says it; absent: the total of the month prices it, or somebody else bills it. */
   readonly rate?: string
-  /** In words, where the total of the month prices it. */
+  /** In words, where there is no rate of ours. */
   readonly description?: string
 }
 
@@ -48,6 +48,7 @@ function appliedPrice(priced: Priced, { book, ...version }: PricedVersion): Appl
   const resolved = resolvePrice(book, { organizationId, model, baseModel: baseModel ?? undefined })
   const price = resolved?.rates.get(meter)
   if (resolved === undefined || price === undefined) return undefined
+  const measure = { model: pricesMachines(model, resolved.rates) ? model : undefined, meter }
   const own = book.overrides.has(organizationId.toLowerCase())
   const section = { model: `base_models.${model}`, fine_tune: `fine_tunes.${model}`, base_model: `base_models.${baseModel ?? ''}` }[
     resolved.via
@@ -61,7 +62,7 @@ function appliedPrice(priced: Priced, { book, ...version }: PricedVersion): Appl
     entry: own ? `overrides.${organizationId}.${section}` : section,
     own,
     meter,
-    ...(typeof price === 'bigint' ? { rate: formatRate(price) } : { description: describePrice(price) }),
+    ...(typeof price === 'bigint' ? { rate: formatMeterRate(measure, price) } : { description: describePrice(price, measure) }),
   }
 }
 

@@ -5,7 +5,7 @@ import type { Grain } from './cost-source.ts'
 import { periodOfDays } from './day-window.ts'
 import type { DayWindow } from './day-window.ts'
 import { DIMENSION_SQL, RESOURCE_JOIN, asksRegion, filterSql } from './dimensions.ts'
-import type { DimensionFilter, RecordDimension } from './dimensions.ts'
+import type { DimensionFilter, RecordDimension, UsageFilterDimension } from './dimensions.ts'
 import { afterSql, placeOf } from './row-place.ts'
 import type { RowPlace } from './row-place.ts'
 
@@ -15,7 +15,8 @@ export type ViewedUsageQuery = {
   readonly window: DayWindow
   readonly grain: Grain
   readonly by: readonly RecordDimension[]
-  readonly filter: DimensionFilter<RecordDimension>
+  /** With meters: only groups that used any of them, and only these of their quantities; records are counted whatever else they used. */
+  readonly filter: DimensionFilter<UsageFilterDimension>
   /** Rows at most. */
   readonly limit: number
   readonly after?: RowPlace
@@ -44,7 +45,11 @@ type Row = Readonly<Record<`k${number}`, string>> & {
 /** Reads what was used in a window, by any dimensions, as the facts are known now. @throws {LedgerInputError} for what is no window */
 export async function readUsage(db: Queryable, query: ViewedUsageQuery): Promise<ViewedUsage> {
   const { organizationIds, window, grain, by, filter, limit, after } = query
-  const wanted = filterSql(filter, USAGE_PARAMETERS + 1)
+  const { meter: meters, ...ofRecords } = filter
+  const counted = filterSql(ofRecords, USAGE_PARAMETERS + 1)
+  // After the others, so that both questions number their parameters alike.
+  const metered = filterSql(meters === undefined ? {} : { meter: meters }, USAGE_PARAMETERS + 1 + counted.values.length)
+  const wanted = { sql: `${counted.sql}${metered.sql}`, values: [...counted.values, ...metered.values] }
   const place = afterSql({ dimensions: by.length, after, first: USAGE_PARAMETERS + 1 + wanted.values.length })
   const keys = by.map((dimension, index) => `, ${DIMENSION_SQL[dimension]} as k${index}`).join('')
   const names = by.map((_, index) => `, k${index}`).join('')
@@ -58,10 +63,10 @@ with sums as (
   select start${names}, json_object_agg(meter, quantity::text order by meter collate "C") as meters from sums where quantity <> 0 group by ${positions}
 ), counts as (
   select ${GRAIN_SQL[grain]} as start${keys}, sum(t.record_count)::text as records, sum(t.held_count)::text as held
-  from (${grain === 'hour' ? RECORD_SOURCE.hour : RECORD_SOURCE.day}) t ${join} where true${wanted.sql} group by ${positions}
+  from (${grain === 'hour' ? RECORD_SOURCE.hour : RECORD_SOURCE.day}) t ${join} where true${counted.sql} group by ${positions}
 ), g as (
   select start, '' as currency${names}, coalesce(records, '0') as records, coalesce(held, '0') as held, coalesce(meters, '{}') as meters
-  from counts full join quantities using (start${names})
+  from counts ${meters === undefined ? 'full' : 'right'} join quantities using (start${names})
 )
 select * from g where ${place.sql} order by ${place.order} limit ${limit + 1}`
   const { rows } = await db.query<Row>(sql, [...usageValues(organizationIds, periodOfDays(window)), ...wanted.values, ...place.values])

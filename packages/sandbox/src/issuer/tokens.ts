@@ -10,6 +10,8 @@ export type TokenFaults = {
   /** Signed by a key that the JWKS does not list. */
   readonly wrongKey?: boolean
   /** No `organization_id`. */
+  /** The mail address is what its user typed, and nobody has looked. */
+  readonly emailNotVerified?: boolean
   readonly noOrganization?: boolean
   /** No `ascribe_role`. */
   readonly noRole?: boolean
@@ -32,7 +34,7 @@ const HOUR_S = 3600
 /** What both tokens say of a user, in Keycloak's words. An organization is always a list, as Keycloak's multi-valued attributes are. */
 export function userClaims(user: IssuerUser, faults: TokenFaults = {}): Claims {
   return {
-    email_verified: true,
+    email_verified: faults.emailNotVerified !== true,
     name: user.name,
     preferred_username: user.username,
     email: user.email,

@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { bridgeSuite } from './suites/bridge-suite.ts'
+
+bridgeSuite(() => startSandboxKube())

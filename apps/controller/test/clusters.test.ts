@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { clusterSuite } from './suites/cluster-suite.ts'
+
+clusterSuite(() => startSandboxKube())

@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { machineClaimsSuite } from './suites/machine-claims.ts'
+
+machineClaimsSuite(startSandboxKube)

@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { machineKillSuite } from './suites/machine-kill.ts'
+
+machineKillSuite(startSandboxKube)

@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { machineLifeSuite } from './suites/machine-life.ts'
+
+machineLifeSuite(startSandboxKube)

@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { machineRulesSuite } from './suites/machine-rules.ts'
+
+machineRulesSuite(startSandboxKube)

@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { machineTakeoverSuite } from './suites/machine-takeover.ts'
+
+machineTakeoverSuite(startSandboxKube)

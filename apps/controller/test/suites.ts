@@ -1,0 +1,10 @@
+// What runs against the scripted API server here, and against a real one in e2e/peers.
+export { bridgeSuite } from './suites/bridge-suite.ts'
+export { clusterSuite } from './suites/cluster-suite.ts'
+export { machineClaimsSuite } from './suites/machine-claims.ts'
+export { machineFaultsSuite } from './suites/machine-faults.ts'
+export { machineGatesSuite } from './suites/machine-gates.ts'
+export { machineKillSuite } from './suites/machine-kill.ts'
+export { machineLifeSuite } from './suites/machine-life.ts'
+export { machineRulesSuite } from './suites/machine-rules.ts'
+export { machineTakeoverSuite } from './suites/machine-takeover.ts'

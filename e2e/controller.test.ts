@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { controllerSuite } from './support/controller-suite.ts'
+
+controllerSuite(() => startSandboxKube())

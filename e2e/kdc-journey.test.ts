@@ -1,0 +1,4 @@
+import { startSandboxKube } from '@ascribe/sandbox/kube'
+import { kdcJourney } from './support/kdc-journey.ts'
+
+kdcJourney(() => startSandboxKube())

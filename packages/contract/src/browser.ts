@@ -1,0 +1,5 @@
+export { createBrowserClient } from './browser-client.ts'
+export type { BrowserClient, Operation, OperationOf } from './browser-client.ts'
+export { ApiClientError, ReadOnlyError, operationUrl } from './client-request.ts'
+export type { ApiClientOptions, CallInput, ClientFetch, ClientIdentity, ClientReply, Sendable } from './client-request.ts'
+export type { ApiErrorCode } from './errors.ts'

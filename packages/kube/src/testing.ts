@@ -1,0 +1,2 @@
+export { createFakeClocks } from './testing/fake-clocks.ts'
+export type { FakeClocks } from './testing/fake-clocks.ts'
