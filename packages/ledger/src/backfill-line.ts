@@ -82,6 +82,9 @@ function recordLine(value: Readonly<Record<string, unknown>>, text: string, now:
     identifiedBy: fields.identified_by ?? 'event',
     firstByteMs: fields.first_byte_ms,
     invalidUsage: fields.invalid_usage,
+    idempotencyKey: fields.idempotency_key,
+    unclassified: fields.unclassified,
+    attempts: Array.isArray(fields.attempts) ? fields.attempts.map(attemptOf) : fields.attempts,
     headers: fields.headers,
   }
   const checked = checkRecord(JSON.stringify(record), eventId)
@@ -94,6 +97,13 @@ function recordLine(value: Readonly<Record<string, unknown>>, text: string, now:
     event: { source: OWN_SOURCE, id, type: 'usage', digest, text, record: rest },
     ...(typeof fields.event_id === 'string' && isUuid(fields.event_id) && { eventId: fields.event_id }),
   }
+}
+
+/** Under the names of the record; what is in it is checked with the rest. */
+function attemptOf(attempt: unknown): unknown {
+  if (typeof attempt !== 'object' || attempt === null) return attempt
+  const { started_ms: startedMs, ended_ms: endedMs, ...rest } = attempt as Readonly<Record<string, unknown>>
+  return { ...rest, startedMs, endedMs }
 }
 
 /** The disjoint classes of totals, as far as they are told: cached tokens are inside those of the prompt. */

@@ -10,6 +10,17 @@ export type LedgerRecord = {
   readonly superseded?: Superseded
 }
 
+export type AttemptJson = {
+  readonly upstream: string
+  readonly started_ms: number
+  readonly ended_ms: number
+  readonly status?: number
+  readonly failure?: string
+  readonly provenance: Provenance
+  readonly meters: Meters
+  readonly billed: boolean
+}
+
 /** A usage event as it goes out: the fields of the reference under their names, and ours. What is absent is left out. */
 export type EventJson = {
   readonly event_id: string
@@ -50,6 +61,12 @@ export type EventJson = {
   readonly first_byte_ms?: number
   /** The engine's usage was malformed or contradicted itself. */
   readonly invalid_usage?: true
+  /** The client's `Idempotency-Key`. */
+  readonly idempotency_key?: string
+  /** Numbers of the engine's usage without a class of ours. */
+  readonly unclassified?: Readonly<Record<string, number>>
+  /** Every try at an upstream, where there was more than one. */
+  readonly attempts?: readonly AttemptJson[]
   /** Every other X-Saturn-* header. */
   readonly headers?: Readonly<Record<string, string>>
   /** It counts no longer: what was done to it (`void`, `amend`, `undo`), by which act, and the record that counts instead. */
@@ -94,6 +111,9 @@ export function toEventJson({ record, organizationId, superseded }: LedgerRecord
     timestamp_unix_ms: record.endedAt,
     first_byte_ms: record.firstByteMs,
     invalid_usage: record.invalidUsage,
+    idempotency_key: record.idempotencyKey,
+    unclassified: record.unclassified,
+    attempts: record.attempts?.map(({ startedMs, endedMs, ...attempt }) => ({ ...attempt, started_ms: startedMs, ended_ms: endedMs })),
     headers: record.headers,
     superseded: superseded?.kind,
     superseded_by: superseded?.actId,

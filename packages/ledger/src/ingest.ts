@@ -59,14 +59,14 @@ insert into usage_record (
   event_id, instant, ended_at, request_id, auth_id, resource_id, resource_type, user_id, group_id, base_model, claimed_organization_id,
   headers, identified_by, route, api, model_asked, streamed, outcome, provenance, status, model, finish_reason,
   prompt_tokens, cached_tokens, completion_tokens, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
-  other_meters, first_byte_ms, invalid_usage, writer, ingest_transaction)
+  other_meters, first_byte_ms, invalid_usage, details, writer, ingest_transaction)
 select
   event_id, timestamptz 'epoch' + instant_ms * interval '1 millisecond', timestamptz 'epoch' + ended_ms * interval '1 millisecond',
   request_id, auth_id, resource_id, resource_type, user_id, group_id, base_model, claimed_organization_id,
   headers, identified_by, route, api, model_asked, streamed, outcome, provenance, status, model, finish_reason,
   prompt_tokens, cached_tokens, completion_tokens, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
-  other_meters, first_byte_ms, invalid_usage, $2::text, (select pg_current_xact_id()::text::bigint)
-from unnest($1::usage_record_input_2[])
+  other_meters, first_byte_ms, invalid_usage, details, $2::text, (select pg_current_xact_id()::text::bigint)
+from unnest($1::usage_record_input_3[])
 on conflict (event_id) do nothing`
 
 // Rows of this transaction are those that the insert has just made; any other stood there before.

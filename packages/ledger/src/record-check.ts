@@ -1,5 +1,6 @@
 import { instantOfId, isUuid } from '@ascribe/units'
-import type { Meters, Outcome, Provenance, UsageRecord } from '@ascribe/usage'
+import { ATTEMPTS_MAX } from '@ascribe/usage'
+import type { Attempt, Meters, Outcome, Provenance, UsageRecord } from '@ascribe/usage'
 import { ID_TOLERANCE_MS } from './partitions.ts'
 import { COMMON_METERS } from './record-row.ts'
 
@@ -99,6 +100,9 @@ function recordOf(fields: Fields, eventId: string, text: ReadText): UsageRecord 
     meters: metersOf(fields['meters']),
     firstByteMs: finite(fields, 'firstByteMs'),
     invalidUsage: fields['invalidUsage'] === true ? true : undefined,
+    idempotencyKey: text(fields, 'idempotencyKey'),
+    unclassified: unclassifiedOf(fields['unclassified']),
+    attempts: attemptsOf(fields['attempts']),
   }
   // Every field was checked above; `api` and `identifiedBy` are only ever passed on, so that a newer gateway may name others. Absent
   // fields are there as undefined: taking them out would cost as much as all the rest.
@@ -178,6 +182,37 @@ function metersOf(value: unknown): Meters {
     if (!isCount(meters[name])) throw new Fault('a meter is not an integer from 0 to 2^53 - 1')
   }
   return meters as Meters
+}
+
+/** Numbers under an engine's names, which may be any text. */
+function unclassifiedOf(value: unknown): Readonly<Record<string, number>> | undefined {
+  if (value === undefined || value === null) return undefined
+  const numbers = Object.entries(objectOf(value, 'unclassified')).map(([name, number]): [string, number] => {
+    if (typeof number !== 'number' || !Number.isFinite(number)) throw new Fault('a number without a class is no number')
+    return [storableText(name), number]
+  })
+  return numbers.length === 0 ? undefined : Object.fromEntries(numbers)
+}
+
+function attemptsOf(value: unknown): readonly Attempt[] | undefined {
+  if (value === undefined || value === null) return undefined
+  if (!Array.isArray(value) || value.length > ATTEMPTS_MAX) throw new Fault(`attempts is not a list of up to ${ATTEMPTS_MAX}`)
+  return value.length === 0 ? undefined : value.map((each: unknown) => attemptOf(objectOf(each, 'an attempt')))
+}
+
+function attemptOf(fields: Fields): Attempt {
+  const status = count(fields, 'status', STATUS_MAX)
+  const failure = text(fields, 'failure')
+  return {
+    upstream: required(text(fields, 'upstream'), 'upstream of an attempt'),
+    startedMs: finite(fields, 'startedMs') ?? 0,
+    endedMs: finite(fields, 'endedMs') ?? 0,
+    ...(status !== null && { status }),
+    ...(failure !== undefined && { failure }),
+    provenance: oneOf(fields, 'provenance', PROVENANCES) as Provenance,
+    meters: metersOf(fields['meters']),
+    billed: bool(fields, 'billed'),
+  }
 }
 
 function headersOf(value: unknown): Readonly<Record<string, string>> | undefined {

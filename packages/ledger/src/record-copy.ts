@@ -1,5 +1,6 @@
 import type { Instant } from '@ascribe/units'
 import type { UsageRecord } from '@ascribe/usage'
+import { detailsText } from './record-details.ts'
 import { otherMeters } from './record-row.ts'
 
 /** Takes the lines of {@link copyLine}. */
@@ -8,7 +9,7 @@ copy usage_record (
   event_id, instant, ended_at, request_id, auth_id, resource_id, resource_type, user_id, group_id, base_model, claimed_organization_id,
   headers, identified_by, route, api, model_asked, streamed, outcome, provenance, status, model, finish_reason,
   prompt_tokens, cached_tokens, completion_tokens, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
-  other_meters, first_byte_ms, invalid_usage, writer, ingest_transaction) from stdin`
+  other_meters, first_byte_ms, invalid_usage, details, writer, ingest_transaction) from stdin`
 
 const NULL = '\\N'
 const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
@@ -54,6 +55,7 @@ export function copyLine(record: UsageRecord, { isPlain, tail }: { readonly isPl
     escapedText(otherMeters(meters)),
     number(record.firstByteMs),
     record.invalidUsage === true ? 't' : NULL,
+    escapedText(detailsText(record)),
     tail,
   ]
   return fields.join('\t')

@@ -250,3 +250,47 @@ test('streamEvents() keeps that usage was invalid, and a redelivery without the 
   const [found] = await Array.fromAsync(streamEvents(db))
   assert.deepEqual([found?.record, found === undefined ? undefined : toEventJson(found).invalid_usage], [record, true])
 })
+
+test('streamEvents() keeps attempts, numbers without a class and the idempotency key; order of members makes no other record', async () => {
+  await using db = await openLedger()
+  const attempts = [
+    { upstream: 'a', startedMs: 0.5, endedMs: 3, failure: 'connect', provenance: 'unknown', meters: {}, billed: false },
+    {
+      upstream: 'b',
+      startedMs: 3,
+      endedMs: 9,
+      status: 200,
+      provenance: 'reported',
+      meters: { output_tokens: 4, input_tokens: 2 },
+      billed: true,
+    },
+  ] as const
+  const record = usageRecord({ idempotencyKey: 'once "and" \\ only', unclassified: { 'b.c': 2.5, a: 1 }, attempts })
+  await deliver(db, [record])
+  assert.deepEqual(await deliver(db, [record]), { inserted: 0, duplicates: 1, conflicting: 0, quarantined: 0 })
+  // Together with one that is stored by now, a batch goes the slow way: both ways store the same.
+  const other = usageRecord({ idempotencyKey: 'another', attempts })
+  assert.deepEqual(await deliver(db, [record, other]), { inserted: 1, duplicates: 1, conflicting: 0, quarantined: 0 })
+  const found = await Array.fromAsync(streamEvents(db))
+  assert.deepEqual(
+    found.map((each) => each.record).toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1)),
+    [record, other].toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1)),
+  )
+  const event = toEventJson(found.find((each) => each.record.eventId === record.eventId) ?? assert.fail())
+  assert.deepEqual(event.attempts?.[0], {
+    upstream: 'a',
+    started_ms: 0.5,
+    ended_ms: 3,
+    failure: 'connect',
+    provenance: 'unknown',
+    meters: {},
+    billed: false,
+  })
+  assert.deepEqual([event.idempotency_key, event.unclassified], ['once "and" \\ only', { 'b.c': 2.5, a: 1 }])
+})
+
+test('a delivery whose attempts are no attempts goes into the quarantine, and nothing is lost', async () => {
+  await using db = await openLedger()
+  const broken = { ...usageRecord(), attempts: [{ upstream: 'a', meters: { input_tokens: -1 } }] }
+  assert.deepEqual(await deliver(db, [broken as never]), { inserted: 0, duplicates: 0, conflicting: 0, quarantined: 1 })
+})

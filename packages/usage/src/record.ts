@@ -1,7 +1,20 @@
 import type { EventId } from '@ascribe/units'
 
-/** The APIs whose usage we read. */
-export type Api = 'chat' | 'completions' | 'embeddings'
+/**
+ * The APIs whose usage we read: OpenAI's Chat Completions, Completions, Embeddings, Responses, audio (`speech`; `transcriptions`, translations
+ * too) and `images`; Anthropic's Messages; `rerank` as Cohere, Jina and vLLM have it. `free`: a path that costs nobody anything, forwarded all the same.
+ */
+export type Api =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'responses'
+  | 'messages'
+  | 'speech'
+  | 'transcriptions'
+  | 'images'
+  | 'rerank'
+  | 'free'
 
 /**
  * How a request ended.
@@ -22,8 +35,9 @@ export type Provenance = 'reported' | 'continuous' | 'estimated' | 'unknown'
 
 /**
  * Disjoint classes of quantity of one request; they add up to what was used. Integers, 0 or more, at most 2^53 - 1.
- * Known names: `input_tokens` (not cached), `cached_input_tokens`, `output_tokens` (neither reasoning nor audio),
- * `reasoning_tokens`, `input_audio_tokens`, `output_audio_tokens`. Empty when nothing is known.
+ * Known names, input: `input_tokens` (none of the following), `cached_input_tokens`, `cache_write_5m_tokens`, `cache_write_1h_tokens`,
+ * `input_audio_tokens`, `input_image_tokens`. Output: `output_tokens` (none of the following), `reasoning_tokens`, `output_audio_tokens`,
+ * `output_image_tokens`. Where an API does not count tokens: `input_characters`, `input_audio_ms`, `images`, `search_units`. Empty when nothing is known.
  */
 export type Meters = Readonly<Record<string, number>>
 
@@ -55,7 +69,30 @@ export type Intent = {
   readonly modelAsked?: string
   /** Whether the client asked for a stream. */
   readonly streamed: boolean
+  /** The client's `Idempotency-Key`, where it sent one. */
+  readonly idempotencyKey?: string
 }
+
+/** One try of a request at one upstream. */
+export type Attempt = {
+  /** Id of the upstream: unique in its route. */
+  readonly upstream: string
+  /** Milliseconds from admission to its beginning and its end. */
+  readonly startedMs: number
+  readonly endedMs: number
+  /** Of its reply; absent when there was none. */
+  readonly status?: number
+  /** Why it did not give the client its reply: a word of the relay's, for example `connect` or `head_timeout`. Absent: it did. */
+  readonly failure?: string
+  /** What it has used by itself, where that is known, and how. */
+  readonly provenance: Provenance
+  readonly meters: Meters
+  /** Whether the record's own meters include these. */
+  readonly billed: boolean
+}
+
+/** The most attempts that a record lists. */
+export const ATTEMPTS_MAX = 4
 
 /** What is known when a request has ended, on whatever way out. */
 export type Settlement = {
@@ -80,6 +117,10 @@ export type Settlement = {
    * they are those that give no credit.
    */
   readonly invalidUsage?: true
+  /** Numbers of the engine's usage block that no class of ours stands for, under the engine's own names (`.` between levels); never charged, never dropped. At most 16. */
+  readonly unclassified?: Readonly<Record<string, number>>
+  /** Every try, in order; only where there was more than one. At most {@link ATTEMPTS_MAX}. */
+  readonly attempts?: readonly Attempt[]
 }
 
 /** One immutable fact: who used what, how much, when, and how we know. The only thing that crosses to billing. */
