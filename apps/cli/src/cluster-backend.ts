@@ -6,6 +6,7 @@ import { createKubeClient, createKubeConnection } from '@ascribe/kube'
 import { tryLock } from '@ascribe/service'
 import { cloudAccessOf, transportOf } from './cloud/cloud-access.ts'
 import { createMintLog } from './cloud/mint-log.ts'
+import { shareDiscoveries } from './cloud/shared-discovery.ts'
 import type { Context } from './context.ts'
 
 export type ClusterBackendOptions = { readonly stack: AsyncDisposableStack; readonly logger: Logger; readonly meters: Meters }
@@ -34,9 +35,6 @@ export async function openClusterBackend(
     kube: createKubeClient(connection),
     impersonator,
     installedIn: namespace,
-    async discover({ email, region, requester, object }) {
-      const found = await source.discover({ ownerEmail: email, region, actor: { program: 'ascribe api', object, requester } })
-      return { userUUID: found.ownerUuid }
-    },
+    discover: shareDiscoveries(source),
   }
 }
