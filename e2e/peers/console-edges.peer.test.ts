@@ -140,6 +140,8 @@ describe('the console where it is easy to show something wrong', { skip: availab
   test('R13: signing in again works from an address that the skip link has changed', async () => {
     const page = await world.operator('/members')
     await page.getByRole('heading', { level: 1, name: 'Members and groups' }).waitFor()
+    // What is still on its way would tell the page that the session has ended, and there would be no link to click.
+    await page.waitForLoadState('networkidle')
     for (const { sid } of await world.teleport.sessions()) await world.teleport.end({ sid })
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'API keys' }).click()
     await page.getByRole('alert', { name: 'Session ended' }).waitFor()

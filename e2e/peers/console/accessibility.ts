@@ -90,7 +90,7 @@ export async function violationsOf(
     }
     for (const width of REFLOW_WIDTHS) {
       await page.setViewportSize({ width, height: 900 })
-      const wide: number = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+      const wide = await overhang(page)
       if (wide > 0)
         found.push({ where: `${each.mode} ${each.path} ${each.state} ${width}`, rule: 'scrolls-sideways', targets: [`${wide} px`] })
     }
@@ -98,6 +98,16 @@ export async function violationsOf(
   }
   await context.close()
   return found
+}
+
+/** By how much the page is wider than its window, once what measures itself (charts) has drawn itself anew: some frames, on a busy machine seconds. */
+async function overhang(page: Page): Promise<number> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    const wide: number = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+    if (wide <= 0 || Date.now() > deadline) return wide
+    await page.waitForTimeout(50)
+  }
 }
 
 async function open(page: Page, site: MockSite, { mode, path, state }: Case): Promise<void> {

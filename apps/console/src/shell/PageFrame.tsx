@@ -59,51 +59,48 @@ function FocusHeading({ pageId, children }: { pageId: PageId; children: ReactNod
     const isOther = last.path !== undefined && (last.path !== path || last.pageId !== pageId)
     // Back and forward return to where one was, which the browser knows.
     if (isOther && !last.isReturn) window.scrollTo(0, 0)
-    if (last.pageId !== pageId || last.path !== path) last.changedAt = isOther ? performance.now() : -Infinity
+    if (last.pageId !== pageId || last.path !== path) last.isSettling = isOther
     last.path = path
     last.pageId = pageId
-    // A page may be put up twice while it loads: the second one is no other page, and gets the focus too.
-    return performance.now() - last.changedAt < SETTLING_MS ? keepHeadingFocused() : undefined
+    // A page may be put up twice while it loads, however long that takes: the second one is no other page, and gets the focus too.
+    return last.isSettling ? keepHeadingFocused() : undefined
   }, [path, pageId])
   return <>{children}</>
 }
 
-/** For how long a page may still put another heading in the place of the first one, while its parts arrive. */
-const SETTLING_MS = 3000
-
-/** Focuses the heading, and the one that replaces it, until somebody has put the focus elsewhere. Gives what stops it. */
+/** Focuses the heading, and each that takes its place while the page's parts arrive, until somebody goes on by himself. Gives what stops it. */
 function keepHeadingFocused(): () => void {
+  // The link that was followed, as a rule: it keeps the focus until there is a heading.
+  const from = document.activeElement
   const focus = (): void => {
-    if (document.activeElement === null || document.activeElement === document.body)
-      document.getElementById('page-title')?.focus({ preventScroll: true })
+    const at = document.activeElement
+    if (at === null || at === document.body || at === from) document.getElementById('page-title')?.focus({ preventScroll: true })
   }
-  document.getElementById('page-title')?.focus({ preventScroll: true })
-  const observer = new MutationObserver(focus)
+  focus()
+  const observer = new MutationObserver(() => {
+    if (last.isSettling) focus()
+    else observer.disconnect()
+  })
   observer.observe(document.body, { childList: true, subtree: true })
-  // Whoever has gone on by himself is not brought back here, when a menu that he opened closes for example.
-  const onFocus = ({ target }: FocusEvent): void => {
-    if (!(target instanceof HTMLHeadingElement)) stop()
-  }
-  document.addEventListener('focusin', onFocus)
-  const stop = (): void => {
-    clearTimeout(timer)
-    observer.disconnect()
-    document.removeEventListener('focusin', onFocus)
-  }
-  const timer = setTimeout(stop, SETTLING_MS)
-  return stop
+  return () => observer.disconnect()
 }
 
 /** Of this tab; each page has a frame of its own, so no frame knows what was before it. */
-const last: { path: string | undefined; pageId: PageId | undefined; isReturn: boolean; changedAt: number } = {
-  path: undefined,
-  pageId: undefined,
-  isReturn: false,
-  changedAt: -Infinity,
-}
+const last: {
+  path: string | undefined
+  pageId: PageId | undefined
+  isReturn: boolean
+  /** Since the page was come to, nobody has done anything on it. */
+  isSettling: boolean
+} = { path: undefined, pageId: undefined, isReturn: false, isSettling: false }
 addEventListener('popstate', () => {
   last.isReturn = true
 })
+// Whoever has gone on by himself is not brought back to the heading, when a menu that he opened closes for example.
+const goOn = ({ target }: Event): void => {
+  if (!(target instanceof HTMLHeadingElement)) last.isSettling = false
+}
+for (const type of ['focusin', 'pointerdown', 'keydown']) addEventListener(type, goOn, true)
 // Keys that follow a link click it too.
 addEventListener(
   'click',
