@@ -1,10 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-// Not from its index: commands that start no gateway, and those that start one later, need not load it.
-import type { Route } from '@ascribe/gateway/routes'
-import { parseUpstreamUrl } from '@ascribe/gateway/routes'
-import { InputError, errorChain } from '@ascribe/kit'
 import { byteSize, cidrList, durationMs, loadConfig, secret } from '@ascribe/service'
 import type { ConfigOverride, HostPort, LoadedConfig as Loaded, Secret } from '@ascribe/service'
 import { CLOUD_VARIABLES, CloudSchema } from './cloud-settings.ts'
@@ -20,32 +16,8 @@ import type { ConsoleSettings } from './console-site.ts'
 import type { DataDir } from './data-dir.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
-
-/** A route as the configuration has it; `routesOf` turns it into one. */
-export type RouteSettings = {
-  /** Written into every record. */
-  readonly id: string
-  /** Models by the names that clients use; none: the catch-all. */
-  readonly models: readonly string[]
-  /** What is billed; default: the id. */
-  readonly resource_id?: string | undefined
-  readonly resource_type?: string | undefined
-  /** Of an OpenAI-compatible API, with or without /v1. */
-  readonly upstream: string
-  readonly credential?: Secret | undefined
-  /** PEM of the certificate authorities to trust instead of the machine's. */
-  readonly ca_file?: string | undefined
-  readonly forward_headers: readonly string[]
-  readonly forward_request_id: boolean
-  readonly multiple_choices: Route['multipleChoices']
-  /** What a budget reserves for one choice when a request does not say; absent: such a request is refused under a budget. */
-  readonly max_output_tokens?: number | undefined
-  readonly connections_max?: number | undefined
-  /** Milliseconds, like the next two. */
-  readonly connect_timeout?: number | undefined
-  readonly head_timeout?: number | undefined
-  readonly idle_timeout?: number | undefined
-}
+import { RouteSchema } from './route-settings.ts'
+import type { RouteSettings } from './route-settings.ts'
 
 /** Everything that can be set, under the names that the file uses. Defaults fit one machine. */
 export type Config = {
@@ -112,24 +84,6 @@ const name = z.string().min(1)
 const header = z.string().regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header')
 
 const port = z.int().min(0).max(65_535)
-
-const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
-  id: name,
-  models: z.array(name).default([]),
-  resource_id: name.optional(),
-  resource_type: name.optional(),
-  upstream: name,
-  credential: secret().optional(),
-  ca_file: name.optional(),
-  forward_headers: z.array(name).default([]),
-  forward_request_id: z.boolean().default(false),
-  multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
-  max_output_tokens: z.int().min(1).optional(),
-  connections_max: z.int().min(1).optional(),
-  connect_timeout: durationMs().optional(),
-  head_timeout: durationMs().optional(),
-  idle_timeout: durationMs().optional(),
-})
 
 const listener = (defaultPort: number): z.ZodType<HostPort, unknown> =>
   z.strictObject({ host: name.default('127.0.0.1'), port: port.default(defaultPort) }).prefault({})
@@ -218,42 +172,4 @@ export function loadCliConfig({ env, dir, file = env['ASCRIBE_CONFIG'], override
     otherEnvNames: OTHER_VARIABLES,
     overrides: Object.fromEntries(Object.entries(overrides).filter(([, { value }]) => value !== undefined)),
   })
-}
-
-/** The routes of the configuration as the gateway takes them. @throws {InputError} */
-export function routesOf(config: Config): Route[] {
-  return config.gateway.routes.map(routeOf)
-}
-
-function routeOf(fields: RouteSettings): Route {
-  const { origin, basePath } = parseUpstreamUrl(fields.upstream)
-  const { connections_max: connectionsMax, connect_timeout: connectTimeout, head_timeout: headTimeout, idle_timeout: idleTimeout } = fields
-  return {
-    id: fields.id,
-    models: fields.models,
-    resourceId: fields.resource_id ?? fields.id,
-    ...(fields.resource_type !== undefined && { resourceType: fields.resource_type }),
-    upstream: {
-      origin,
-      ...(fields.ca_file !== undefined && { ca: readAuthorities(fields.id, fields.ca_file) }),
-      ...(connectionsMax !== undefined && { connectionsMax }),
-      ...(connectTimeout !== undefined && { connectTimeoutMs: connectTimeout }),
-      ...(headTimeout !== undefined && { headTimeoutMs: headTimeout }),
-      ...(idleTimeout !== undefined && { idleTimeoutMs: idleTimeout }),
-    },
-    basePath,
-    ...(fields.credential !== undefined && { credential: fields.credential }),
-    forwardHeaders: new Set(fields.forward_headers.map((each) => each.toLowerCase())),
-    forwardRequestId: fields.forward_request_id,
-    multipleChoices: fields.multiple_choices,
-    ...(fields.max_output_tokens !== undefined && { maxOutputTokens: fields.max_output_tokens }),
-  }
-}
-
-function readAuthorities(route: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new InputError(`Cannot use route "${route}": its certificate authorities in ${file} cannot be read: ${errorChain(cause)}`)
-  }
 }

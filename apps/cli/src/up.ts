@@ -4,7 +4,7 @@ import { startEmbedded } from '@ascribe/postgres'
 import type { EmbeddedPostgres } from '@ascribe/postgres'
 import { createMeters, measureProcess, startOps, tryLock } from '@ascribe/service'
 import type { ProcessScope } from '@ascribe/service'
-import { routesOf } from './config.ts'
+import { routesOf } from './route-settings.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { prepareDataDir } from './data-dir.ts'
@@ -100,7 +100,7 @@ function startDatabase({ dir, logger }: Context, stack: AsyncDisposableStack): P
 
 /** The routes to real engines; none: the sandbox serves. */
 function configuredRoutes(config: Config, upstream: string | undefined): readonly Route[] {
-  const routes = routesOf(config)
+  const routes = routesOf(config.gateway.routes)
   if (upstream === undefined) return routes
   return [...routes.filter((route) => route.models.length > 0), catchAllRoute(upstream)]
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { configRows } from '@ascribe/service'
 import { contextOf } from '../command.ts'
-import { routesOf } from '../config.ts'
+import { routesOf } from '../route-settings.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** `ascribe config`. */
@@ -9,7 +9,7 @@ export function configureConfig(root: Command, surroundings: Surroundings): void
   root.option('--print', 'show every setting').action((options: { print?: true }, command: Command) => {
     const { out, config, loaded, dir } = contextOf(command, surroundings)
     // Routes have faults that only the gateway knows: better found here than when it starts.
-    routesOf(config)
+    routesOf(config.gateway.routes)
     const rows = configRows(loaded)
     if (out.json)
       return out.value({

@@ -5,7 +5,7 @@ import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/ser
 import { portArgument } from '../arguments.ts'
 import { openBroker, shipInBackground } from '../broker.ts'
 import { contextOf } from '../command.ts'
-import { routesOf } from '../config.ts'
+import { routesOf } from '../route-settings.ts'
 import type { Finish } from '../finish.ts'
 import { createReadiness } from '../readiness.ts'
 import { runGateway } from '../run-gateway.ts'
@@ -35,7 +35,7 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
         'gateway.trust_headers_from': { flag: '--trust-headers-from', value: options.trustHeadersFrom },
       })
       const { config, logger, out } = context
-      const routes = [...routesOf(config), ...(options.upstream === undefined ? [] : [catchAllRoute(options.upstream)])]
+      const routes = [...routesOf(config.gateway.routes), ...(options.upstream === undefined ? [] : [catchAllRoute(options.upstream)])]
       if (routes.length === 0) {
         throw new InputError('Cannot start the gateway: there is no route', {
           hint: 'Give --upstream URL, or routes under `gateway.routes` in the configuration.',

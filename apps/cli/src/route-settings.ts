@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+// Not from its index: commands that start no gateway, and those that start one later, need not load it.
+import type { Route } from '@ascribe/gateway/routes'
+import { parseUpstreamUrl } from '@ascribe/gateway/routes'
+import { InputError, errorChain } from '@ascribe/kit'
+import { durationMs, secret } from '@ascribe/service'
+import type { Secret } from '@ascribe/service'
+
+/** A route as the configuration has it; `routesOf` turns it into one. */
+export type RouteSettings = {
+  /** Written into every record. */
+  readonly id: string
+  /** Models by the names that clients use; none: the catch-all. */
+  readonly models: readonly string[]
+  /** What is billed; default: the id. */
+  readonly resource_id?: string | undefined
+  readonly resource_type?: string | undefined
+  /** Of an OpenAI-compatible API, with or without /v1. */
+  readonly upstream: string
+  readonly credential?: Secret | undefined
+  /** PEM of the certificate authorities to trust instead of the machine's. */
+  readonly ca_file?: string | undefined
+  readonly forward_headers: readonly string[]
+  readonly forward_request_id: boolean
+  readonly multiple_choices: Route['multipleChoices']
+  /** What a budget reserves for one choice when a request does not say; absent: such a request is refused under a budget. */
+  readonly max_output_tokens?: number | undefined
+  readonly connections_max?: number | undefined
+  /** Milliseconds, like the next two. */
+  readonly connect_timeout?: number | undefined
+  readonly head_timeout?: number | undefined
+  readonly idle_timeout?: number | undefined
+}
+
+const name = z.string().min(1)
+
+export const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
+  id: name,
+  models: z.array(name).default([]),
+  resource_id: name.optional(),
+  resource_type: name.optional(),
+  upstream: name,
+  credential: secret().optional(),
+  ca_file: name.optional(),
+  forward_headers: z.array(name).default([]),
+  forward_request_id: z.boolean().default(false),
+  multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
+  max_output_tokens: z.int().min(1).optional(),
+  connections_max: z.int().min(1).optional(),
+  connect_timeout: durationMs().optional(),
+  head_timeout: durationMs().optional(),
+  idle_timeout: durationMs().optional(),
+})
+
+/** The routes of the configuration as the gateway takes them. @throws {InputError} */
+export function routesOf(routes: readonly RouteSettings[]): Route[] {
+  return routes.map(routeOf)
+}
+
+function routeOf(fields: RouteSettings): Route {
+  const { origin, basePath } = parseUpstreamUrl(fields.upstream)
+  const { connections_max: connectionsMax, connect_timeout: connectTimeout, head_timeout: headTimeout, idle_timeout: idleTimeout } = fields
+  return {
+    id: fields.id,
+    models: fields.models,
+    resourceId: fields.resource_id ?? fields.id,
+    ...(fields.resource_type !== undefined && { resourceType: fields.resource_type }),
+    upstream: {
+      origin,
+      ...(fields.ca_file !== undefined && { ca: readAuthorities(fields.id, fields.ca_file) }),
+      ...(connectionsMax !== undefined && { connectionsMax }),
+      ...(connectTimeout !== undefined && { connectTimeoutMs: connectTimeout }),
+      ...(headTimeout !== undefined && { headTimeoutMs: headTimeout }),
+      ...(idleTimeout !== undefined && { idleTimeoutMs: idleTimeout }),
+    },
+    basePath,
+    ...(fields.credential !== undefined && { credential: fields.credential }),
+    forwardHeaders: new Set(fields.forward_headers.map((each) => each.toLowerCase())),
+    forwardRequestId: fields.forward_request_id,
+    multipleChoices: fields.multiple_choices,
+    ...(fields.max_output_tokens !== undefined && { maxOutputTokens: fields.max_output_tokens }),
+  }
+}
+
+function readAuthorities(route: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new InputError(`Cannot use route "${route}": its certificate authorities in ${file} cannot be read: ${errorChain(cause)}`)
+  }
+}
