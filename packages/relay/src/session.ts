@@ -61,6 +61,9 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
   #gone = false
   #drainTimer: NodeJS.Timeout | undefined
   #drainBytesLeft = 0
+  #drainExceeded: Drain['exceeded']
+  /** Any upstream has been given the whole request. */
+  #sent = false
 
   constructor(context: SessionContext, client: Client) {
     this.#context = context
@@ -155,6 +158,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
   }
 
   sent(): void {
+    this.#sent = true
     this.#release()
   }
 
@@ -185,7 +189,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     }
     if (!this.#gone) return
     this.#drainBytesLeft -= chunk.length
-    if (this.#drainBytesLeft < 0) this.#fail('drain_exceeded', undefined)
+    if (this.#drainBytesLeft < 0 || this.#drainExceeded?.() === true) this.#fail('drain_exceeded', undefined)
   }
 
   end(): void {
@@ -271,6 +275,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
       return
     }
     this.#drainBytesLeft = drain.bytes
+    this.#drainExceeded = drain.exceeded
     this.#drainTimer = setTimeout(() => this.#fail('drain_exceeded', undefined), drain.ms)
   }
 
@@ -293,7 +298,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     this.#phase = 'done'
     this.#context.tally.failed(kind)
     this.#call?.abort()
-    const failure: Failure = { kind, cause }
+    const failure: Failure = { kind, cause, sent: this.#sent }
     try {
       exchange.fail(failure, sink)
     } catch (error) {

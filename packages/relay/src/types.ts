@@ -75,7 +75,12 @@ export type Exchange = {
 }
 
 /** Bounds of reading on after the client has left. Both zero: cancel at once. */
-export type Drain = { readonly ms: number; readonly bytes: number }
+export type Drain = {
+  readonly ms: number
+  readonly bytes: number
+  /** A bound of the exchange's own, asked after each `data`: true ends the drain. Must not throw. */
+  readonly exceeded?: () => boolean
+}
 
 /** What reaches the client. Every method is harmless once the client is gone. */
 export type Sink = {
@@ -112,7 +117,12 @@ export type FailureKind =
   /** The relay is closing and its grace is over. */
   | 'shutdown'
 
-export type Failure = { readonly kind: FailureKind; readonly cause: unknown }
+export type Failure = {
+  readonly kind: FailureKind
+  readonly cause: unknown
+  /** Whether the upstream has been given the whole request. False: it cannot have begun to work on it. */
+  readonly sent: boolean
+}
 
 /** What the relay refuses by itself, before anybody sees the request. */
 export type Refusal = 'bad_request' | 'headers_too_large' | 'body_too_large' | 'request_timeout' | 'overloaded' | 'unsupported'

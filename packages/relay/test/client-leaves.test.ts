@@ -99,6 +99,25 @@ test("createRelay() fails with 'drain_exceeded' when more bytes come than the dr
   await until('the upstream is cancelled', () => upstream.closed || upstream.ended)
 })
 
+test("createRelay() fails with 'drain_exceeded' when the exchange says that it has seen enough", async (t) => {
+  let enough = false
+  const { client, upstream, recorders } = await begin(t, {
+    plan: (recorder) => (recorder.drain = { ms: 10_000, bytes: 1_000, exceeded: () => enough }),
+  })
+  upstream.send(BEGIN)
+  await client.sees('one')
+  client.socket.destroy()
+  await until('the exchange hears of it', () => recorders[0]?.calls.includes('gone') === true)
+  upstream.send('1\r\n1\r\n')
+  await until('it is shown', () => recorders[0]?.bytes === 4)
+  assert.equal(recorders[0]?.over, false)
+  enough = true
+  upstream.send('1\r\n2\r\n')
+  await until('the exchange is over', () => recorders[0]?.over === true)
+  assert.deepEqual([recorders[0]?.kinds, recorders[0]?.bytes], [['drain_exceeded'], 5])
+  await until('the upstream is cancelled', () => upstream.closed || upstream.ended)
+})
+
 test('createRelay() cancels at once when the drain is nothing', async (t) => {
   for (const drain of [
     { ms: 0, bytes: 0 },
@@ -111,6 +130,7 @@ test('createRelay() cancels at once when the drain is nothing', async (t) => {
     // oxlint-disable-next-line no-await-in-loop -- as above
     await until('the upstream is cancelled', () => upstream.closed || upstream.ended)
     assert.deepEqual(recorders[0]?.calls, ['gone', 'fail'])
+    assert.equal(recorders[0]?.failures[0]?.sent, true)
   }
 })
 
@@ -142,6 +162,7 @@ test('createRelay() does not bother the upstream when its client leaves before r
   await other.sees('ok')
   assert.deepEqual(recorders[0]?.calls, ['gone', 'fail'])
   assert.deepEqual(recorders[0]?.kinds, ['drain_exceeded'])
+  assert.equal(recorders[0]?.failures[0]?.sent, false, 'whoever is charged for it would be charged for nothing')
   assert.equal(upstream.wires.length, 1)
 })
 
