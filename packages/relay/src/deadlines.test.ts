@@ -37,3 +37,22 @@ test('Deadlines tells those whose time is over, which may leave meanwhile, and n
   assert.equal(deadlines.all().length, 3)
   deadlines.stop()
 })
+
+test('Deadlines does not take time in which the process did not run for silence', async () => {
+  const deadlines = new Deadlines<Timed>()
+  deadlines.expect(40)
+  const alive = setInterval(() => {}, 1_000)
+  const told = Promise.withResolvers<string>()
+  const silent = member(deadlines, performance.now() + 40, () => told.resolve('timed out'))
+  const until = performance.now() + 300
+  while (performance.now() < until) {
+    // Nothing else runs, as on a machine that has no time for this process.
+  }
+  // What had come meanwhile would be read by now.
+  const read = new Promise<string>((resolve) => setImmediate(() => setImmediate(() => resolve('read'))))
+  assert.equal(await Promise.race([told.promise, read]), 'read')
+  assert.ok(silent.deadlineMs > until, 'the time that was lost is given back')
+  assert.equal(await told.promise, 'timed out')
+  clearInterval(alive)
+  deadlines.stop()
+})

@@ -16,11 +16,16 @@ const CHECK_MS_MIN = 5
 /**
  * The deadlines of many connections, looked at all together now and then. To set one is to write a number: a timer of node's
  * for each request costs more than reading its head does, and hardly any of these ever runs out.
+ *
+ * Time in which this process did not run is nobody's silence: what has come meanwhile waits in the kernel. So a look that comes late
+ * moves every deadline by as much, and a deadline that has passed counts only when everything that had come by then has been read.
  */
 export class Deadlines<T extends Timed> {
   readonly #members = new OpenSessions<T>()
   #checkMs = CHECK_MS_MAX
+  #checkedAt = 0
   #timer: NodeJS.Timeout | undefined
+  #isActing = false
 
   add(member: T): void {
     this.#members.add(member)
@@ -51,11 +56,29 @@ export class Deadlines<T extends Timed> {
   }
 
   #start(): NodeJS.Timeout {
+    this.#checkedAt = performance.now()
     return setInterval(() => this.#check(), this.#checkMs).unref()
   }
 
   #check(): void {
     const now = performance.now()
-    for (const member of this.#members.all()) if (member.deadlineMs !== 0 && member.deadlineMs <= now) member.timedOut()
+    const lateMs = now - this.#checkedAt - this.#checkMs
+    this.#checkedAt = now
+    const isLate = lateMs > this.#checkMs
+    let passed = false
+    for (const member of this.#members.all()) {
+      if (member.deadlineMs === 0) continue
+      if (isLate) member.deadlineMs += lateMs
+      passed ||= member.deadlineMs <= now
+    }
+    if (!passed || this.#isActing) return
+    this.#isActing = true
+    // Timers run before sockets are read, immediates after it.
+    setImmediate(() => this.#act(now))
+  }
+
+  #act(at: number): void {
+    this.#isActing = false
+    for (const member of this.#members.all()) if (member.deadlineMs !== 0 && member.deadlineMs <= at) member.timedOut()
   }
 }

@@ -229,3 +229,26 @@ test('createRelay() does not take it for silence of the upstream when the client
   await until('the slow one has it all', () => recorders[0]?.over === true)
   assert.deepEqual(recorders[0]?.calls, ['head', 'data', 'end'])
 })
+
+test('createRelay() does not take it for silence of the upstream when the machine has no time for the relay', async (t) => {
+  const bytes = 20_000_000
+  const upstream = await rawUpstream(t, (wire) =>
+    wire.socket.on('data', () => {
+      wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`)
+      wire.send(Buffer.alloc(bytes))
+    }),
+  )
+  const { port, recorders } = await startRelay(t, { upstreamPort: upstream.port, upstream: { idleTimeoutMs: 100 } })
+  const client = await dial(t, port)
+  client.send(post('{}'))
+  for (let part = 1; part <= 3; part += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await until(`part ${part} has come`, () => (recorders[0]?.bytes ?? 0) > part * 3_000_000)
+    const end = performance.now() + 300
+    while (performance.now() < end) {
+      // Stands still, and the upstream does not.
+    }
+  }
+  await until('it has all', () => recorders[0]?.over === true)
+  assert.deepEqual(recorders[0]?.calls, ['head', 'data', 'end'])
+})
