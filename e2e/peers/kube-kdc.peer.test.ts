@@ -10,6 +10,7 @@ import { startClusterApi } from './kube/cluster-api.ts'
 import { applyAll, collectionOf, pathOf } from './kube/install-kinds.ts'
 import type { Located } from './kube/install-kinds.ts'
 import { startControlPlane } from './kube/start.ts'
+import { KDC_CLUSTERS_DEFINITION } from './kube/kdc-kind.ts'
 import { until } from './support/until.ts'
 
 // What the issue ends with: a KdcCluster with an owner becomes machines in the owner's account, on a real API server with the real Cluster API.
@@ -35,7 +36,11 @@ before(async () => {
   await using stack = new AsyncDisposableStack()
   const plane = stack.use(await startControlPlane({ binaries, users: [{ name: 'tenant' }], controllerManager: true }))
   stack.use(await startClusterApi(plane, { binaries: core }))
-  await applyAll(plane.admin, [KDC_CLUSTERS, ...TENANT_RIGHTS, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }])
+  await applyAll(plane.admin, [
+    KDC_CLUSTERS_DEFINITION,
+    ...TENANT_RIGHTS,
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
+  ])
   world = stack.use(await openCloudWorld(plane, { kdcBridge: true }))
   stack.use(startKubelets(plane))
   backend = (await plane.asServiceAccount('ascribe-system', 'ascribe-api')).api
@@ -44,25 +49,6 @@ before(async () => {
   dispose = () => held.disposeAsync()
 })
 after(async () => dispose?.())
-
-const KDC_CLUSTERS = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'kdcclusters.k8s.kube-dc.com' },
-  spec: {
-    group: 'k8s.kube-dc.com',
-    scope: 'Namespaced',
-    names: { plural: 'kdcclusters', singular: 'kdccluster', kind: 'KdcCluster', listKind: 'KdcClusterList' },
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-}
 
 /** kube-dc's chart gives create, update and patch on KdcClusters to project administrators and developers (H-1). */
 const TENANT_RIGHTS: readonly Located[] = [

@@ -7,6 +7,7 @@ import type { Located } from './kube/install-kinds.ts'
 import { startControlPlane } from './kube/start.ts'
 import type { ControlPlane } from './kube/start.ts'
 import type { Answer, Api } from './kube/api.ts'
+import { KDC_CLUSTERS_DEFINITION } from './kube/kdc-kind.ts'
 import { until } from './support/until.ts'
 
 // Who may write what, as a real kube-apiserver with RBAC and our policies sees it: every policy by a refused and an accepted write.
@@ -35,7 +36,7 @@ before(async () => {
   ;[tenant, paula, pete] = ['tenant', 'paula', 'pete'].map((name) => plane.as(name)) as [Api, Api, Api]
   await applyAll(admin, [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
-    KDC_CLUSTERS,
+    KDC_CLUSTERS_DEFINITION,
     allRights('tenant', { kind: 'User', name: 'tenant' }),
     role('tenant'),
     // The platform's role does not speak of kube-dc's kind.
@@ -46,26 +47,6 @@ before(async () => {
   await until(async () => (await tenant.get(collectionOf(kdc({})))).status === 200, 'the tenant has rights, and KdcCluster is served')
 })
 after(async () => plane?.[Symbol.asyncDispose]())
-
-/** kube-dc's kind, as far as a policy looks at it. */
-const KDC_CLUSTERS = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'kdcclusters.k8s.kube-dc.com' },
-  spec: {
-    group: 'k8s.kube-dc.com',
-    scope: 'Namespaced',
-    names: { plural: 'kdcclusters', singular: 'kdccluster', kind: 'KdcCluster', listKind: 'KdcClusterList' },
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-}
 
 function role(name: string): object {
   return {

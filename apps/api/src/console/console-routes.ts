@@ -1,5 +1,5 @@
 import { NoParamsSchema } from '@ascribe/contract'
-import type { Listener, RouteDef } from '@ascribe/contract'
+import type { Listener } from '@ascribe/contract'
 import { z } from 'zod'
 import { Refusal } from '../errors.ts'
 import { PlainReply, route } from '../handler.ts'
@@ -8,6 +8,7 @@ import { readBundle } from './bundle.ts'
 import type { Bundle, BundleFile } from './bundle.ts'
 import { renderPage } from './page.ts'
 import type { PageConfig } from './page.ts'
+import { fileDef } from '../site/file-def.ts'
 
 /** What an installation says of its console. */
 export type ConsoleSite = {
@@ -53,37 +54,22 @@ export function consoleRoutes(listener: 'public' | 'internal', options: ConsoleO
     return new PlainReply({ status: 200, body: html, contentType: 'text/html; charset=utf-8', headers })
   }
   return [
-    { ...route(defOf(listener, base, NoParamsSchema), page), isNavigation: true },
-    { ...route(defOf(listener, `${base}/{path...}`, z.looseObject({})), page), isNavigation: true },
+    { ...route(fileDef(listener, base, NoParamsSchema), page), isNavigation: true },
+    { ...route(fileDef(listener, `${base}/{path...}`, z.looseObject({})), page), isNavigation: true },
     {
-      ...route(defOf(listener, `${base}/assets/{file}`, FileSchema), async (context, { params }) =>
+      ...route(fileDef(listener, `${base}/assets/{file}`, FileSchema), async (context, { params }) =>
         fileReply(await bundle(), `assets/${params.file}`, context),
       ),
       isFile: true,
     },
     ...['favicon.svg', 'favicon-viewing.svg'].map((name) => ({
-      ...route(defOf(listener, `${base}/${name}`, NoParamsSchema), async (context) => fileReply(await bundle(), name, context)),
+      ...route(fileDef(listener, `${base}/${name}`, NoParamsSchema), async (context) => fileReply(await bundle(), name, context)),
       isFile: true,
     })),
   ]
 }
 
 const FileSchema = z.strictObject({ file: z.string() })
-
-/** A definition of something that is no operation: it is in no document. */
-function defOf<Params>(listener: Listener, path: string, params: RouteDef<Params>['params']): RouteDef<Params> {
-  return {
-    operationId: `console ${path}`,
-    summary: 'The console.',
-    method: 'GET',
-    path,
-    listeners: [listener],
-    subject: 'none',
-    needs: {},
-    params,
-    query: z.looseObject({}),
-  }
-}
 
 /** Read once it is there; before that, each request asks anew. */
 function lazyBundle({ folder }: ConsoleSite): () => Promise<Bundle | undefined> {

@@ -18,7 +18,6 @@ import {
   priceRecord,
   readAppliedPrice,
   readCharges,
-  readFamily,
   readRecord,
   readRecords,
 } from '@ascribe/ledger/views'
@@ -36,6 +35,7 @@ import { formatInstant, formatNano, isUuid } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
 import { organizationRoute } from '../handler.ts'
 import type { OrganizationContext, Route } from '../handler.ts'
+import { currencyOf } from './currency.ts'
 import { badCursor, nextOf, placeOrRefuse } from './paging.ts'
 
 /** From a charge to its records and to the price that applied. */
@@ -64,10 +64,6 @@ function filterOf(query: Pick<RecordsQuery, (typeof FILTERS)[number]>): RowFilte
 
 function scopeOf(operation: string, organizationId: string, query: ChargesQuery): CursorScope {
   return [operation, organizationId, query.from, query.to, ...FILTERS.map((name) => query[name]?.toSorted())]
-}
-
-async function currencyOf({ db, organizationId }: OrganizationContext): Promise<string> {
-  return (await readFamily(db, organizationId))[0]?.currency ?? ''
 }
 
 async function readChargesPage(context: OrganizationContext, query: ChargesQuery): Promise<ChargesPage> {

@@ -27,6 +27,7 @@ import { formatInstant, formatNano } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
 import { organizationRoute } from '../handler.ts'
 import type { OrganizationContext, Route } from '../handler.ts'
+import { currencyOf } from './currency.ts'
 import { nextOf, placeOrRefuse } from './paging.ts'
 import { windowOrMonth } from './reports.ts'
 
@@ -62,10 +63,6 @@ async function readModelsOf(context: OrganizationContext): Promise<ModelsReply> 
   const { db, clock } = context
   const models = await readModels(db, { currency: await currencyOf(context), at: clock() })
   return { data: models.map((id) => ({ id })) }
-}
-
-async function currencyOf({ db, organizationId }: OrganizationContext): Promise<string> {
-  return (await readFamily(db, organizationId))[0]?.currency ?? ''
 }
 
 async function readApiKeys(context: OrganizationContext, { limit, cursor }: ListQuery): Promise<ApiKeysPage> {

@@ -9,20 +9,13 @@ import type {
   MachinesPage,
   MachinesQuery,
 } from '@ascribe/contract/reads'
-import {
-  periodOfDays,
-  readFamily,
-  readMachine,
-  readMachineActs,
-  readMachineIntervals,
-  readMachineLines,
-  readMachines,
-} from '@ascribe/ledger/views'
+import { periodOfDays, readMachine, readMachineActs, readMachineIntervals, readMachineLines, readMachines } from '@ascribe/ledger/views'
 import type { ViewedAct, ViewedInterval, ViewedMachine, ViewedMachineLine } from '@ascribe/ledger/views'
 import { formatDecimal, formatInstant, formatMeterQuantity, formatMeterRate, formatNano } from '@ascribe/units'
 import { Refusal } from '../errors.ts'
 import { organizationRoute } from '../handler.ts'
 import type { OrganizationContext, Route } from '../handler.ts'
+import { currencyOf } from './currency.ts'
 import { nextOf, placeOrRefuse } from './paging.ts'
 import { windowOrMonth } from './reports.ts'
 
@@ -37,10 +30,6 @@ const ACTS = 100
 const HOUR_MS = 3_600_000n
 const MICRO = 1_000_000n
 const GIB = 1n << 30n
-
-async function currencyOf({ db, organizationId }: OrganizationContext): Promise<string> {
-  return (await readFamily(db, organizationId))[0]?.currency ?? ''
-}
 
 async function readMachinesPage(context: OrganizationContext, query: MachinesQuery): Promise<MachinesPage> {
   const { db, organizationId, clock } = context

@@ -1,31 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { NoParamsSchema, openApiDocument } from '@ascribe/contract'
-import type { Listener, RouteDef } from '@ascribe/contract'
-import { z } from 'zod'
+import type { Listener } from '@ascribe/contract'
 import { PlainReply, route } from '../handler.ts'
 import type { Route } from '../handler.ts'
+import { fileDef } from './file-def.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
   css: 'text/css; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
   json: 'application/json; charset=utf-8',
-}
-
-/** A definition of something that is no operation: it is in no document. */
-function siteDef(listener: Listener, path: string): RouteDef {
-  return {
-    operationId: `file ${path}`,
-    summary: 'A file.',
-    method: 'GET',
-    path,
-    listeners: [listener],
-    subject: 'none',
-    needs: {},
-    params: NoParamsSchema,
-    // Deep links of a console and its parameters are the console's own business.
-    query: z.looseObject({}),
-  }
 }
 
 export type SiteFile = {
@@ -41,7 +25,7 @@ function fileRoute(listener: Listener, { path, body, kind, headers = {} }: SiteF
   const contentType = TYPES[kind]
   if (contentType === undefined) throw new Error(`no media type for ${kind}`)
   return {
-    ...route(siteDef(listener, path), async () => new PlainReply({ status: 200, body, contentType, headers })),
+    ...route(fileDef(listener, path, NoParamsSchema), async () => new PlainReply({ status: 200, body, contentType, headers })),
     isNavigation: kind === 'html',
   }
 }

@@ -4,16 +4,11 @@ import { ANNOTATIONS, MACHINES } from '@ascribe/kinds'
 import type { KubeUnderTest } from '@ascribe/sandbox/kube'
 import { ipamResources } from '../../src/machine/capi.ts'
 import { recordedServer } from '../../src/machine/marks.ts'
+import { KEY, hasReason } from '../support/machine-looks.ts'
 import { NAMESPACE, conditionOf, startMachineWorld } from '../support/machine-world.ts'
 import type { MachineWorldUnderTest, Process } from '../support/machine-world.ts'
 
-const KEY = { namespace: NAMESPACE, name: 'm' }
 const GIB = 1_073_741_824
-
-const hasReason =
-  (type: string, reason: string) =>
-  (machine: Parameters<typeof conditionOf>[0]): boolean =>
-    conditionOf(machine, type)?.reason === reason
 
 /** A server of the owner's that no machine made: somebody's database. */
 async function database({ eyes }: MachineWorldUnderTest): Promise<string> {

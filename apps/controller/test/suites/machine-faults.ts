@@ -5,13 +5,9 @@ import type { KubeUnderTest } from '@ascribe/sandbox/kube'
 import { ActNotRecordedError } from '../../src/accounts/errors.ts'
 import { AuthorityError } from '../../src/authority/errors.ts'
 import { recordedServer } from '../../src/machine/marks.ts'
+import { hasReason } from '../support/machine-looks.ts'
 import { NAMESPACE, assertExactlyOnce, assertNothingStands, conditionOf, startMachineWorld } from '../support/machine-world.ts'
 import type { MachineWorldUnderTest } from '../support/machine-world.ts'
-
-const hasReason =
-  (type: string, reason: string) =>
-  (machine: Parameters<typeof conditionOf>[0]): boolean =>
-    conditionOf(machine, type)?.reason === reason
 
 /** So many looks, each after as long as the last one asked for. */
 async function looks(

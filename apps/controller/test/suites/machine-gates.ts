@@ -5,25 +5,10 @@ import type { CloudSigmaMachine } from '@ascribe/kinds'
 import type { KubeUnderTest } from '@ascribe/sandbox/kube'
 import { AuthorityError } from '../../src/authority/errors.ts'
 import { proofOf, recordedDrives, recordedServer } from '../../src/machine/marks.ts'
+import { KEY, cloudCalls, hasReason, looks } from '../support/machine-looks.ts'
 import { CAPI, NAMESPACE, assertExactlyOnce, assertNothingStands, conditionOf, startMachineWorld } from '../support/machine-world.ts'
-import type { MachineWorldUnderTest, Process } from '../support/machine-world.ts'
 
-const KEY = { namespace: NAMESPACE, name: 'm' }
 const GIB = 1_073_741_824
-
-const hasReason =
-  (type: string, reason: string) =>
-  (machine: Parameters<typeof conditionOf>[0]): boolean =>
-    conditionOf(machine, type)?.reason === reason
-
-async function looks(world: MachineWorldUnderTest, process: Process, count: number): Promise<void> {
-  for (let look = 0; look < count; look += 1) {
-    const result = await process.reconcile('m')
-    world.advance(result?.requeueAfterMs ?? 10_000)
-  }
-}
-
-const cloudCalls = ({ calls }: Process): readonly string[] => calls.filter((each) => each.startsWith('cloud'))
 
 /** Gates, pause, and what is ours: when anything is done for a machine, and with which server. */
 export function machineGatesSuite(startKube: () => Promise<KubeUnderTest>): void {

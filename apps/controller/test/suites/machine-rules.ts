@@ -7,25 +7,11 @@ import { AuthorityError } from '../../src/authority/errors.ts'
 import { CONFIG_MAPS } from '../../src/abandon/orphan-record.ts'
 import { ipamResources } from '../../src/machine/capi.ts'
 import { recordedDrives, recordedServer } from '../../src/machine/marks.ts'
-import { NAMESPACE, assertExactlyOnce, conditionOf, joinNode, startMachineWorld } from '../support/machine-world.ts'
-import type { MachineWorldUnderTest, Process } from '../support/machine-world.ts'
+import { KEY, cloudCalls, hasReason, looks } from '../support/machine-looks.ts'
+import { NAMESPACE, assertExactlyOnce, joinNode, startMachineWorld } from '../support/machine-world.ts'
+import type { MachineWorldUnderTest } from '../support/machine-world.ts'
 
-const KEY = { namespace: NAMESPACE, name: 'm' }
 const GIB = 1_073_741_824
-
-const hasReason =
-  (type: string, reason: string) =>
-  (machine: Parameters<typeof conditionOf>[0]): boolean =>
-    conditionOf(machine, type)?.reason === reason
-
-async function looks(world: MachineWorldUnderTest, process: Process, count: number): Promise<void> {
-  for (let look = 0; look < count; look += 1) {
-    const result = await process.reconcile('m')
-    world.advance(result?.requeueAfterMs ?? 10_000)
-  }
-}
-
-const cloudCalls = ({ calls }: Process): readonly string[] => calls.filter((each) => each.startsWith('cloud'))
 
 async function isAdmitted(world: MachineWorldUnderTest, spec: Parameters<MachineWorldUnderTest['addMachine']>[1]): Promise<boolean> {
   try {
