@@ -16,6 +16,8 @@ import type { ConsoleSettings } from './console-site.ts'
 import type { DataDir } from './data-dir.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
+import { TrustedPeerSchema } from './trust-settings.ts'
+import type { TrustSettings } from './trust-settings.ts'
 import { RouteSchema } from './route-settings.ts'
 import type { RouteSettings } from './route-settings.ts'
 
@@ -25,19 +27,17 @@ export type Config = {
   readonly database_url?: Secret | undefined
   /** 64 hex digits, or several such with white space or commas between, the newest first; absent: a file in the data directory, made on first use. */
   readonly server_secret?: Secret | undefined
-  readonly gateway: HostPort & {
-    readonly trust_headers_from: readonly string[]
-    readonly edge_secret_header: string
-    readonly edge_secret?: Secret | undefined
-    readonly header_prefix: string
-    readonly ack: 'durable' | 'async'
-    /** Milliseconds. */
-    readonly drain_time: number
-    /** Bytes, like the next one. */
-    readonly drain_size: number
-    readonly body_size: number
-    readonly routes: readonly RouteSettings[]
-  }
+  readonly gateway: HostPort &
+    TrustSettings & {
+      readonly header_prefix: string
+      readonly ack: 'durable' | 'async'
+      /** Milliseconds. */
+      readonly drain_time: number
+      /** Bytes, like the next one. */
+      readonly drain_size: number
+      readonly body_size: number
+      readonly routes: readonly RouteSettings[]
+    }
   /** The broker between gateways and settlers of several machines; without a URL journals are read on this disk. */
   /** Of `ascribe directory sync`: the value of the Authorization header that an address wants. */
   readonly directory: { readonly authorization?: Secret | undefined }
@@ -98,6 +98,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       trust_headers_from: cidrList().default([]),
       edge_secret_header: header.default('X-Ascribe-Edge-Secret'),
       edge_secret: secret().optional(),
+      trusted_peers: z.array(TrustedPeerSchema).default([]),
       header_prefix: header.default('X-Saturn-'),
       ack: z.enum(['durable', 'async']).default('durable'),
       drain_time: durationMs().default(10_000),

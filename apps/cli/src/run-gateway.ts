@@ -1,12 +1,11 @@
 import type { Logger, Meters } from '@ascribe/kit'
 import { startGateway } from '@ascribe/gateway'
 import type { Gateway, Route } from '@ascribe/gateway'
-import type { PeerTrustOptions } from '@ascribe/identity'
 import { tryLock } from '@ascribe/service'
-import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { serverSecretOf } from './server-secret.ts'
+import { trustOf } from './trust-settings.ts'
 
 /** Starts the gateway as the configuration says, with these routes. */
 export function runGateway(
@@ -21,7 +20,7 @@ export function runGateway(
       host: config.gateway.host,
       port: config.gateway.port,
       routes,
-      trust: trustOf(config),
+      trust: trustOf(config.gateway),
       headerPrefix: config.gateway.header_prefix,
       drain: { ms: config.gateway.drain_time, bytes: config.gateway.drain_size },
       bodyBytesMax: config.gateway.body_size,
@@ -30,9 +29,4 @@ export function runGateway(
     { journal: dir.journal, policy: dir.policy },
     { serverSecret: serverSecretOf(context), tryLock, logger, meters },
   )
-}
-
-function trustOf({ gateway }: Config): PeerTrustOptions {
-  const { trust_headers_from: networks, edge_secret: secret, edge_secret_header: name } = gateway
-  return { networks, ...(secret !== undefined && { secretHeader: { name, value: secret.reveal() } }) }
 }

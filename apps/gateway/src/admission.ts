@@ -9,7 +9,7 @@ import { invalidRequest, openAiError, plainReply } from './replies.ts'
 export type Caller = {
   readonly identifiedBy: 'headers' | 'key'
   readonly authId: string
-  /** Only when trusted headers name it; with a key it comes from the route. */
+  /** Only when trusted headers name it; else it comes from the route. */
   readonly resourceId?: string
   readonly resourceType?: string
   readonly userId?: string
@@ -114,7 +114,7 @@ function callerOf(outcome: Attributed, requestId: string | undefined, secretHead
     identifiedBy: outcome.kind,
     authId: outcome.kind === 'headers' ? outcome.identity.authId : outcome.key.authId,
   }
-  if (outcome.kind === 'headers') caller.resourceId = outcome.identity.resourceId
+  if (outcome.kind === 'headers' && outcome.identity.resourceId !== undefined) caller.resourceId = outcome.identity.resourceId
   if (resourceType !== undefined) caller.resourceType = resourceType
   if (userId !== undefined) caller.userId = userId
   if (groupId !== undefined) caller.groupId = groupId

@@ -141,6 +141,58 @@ test('gate never attributes a stranger to what his headers say, whatever they ar
   fc.assert(fc.property(headers, (list) => gate({ headers: list, peer: STRANGER }).kind === 'unauthenticated'))
 })
 
+const terms = createGate({
+  trust: createPeerTrust({
+    networks: ['10.0.0.0/8'],
+    secretHeader: { name: 'X-Edge-Secret' },
+    peers: [
+      { networks: ['10.9.0.0/16'], resource: 'from-model' },
+      { networks: ['10.8.0.0/16'], secret: 'a-long-shared-secret', resource: 'from-model' },
+      { networks: [], secret: 'another-long-secret', resource: 'from-model' },
+    ],
+  }),
+  findKey: (token) => (token === 'good' ? KEY : undefined),
+})
+const alone = ['X-Saturn-Auth-Id', 'tok-1', 'Authorization', 'Bearer good'] as const
+
+test('gate takes an auth id alone only from the peer whose resource comes from the model, and asks every other for both', () => {
+  const taken = terms({ headers: alone, peer: '10.9.1.1' })
+  assert.equal(taken.kind === 'headers' && taken.identity.authId, 'tok-1')
+  assert.equal(taken.kind === 'headers' && taken.identity.resourceId, undefined)
+  for (const peer of ['10.1.1.1', '10.8.1.1'])
+    assert.deepEqual(terms({ headers: alone, peer }), {
+      kind: 'missing',
+      missing: ['X-Saturn-Resource-Id'],
+      message: 'missing required billing identity: X-Saturn-Resource-Id',
+    })
+  assert.equal(terms({ headers: alone, peer: STRANGER }).kind, 'key')
+})
+
+test('gate asks the peer whose resource comes from the model for its auth id, and keeps the resource that it names', () => {
+  const nobody = terms({ headers: ['X-Saturn-Resource-Id', 'res-1', 'Authorization', 'Bearer good'], peer: '10.9.1.1' })
+  assert.equal(nobody.kind === 'missing' && nobody.message, 'missing required billing identity: X-Saturn-Auth-Id')
+  const nothing = terms({ headers: [], peer: '10.9.1.1' })
+  assert.deepEqual(nothing.kind === 'missing' && nothing.missing, ['X-Saturn-Auth-Id'])
+  const named = terms({ headers: [...BOTH], peer: '10.9.1.1' })
+  assert.equal(named.kind === 'headers' && named.identity.resourceId, 'res-1')
+})
+
+test('gate asks a peer with networks and a secret for both, and one with a secret alone for that', () => {
+  const secret = (value: string): readonly string[] => [...alone, 'X-Edge-Secret', value]
+  assert.equal(terms({ headers: secret('a-long-shared-secret'), peer: '10.8.1.1' }).kind, 'headers')
+  assert.equal(terms({ headers: secret('a-long-shared-secret'), peer: STRANGER }).kind, 'key')
+  assert.equal(terms({ headers: secret('another-long-secret'), peer: STRANGER }).kind, 'headers')
+  assert.equal(terms({ headers: secret(''), peer: STRANGER }).kind, 'key')
+})
+
+test('createPeerTrust() refuses a peer that could be anybody, and a short secret', () => {
+  for (const peer of [
+    { networks: [], resource: 'from-model' },
+    { networks: ['10.0.0.0/8'], secret: 'short', resource: 'from-model' },
+  ] as const)
+    assert.throws(() => createPeerTrust({ networks: [], peers: [peer] }), { code: 'INPUT_INVALID' })
+})
+
 test('createPeerTrust() refuses what is no network, and says what one looks like', () => {
   for (const network of ['10.0.0.0/33', 'example.org', '10.0.0.0/8/8', '::/129', '10.0.0.0/', '']) {
     assert.throws(() => createPeerTrust({ networks: [network] }), { code: 'INPUT_INVALID' }, network)

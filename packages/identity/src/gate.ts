@@ -1,7 +1,7 @@
 import type { IdentityHeaders } from './identity-headers.ts'
 import { DEFAULT_HEADER_PREFIX, readIdentityHeaders } from './identity-headers.ts'
 import { bearerToken } from './api-key.ts'
-import type { PeerTrust } from './peer-trust.ts'
+import type { PeerTerms, PeerTrust } from './peer-trust.ts'
 import type { PolicyKey } from './policy.ts'
 
 /** What the gate looks at. */
@@ -21,8 +21,8 @@ export type GateOptions = {
 
 /** Who a request belongs to, or why it is refused. */
 export type GateOutcome =
-  /** Trusted headers decide alone; `authId` and `resourceId` are there. */
-  | { readonly kind: 'headers'; readonly identity: IdentityHeaders & { readonly authId: string; readonly resourceId: string } }
+  /** Trusted headers decide alone; `resourceId` is there too, unless it comes from the model by the peer's terms. */
+  | { readonly kind: 'headers'; readonly identity: IdentityHeaders & { readonly authId: string } }
   /** An API key decides; `identity` holds what a trusted edge said beside it. `stripped`: identity fields dropped unread. */
   | { readonly kind: 'key'; readonly key: PolicyKey; readonly identity: IdentityHeaders; readonly stripped: number }
   /** 400, plain text. */
@@ -36,8 +36,8 @@ const NOTHING: IdentityHeaders = { count: 0 }
 /**
  * The identity gate: refuses what cannot be attributed.
  *
- * From a trusted peer with an auth id or a resource id, headers alone decide and a key is ignored. From a trusted peer
- * with neither, the key decides; without one both names are missing. From anyone else identity headers are dropped
+ * From a trusted peer with an auth id or a resource id, headers alone decide and a key is ignored; an auth id alone suffices where the
+ * peer's terms take the resource from the model. From a trusted peer with neither, the key decides; without one both names are missing. From anyone else identity headers are dropped
  * before anything reads them, and the key decides.
  */
 export function createGate(options: GateOptions): (input: GateInput) => GateOutcome {
@@ -56,22 +56,23 @@ export function createGate(options: GateOptions): (input: GateInput) => GateOutc
   return (input) => {
     const read = readIdentityHeaders(input.headers, headerPrefix)
     const secret = trust.secretHeader === undefined ? undefined : singleHeader(input.headers, trust.secretHeader)
-    if (!trust.isTrusted(input.peer, secret)) return byKey(input, NOTHING, read.count)
+    const terms = trust.termsFor(input.peer, secret)
+    if (terms === undefined) return byKey(input, NOTHING, read.count)
     if (read.repeated !== undefined) {
       return { kind: 'repeated', name: read.repeated, message: `repeated billing identity: ${read.repeated}` }
     }
-    if (isWhole(read)) return { kind: 'headers', identity: read }
+    if (isWhole(read, terms)) return { kind: 'headers', identity: read }
     const { authId, resourceId } = read
     if (authId === undefined && resourceId === undefined && hasHeader(input.headers, 'authorization')) return byKey(input, read, 0)
     const missing: string[] = []
     if (authId === undefined) missing.push(authIdName)
-    if (resourceId === undefined) missing.push(resourceIdName)
+    if (resourceId === undefined && terms.resource === 'from-header') missing.push(resourceIdName)
     return { kind: 'missing', missing, message: `missing required billing identity: ${missing.join(', ')}` }
   }
 }
 
-function isWhole(read: IdentityHeaders): read is IdentityHeaders & { readonly authId: string; readonly resourceId: string } {
-  return read.authId !== undefined && read.resourceId !== undefined
+function isWhole(read: IdentityHeaders, { resource }: PeerTerms): read is IdentityHeaders & { readonly authId: string } {
+  return read.authId !== undefined && (read.resourceId !== undefined || resource === 'from-model')
 }
 
 /** The value of a header that came exactly once; `undefined` when it is absent or repeated. */

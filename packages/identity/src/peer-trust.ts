@@ -6,32 +6,90 @@ import { InputError } from '@ascribe/kit'
 export type PeerTrustOptions = {
   /** Networks of the edge, `10.0.0.0/8`, `::1/128` or a single address. Compared with the socket's address. */
   readonly networks: readonly string[]
-  /** A header that proves the edge, for networks that cannot tell it apart. Never recorded, never forwarded. */
-  readonly secretHeader?: { readonly name: string; readonly value: string }
+  /** A header that proves the edge, for networks that cannot tell it apart. Never recorded, never forwarded. No value: only `peers` have one. */
+  readonly secretHeader?: { readonly name: string; readonly value?: string }
+  /** Edges with terms of their own. The first that fits decides, before `networks` and `secretHeader`. */
+  readonly peers?: readonly TrustedPeer[]
+}
+
+/** An edge with terms of its own: one of its networks and, where there is a secret, that as well. */
+export type TrustedPeer = PeerTerms & {
+  /** None: from anywhere, with the secret. */
+  readonly networks: readonly string[]
+  /** Value of the secret header. */
+  readonly secret?: string
+}
+
+/** Under what terms the identity headers of a peer are believed. */
+export type PeerTerms = {
+  /** `from-header`: it has to name the resource. `from-model`: where it does not, that of the route which the model has is meant. */
+  readonly resource: 'from-header' | 'from-model'
 }
 
 export type PeerTrust = {
-  /** `secret`: the value of the secret header, if the request had exactly one. */
-  isTrusted(peer: string, secret: string | undefined): boolean
+  /** `secret`: the value of the secret header, if the request had exactly one. `undefined`: nothing it says of identity is believed. */
+  termsFor(peer: string, secret: string | undefined): PeerTerms | undefined
   /** Lower-case name of the secret header, if there is one. */
   readonly secretHeader: string | undefined
 }
 
-/** @throws {InputError} when a network is malformed. */
+const USUAL: PeerTerms = { resource: 'from-header' }
+
+/** @throws {InputError} when a network is malformed, a secret short, or a peer could be anybody. */
 export function createPeerTrust(options: PeerTrustOptions): PeerTrust {
-  const list = new BlockList()
-  for (const network of options.networks) addNetwork(list, network)
-  const expected = options.secretHeader ? Buffer.from(options.secretHeader.value) : undefined
-  if (expected !== undefined && expected.length < 16) {
+  const isInNetworks = networkTest(options.networks)
+  const isSecret = secretTest(options.secretHeader?.value)
+  const peers = (options.peers ?? []).map(peerTest)
+  return {
+    secretHeader: options.secretHeader?.name.toLowerCase(),
+    termsFor(peer, secret) {
+      for (const { fits, terms } of peers) if (fits(peer, secret)) return terms
+      return isSecret?.(secret) === true || isInNetworks(peer) ? USUAL : undefined
+    },
+  }
+}
+
+type PeerTest = { readonly terms: PeerTerms; readonly fits: (peer: string, secret: string | undefined) => boolean }
+
+function peerTest({ networks, secret, resource }: TrustedPeer): PeerTest {
+  const terms = { resource }
+  const isSecret = secretTest(secret)
+  if (networks.length === 0) {
+    if (isSecret === undefined) {
+      throw new InputError('Cannot trust a peer that has neither networks nor a secret: that is anybody', {
+        hint: 'Say where it connects from, or what it proves itself with.',
+      })
+    }
+    return { terms, fits: (_peer, given) => isSecret(given) }
+  }
+  const isInNetworks = networkTest(networks)
+  return { terms, fits: (peer, given) => isInNetworks(peer) && (isSecret === undefined || isSecret(given)) }
+}
+
+/** `undefined`: there is no secret, and nothing proves anything. */
+function secretTest(value: string | undefined): ((secret: string | undefined) => boolean) | undefined {
+  if (value === undefined) return undefined
+  const expected = Buffer.from(value)
+  if (expected.length < 16) {
     throw new InputError('Cannot trust a secret header: its value is shorter than 16 bytes', {
       hint: 'Use a long random value, for example 32 random bytes in hex.',
     })
   }
+  return (secret) => {
+    if (secret === undefined) return false
+    const given = Buffer.from(secret, 'latin1')
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+}
+
+const ANSWERS_MAX = 1024
+
+function networkTest(networks: readonly string[]): (peer: string) => boolean {
+  const list = new BlockList()
+  for (const network of networks) addNetwork(list, network)
   // A peer asks for every request and there are few peers: remembering the answer saves parsing the address each time.
   const answers = new Map<string, boolean>()
-  const ANSWERS_MAX = 1024
-
-  function isInNetworks(peer: string): boolean {
+  return (peer) => {
     const known = answers.get(peer)
     if (known !== undefined) return known
     const family = isIP(peer)
@@ -39,17 +97,6 @@ export function createPeerTrust(options: PeerTrustOptions): PeerTrust {
     if (answers.size >= ANSWERS_MAX) answers.clear()
     answers.set(peer, answer)
     return answer
-  }
-
-  return {
-    secretHeader: options.secretHeader?.name.toLowerCase(),
-    isTrusted(peer, secret) {
-      if (expected !== undefined && secret !== undefined) {
-        const given = Buffer.from(secret, 'latin1')
-        if (given.length === expected.length && timingSafeEqual(given, expected)) return true
-      }
-      return isInNetworks(peer)
-    },
   }
 }
 
