@@ -2,6 +2,7 @@ export { endToEndHeaders } from './http/end-to-end-headers.ts'
 export { RelayListenError, RelayMisuseError } from './errors.ts'
 export { createRelay } from './relay.ts'
 export type { RelayDeps } from './relay.ts'
+export { RESENDS_MAX } from './types.ts'
 export type {
   Decision,
   Drain,
@@ -14,6 +15,8 @@ export type {
   RelayOptions,
   Reply,
   RequestHead,
+  Resend,
+  Setback,
   Sink,
   Upstream,
   Verdict,

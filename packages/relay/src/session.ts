@@ -8,7 +8,21 @@ import type { Client, ClientEvents, Refuse, Transport, UpstreamCall, UpstreamEve
 import { ReplySink } from './reply-sink.ts'
 import type { SinkOwner } from './reply-sink.ts'
 import type { RelayTally } from './tally.ts'
-import type { Decision, Drain, Exchange, Failure, FailureKind, RawHeaders, Refusal, RequestHead, Verdict } from './types.ts'
+import { Resends } from './resends.ts'
+import type { Forward } from './resends.ts'
+import type {
+  Decision,
+  Drain,
+  Exchange,
+  Failure,
+  FailureKind,
+  RawHeaders,
+  Refusal,
+  RequestHead,
+  Resend,
+  Setback,
+  Verdict,
+} from './types.ts'
 
 /** What all sessions of one relay share. */
 export type SessionContext = {
@@ -28,7 +42,6 @@ export type SessionContext = {
   stopped: boolean
 }
 
-type Forward = Extract<Decision, { readonly kind: 'forward' }>
 type Phase =
   /** Nobody has decided yet; the body may be coming. */
   | 'body'
@@ -54,6 +67,10 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
   #exchange: Exchange | undefined
   #sink: ReplySink | undefined
   #call: UpstreamCall | undefined
+  /** What may have to be sent again; `undefined`: once is all, or it has come to that. */
+  #again: Resends | undefined
+  /** The upstream has the whole request. */
+  #isWritten = false
 
   #clientClosed = false
   #clientHalfClosed = false
@@ -158,14 +175,19 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
   }
 
   sent(): void {
+    this.#isWritten = true
     this.#sent = true
-    this.#release()
+    if (this.#again === undefined) this.#release()
   }
 
   head(status: number, headers: RawHeaders): void {
     const exchange = this.#exchange
     const sink = this.#sink
     if (exchange === undefined || sink === undefined) return
+    if (this.#again !== undefined) {
+      if (this.#sendAgain(this.#again, { kind: 'status', status, headers })) return
+      this.#onceIsAll()
+    }
     try {
       sink.setHead(exchange.head(status, headers), headers)
     } catch (error) {
@@ -210,6 +232,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
   }
 
   failed(kind: FailureKind, cause: unknown): void {
+    if (this.#again !== undefined && this.#sendAgain(this.#again, { kind, cause, sent: this.#sent })) return
     this.#fail(this.#gone ? 'drain_exceeded' : kind, cause)
   }
 
@@ -254,18 +277,37 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
       this.#fail('drain_exceeded', undefined)
       return
     }
-    this.#call = this.#context.transport.send(
-      {
-        upstream: forward.upstream,
-        method: forward.method,
-        target: forward.target,
-        headers: forward.headers,
-        knownHeaders: this.#client.head.headers,
-        body: forward.body,
-      },
+    if (forward.retry !== undefined) this.#again = new Resends(forward, forward.retry, (message, error) => this.#report(message, error))
+    this.#send(forward, forward)
+    if (this.#clientHalfClosed && this.#stillOpen()) this.#clientGone()
+  }
+
+  #send(forward: Forward, { upstream, target, headers }: Resend): void {
+    const turn = this.#again?.count
+    const call = this.#context.transport.send(
+      { upstream, method: forward.method, target, headers, knownHeaders: this.#client.head.headers, body: forward.body },
       this,
     )
-    if (this.#clientHalfClosed && this.#stillOpen()) this.#clientGone()
+    // It may have failed before it was handed back, and have been sent elsewhere: that one is the call then.
+    if (turn === this.#again?.count) this.#call = call
+  }
+
+  /** Sends the request elsewhere if there is where. Then the upstream before has been given up, and the client has been told nothing. */
+  #sendAgain(again: Resends, setback: Setback): boolean {
+    if (this.#phase !== 'sent' || this.#context.stopped) return false
+    const resend = again.next(setback)
+    if (resend === undefined) return false
+    this.#call?.abort()
+    this.#call = undefined
+    this.#isWritten = false
+    this.#send(again.forward, resend)
+    return true
+  }
+
+  /** Where it is now it stays: nothing holds its body for another upstream any more. */
+  #onceIsAll(): void {
+    this.#again = undefined
+    if (this.#isWritten) this.#release()
   }
 
   #clientGone(): void {
@@ -281,6 +323,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
 
   #tellGone(): Drain | undefined {
     this.#gone = true
+    this.#onceIsAll()
     this.#context.tally.clientGone()
     try {
       return this.#exchange?.clientGone()
@@ -316,6 +359,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
 
   #closed(): void {
     clearTimeout(this.#drainTimer)
+    this.#again = undefined
     this.#release()
     this.#exchange = undefined
     this.#context.open.remove(this)

@@ -51,7 +51,22 @@ export type Decision =
       /** The upstream sees nothing before this resolves; when it rejects, `exchange.fail` gets `not_admitted`. */
       readonly ready: Promise<void>
       readonly exchange: Exchange
+      /**
+       * Asked at the head of each reply, and at a failure before it, while client and exchange know of nothing: gives where else the same
+       * bytes go, or `undefined`: it stands, and the exchange is told. Not asked after a head was given to the exchange, after the client has left, while the relay
+       * is closing, or more than {@link RESENDS_MAX} times. Absent: the request is sent once, and its body let go as soon as it was written.
+       */
+      readonly retry?: (setback: Setback) => Resend | undefined
     }
+
+/** The most times that one request is sent again. */
+export const RESENDS_MAX = 3
+
+/** What an upstream made of a request: it failed before its head came, or this is its head. To give it up closes its connection. */
+export type Setback = Failure | { readonly kind: 'status'; readonly status: number; readonly headers: RawHeaders }
+
+/** Another place for a request. Method and body stay as they are. */
+export type Resend = { readonly upstream: Upstream; readonly target: string; readonly headers: RawHeaders }
 
 /**
  * One admitted request, as its owner follows it. Calls come in this order, none concurrently:
