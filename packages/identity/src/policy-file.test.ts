@@ -12,6 +12,7 @@ import { readPolicyFile, writePolicyFile } from './policy-file.ts'
 import { formatPolicy, parsePolicy } from './policy-text.ts'
 import { patchKeys } from './policy.ts'
 import type { PolicyKey, PolicySnapshot } from './policy.ts'
+import { ABORT_POLICIES, TERMS_SCOPES } from './terms.ts'
 import { parseServerSecret, serverSecretId } from './server-secret.ts'
 
 const free: TryLock = () => ({ [Symbol.dispose]() {} })
@@ -42,8 +43,22 @@ test('parsePolicy() reads back what formatPolicy() writes, whatever is in it', (
     },
     { requiredKeys: ['authId', 'publicId', 'hmac', 'organizationId', 'scopes'] },
   )
+  const terms = fc.record(
+    {
+      scope: fc.constantFrom(...TERMS_SCOPES),
+      subject: text,
+      abort: fc.constantFrom(...ABORT_POLICIES),
+      drainMs: fc.nat(),
+      drainBytes: fc.nat(),
+      drainTokens: fc.nat(),
+      maxConcurrent: fc.nat(),
+    },
+    { requiredKeys: ['scope', 'subject'] },
+  )
+  const owners = fc.dictionary(text, fc.record({ organizationId: text, groupId: text }, { requiredKeys: [] }))
+  const lists = fc.record({ entries: fc.array(terms), owners })
   const snapshot = fc.record(
-    { ledger: text, version: fc.nat(), keysVersion: fc.nat(), keys: fc.array(key) },
+    { ledger: text, version: fc.nat(), keysVersion: fc.nat(), terms: lists, keys: fc.array(key) },
     { requiredKeys: ['ledger', 'version', 'keys'] },
   )
   fc.assert(
@@ -60,7 +75,21 @@ test('parsePolicy() takes snapshots of older and newer programs: fields and scop
   assert.deepEqual(parsePolicy(JSON.stringify(old), 'x'), old)
   const newer = { ...old, moonPhase: [1], keys: [{ ...policyKey(), scopes: ['inference', 'fly:rockets'], colour: 'red' }] }
   assert.deepEqual(parsePolicy(JSON.stringify(newer), 'x').keys[0]?.scopes, ['inference'])
+  const own = { scope: 'credential', subject: 'a', maxConcurrent: 3 }
+  const terms = {
+    entries: [
+      { ...own, abort: 'haggle', mood: 1 },
+      { scope: 'planet', subject: 'x' },
+    ],
+    owners: { b: { organizationId: 'o' } },
+  }
+  const read = parsePolicy(JSON.stringify({ ...old, terms }), 'x').terms
+  assert.deepEqual(read, { entries: [{ ...own, mood: 1 }], owners: { b: { organizationId: 'o' } } }, 'what is known of them is in force')
   for (const broken of [
+    { ...old, terms: [] },
+    { ...old, terms: { entries: [{ ...own, maxConcurrent: -1 }] } },
+    { ...old, terms: { entries: [{ ...own, drainMs: 'long' }] } },
+    { ...old, terms: { entries: [], owners: { a: { groupId: 1 } } } },
     { ...old, keysVersion: 'x' },
     { ...old, keys: [policyKey({ expiresAt: 'soon' as unknown as number })] },
     { ...old, keys: [policyKey({ userId: 7 as unknown as string })] },
@@ -79,6 +108,11 @@ test('readPolicyFile() takes the keys over that are known, and reads them anew o
   const second = readPolicyFile(at.path, read)
   assert.deepEqual(second, { ...first, version: 2 })
   assert.equal(second?.keys, read?.keys, 'not read again')
+  const terms = { entries: [{ scope: 'credential', subject: 'a', abort: 'cancel' }], owners: {} } as const
+  writePolicyFile(at.path, { ...first, version: 5, terms }, free)
+  const withTerms = readPolicyFile(at.path, second)
+  assert.deepEqual([withTerms?.terms, withTerms?.keys === read?.keys], [terms, true], 'terms are read without the keys')
+  rmSync(at.path)
   writePolicyFile(at.path, { ...first, version: 3, keysVersion: 3, keys: [policyKey({ authId: 'b' })] }, free)
   assert.equal(readPolicyFile(at.path, second)?.keys[0]?.authId, 'b')
   writePolicyFile(at.path, { ...first, ledger: 'two', keys: [] }, free)

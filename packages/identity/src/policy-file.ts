@@ -73,8 +73,8 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** Beyond that the head is not looked for: budgets and limits of many customers are no small thing either. */
-const HEAD_BYTES_MAX = 256 * 1024
+/** Beyond that the head is not looked for, and all is read: the latest changes and the terms of some thousand credentials fit. */
+const HEAD_BYTES_MAX = 1024 * 1024
 
 /** What stands before the keys, as a snapshot without keys; `undefined` when it cannot be told from the beginning of the file. */
 function readHead(path: string): PolicySnapshot | undefined {

@@ -1,6 +1,7 @@
 import { PolicyFileError } from './errors.ts'
 import type { PolicyKey, PolicySnapshot, Scope } from './policy.ts'
 import { SCOPES } from './policy.ts'
+import { readTermsList } from './terms.ts'
 
 /**
  * Where the keys begin. In the text of {@link formatPolicy} nothing else can look like it: JSON writes a line end inside a string as `\n`.
@@ -13,6 +14,7 @@ type Fields = Readonly<Record<string, unknown>>
 /** Readers of the fields that a snapshot may have besides: each gives the value, or `undefined` when it is not of its shape. */
 const OPTIONAL_FIELDS: { readonly [Name in keyof PolicySnapshot]?: (value: unknown) => PolicySnapshot[Name] | undefined } = {
   recent: (value) => (isRecent(value) ? { ...value, keys: value.keys.map(withKnownScopes) } : undefined),
+  terms: readTermsList,
   keysVersion: (value) => (Number.isSafeInteger(value) ? (value as number) : undefined),
 }
 

@@ -1,3 +1,5 @@
+import type { TermsList } from './terms.ts'
+
 /** What a key may do: `inference` spends, `billing:read` reads its organization's usage and statements, `usage:write` reports usage of it. */
 export type Scope = 'inference' | 'billing:read' | 'usage:write'
 
@@ -34,6 +36,8 @@ export type PolicySnapshot = {
   readonly keysVersion?: number
   /** The latest changes of keys: whoever has the keys of version `since` or later need not read the others. */
   readonly recent?: KeyChanges & { readonly since: number }
+  /** The terms of credentials. Absent: nobody has any of his own. */
+  readonly terms?: TermsList
   readonly keys: readonly PolicyKey[]
 }
 
