@@ -3,6 +3,7 @@ import type { Transport, UpstreamCall, UpstreamEvents, UpstreamRequest } from '.
 import type { Upstream } from '../types.ts'
 import { Call } from './upstream-call.ts'
 import type { UpstreamConnection } from './upstream-connection.ts'
+import { UpstreamNames } from './names.ts'
 import { UpstreamPool } from './upstream-pool.ts'
 import { encodeRequest } from './upstream-request.ts'
 
@@ -32,6 +33,7 @@ export class NetTransport implements Transport {
   #lastUpstream: Upstream | undefined
   #lastEntry: PoolEntry | undefined
   readonly #deadlines = new Deadlines<UpstreamConnection>()
+  readonly #names = new UpstreamNames()
   readonly #sweeper: NodeJS.Timeout
 
   constructor() {
@@ -97,6 +99,7 @@ export class NetTransport implements Transport {
           tls,
           ca: upstream.ca,
           connectTimeoutMs,
+          lookup: this.#names.lookup,
         },
         connectionsMax,
         deadlines: this.#deadlines,

@@ -1,5 +1,5 @@
 import { connect, isIP } from 'node:net'
-import type { Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { errorCode } from '@ascribe/kit'
 import { ChunkedBody, copySpans } from '../http/chunked-body.ts'
@@ -18,6 +18,8 @@ export type UpstreamAddress = {
   readonly tls: boolean
   readonly ca: string | undefined
   readonly connectTimeoutMs: number
+  /** How `host` is resolved where it is a name. */
+  readonly lookup: LookupFunction
 }
 
 export type ConnectionOwner = {
@@ -276,10 +278,11 @@ export class UpstreamConnection implements Timed, CallCarrier {
 
 function open(owner: ConnectionOwner, read: (length: number) => void): Socket {
   const { address, tlsSession } = owner
-  const { host, port, ca } = address
+  const { host, port, ca, lookup } = address
   const options = {
     host,
     port,
+    lookup,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
