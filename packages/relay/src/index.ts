@@ -2,8 +2,11 @@ export { endToEndHeaders } from './http/end-to-end-headers.ts'
 export { RelayListenError, RelayMisuseError } from './errors.ts'
 export { createRelay } from './relay.ts'
 export type { RelayDeps } from './relay.ts'
+export { createUpstreamProbe } from './probe.ts'
+export type { UpstreamProbe } from './probe.ts'
 export { RESENDS_MAX } from './types.ts'
 export type {
+  BoundSocket,
   Decision,
   Drain,
   Exchange,
@@ -16,6 +19,7 @@ export type {
   Reply,
   RequestHead,
   Resend,
+  Retry,
   Setback,
   Sink,
   Upstream,

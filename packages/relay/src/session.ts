@@ -177,7 +177,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
   sent(): void {
     this.#isWritten = true
     this.#sent = true
-    if (this.#again === undefined) this.#release()
+    if (this.#again?.outlastsSending !== true) this.#onceIsAll()
   }
 
   head(status: number, headers: RawHeaders): void {
@@ -185,7 +185,7 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
     const sink = this.#sink
     if (exchange === undefined || sink === undefined) return
     if (this.#again !== undefined) {
-      if (this.#sendAgain(this.#again, { kind: 'status', status, headers })) return
+      if (this.#again.outlastsSending && this.#sendAgain(this.#again, { kind: 'status', status, headers })) return
       this.#onceIsAll()
     }
     try {

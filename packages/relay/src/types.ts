@@ -22,6 +22,10 @@ export type Upstream = {
   readonly ca?: string
   /** Most connections at once; further requests wait in the pool. Default 1024. */
   readonly connectionsMax?: number
+  /** Most requests that wait for a connection; one more fails with `busy`. Default 1024. */
+  readonly waitingMax?: number
+  /** How long one waits for a connection before it fails with `busy`. Default 30 s. */
+  readonly waitTimeoutMs?: number
   /** Default 5 s. */
   readonly connectTimeoutMs?: number
   /** From the last byte of the request to the head of the reply. Default 10 min: a long prompt without streaming. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { RESENDS_MAX, endToEndHeaders } from '../src/index.ts'
-import type { Resend, Setback } from '../src/index.ts'
+import type { Resend, Retry, Setback } from '../src/index.ts'
 import { OK, cannedUpstream, dial, listen, portOf, post, rawUpstream, Recorder, startRelay, until } from './support.ts'
 import type { TestRelayOptions } from './support.ts'
 
@@ -16,7 +16,11 @@ type Tried = { readonly setbacks: Setback[]; readonly recorder: Recorder; readon
 async function startRetrying(
   t: TestContext,
   ports: readonly number[],
-  options: { readonly wants?: (setback: Setback) => boolean; readonly relay?: TestRelayOptions } = {},
+  options: {
+    readonly wants?: (setback: Setback) => boolean
+    readonly until?: Retry['until']
+    readonly relay?: TestRelayOptions
+  } = {},
 ): Promise<Tried> {
   const setbacks: Setback[] = []
   const recorder = new Recorder()
@@ -34,10 +38,13 @@ async function startRetrying(
         body: [body],
         ready: Promise.resolve(),
         exchange: head.target === '/other' ? new Recorder() : recorder,
-        retry: (setback) => {
-          setbacks.push(setback)
-          if (options.wants?.(setback) === false || setbacks.length >= ports.length) return undefined
-          return resendOf(setbacks.length)
+        retry: {
+          until: options.until ?? 'head',
+          next: (setback) => {
+            setbacks.push(setback)
+            if (options.wants?.(setback) === false || setbacks.length >= ports.length) return undefined
+            return resendOf(setbacks.length)
+          },
         },
       }),
     }),
@@ -200,4 +207,24 @@ test('createRelay() holds the body of a request only for as long as it may be se
   const late = await dial(t, port)
   late.send(post('c'.repeat(80_000)).replace('/v1/x', '/other'))
   await until('the upstream has the other one too', () => (first.wires[1]?.text.length ?? 0) > 80_000)
+})
+
+test('createRelay() lets a body go as soon as it was sent where only what nobody took is sent again, and never repeats it then', async (t) => {
+  const first = await rawUpstream(t, () => {})
+  const second = await cannedUpstream(t, OK)
+  const { port, recorder, setbacks } = await startRetrying(t, [first.port, second.port], {
+    until: 'sent',
+    relay: { bodyBytesHeldMax: 100_000 },
+  })
+  const client = await dial(t, port)
+  client.send(post('a'.repeat(80_000)))
+  await until('the upstream has all of it', () => (first.wires[0]?.text.length ?? 0) > 80_000)
+  const other = await dial(t, port)
+  other.send(post('b'.repeat(80_000)).replace('/v1/x', '/other'))
+  await until('the upstream has the other one too', () => (first.wires[1]?.text.length ?? 0) > 80_000)
+  first.wires[0]?.socket.resetAndDestroy()
+  await client.sees('502')
+  assert.deepEqual(recorder.kinds, ['reset'])
+  assert.deepEqual(setbacks, [])
+  assert.equal(second.wires.length, 0)
 })
