@@ -55,13 +55,24 @@ export type Decision =
       /** The upstream sees nothing before this resolves; when it rejects, `exchange.fail` gets `not_admitted`. */
       readonly ready: Promise<void>
       readonly exchange: Exchange
-      /**
-       * Asked at the head of each reply, and at a failure before it, while client and exchange know of nothing: gives where else the same
-       * bytes go, or `undefined`: it stands, and the exchange is told. Not asked after a head was given to the exchange, after the client has left, while the relay
-       * is closing, or more than {@link RESENDS_MAX} times. Absent: the request is sent once, and its body let go as soon as it was written.
-       */
-      readonly retry?: (setback: Setback) => Resend | undefined
+      /** Where else the request may go. Absent: it is sent once. */
+      readonly retry?: Retry
     }
+
+/** Says where else a request goes when an upstream does not serve it. */
+export type Retry = {
+  /**
+   * How long the request's body is held for another upstream. `sent`: until the first one has all of it, so that only one that nobody took is
+   * sent again. `head`: until a reply's head was passed on.
+   */
+  readonly until: 'sent' | 'head'
+  /**
+   * Asked about a failure before a head, and with `until: 'head'` about each head, while client and exchange know of nothing. Gives where else
+   * the same bytes go, or `undefined`: it stands, and the exchange is told. Not asked after a head was given to the exchange, after the client
+   * has left, while the relay is closing, or more than {@link RESENDS_MAX} times.
+   */
+  next(setback: Setback): Resend | undefined
+}
 
 /** The most times that one request is sent again. */
 export const RESENDS_MAX = 3
@@ -154,6 +165,10 @@ export type RelayOptions = {
   readonly onRequest: (head: RequestHead) => Verdict
   /** The reply to what the relay refuses by itself; the connection is closed after it. */
   readonly refuse: (refusal: Refusal) => Reply
+  /** Connections of clients at once. Default 16,384; more is 503 with Retry-After, and far more is a reset. */
+  readonly connectionsMax?: number
+  /** Of them, from one address. Default: as many. */
+  readonly peerConnectionsMax?: number
   /** Bytes of a request's head. Default 16 KiB; more is 431. */
   readonly headerBytesMax?: number
   /** Bytes of all request bodies that are held at once. Default 256 MiB; more is 503 with Retry-After. */
