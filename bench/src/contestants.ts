@@ -28,7 +28,11 @@ export async function startBareRelay(enginePort: number): Promise<Contestant> {
   return { ...started, name: 'our relay, bare', port, headers: IDENTITY_HEADERS }
 }
 
-export type GatewayContestant = Contestant & { readonly byKey: Contestant }
+export type GatewayContestant = Contestant & {
+  readonly byKey: Contestant
+  /** The next line that its process prints, as JSON. */
+  readonly next: <T>() => Promise<T>
+}
 
 /**
  * The whole gateway with a journal on the disk under `places`. It believes the headers of this machine; `byKey` is the same
@@ -36,16 +40,23 @@ export type GatewayContestant = Contestant & { readonly byKey: Contestant }
  */
 export async function startWholeGateway(
   enginePort: number,
-  options: { readonly ack: 'durable' | 'async'; readonly scratch: string; readonly nodeArguments?: readonly string[] },
+  options: {
+    readonly ack: 'durable' | 'async'
+    readonly scratch: string
+    readonly nodeArguments?: readonly string[]
+    /** To the engine at once; default: the gateway's own. */
+    readonly connections?: number
+  },
 ): Promise<GatewayContestant> {
   const dir = mkdtempSync(join(options.scratch, 'gateway-'))
   const program = nodeProgram(
     new URL('./gateway-process.ts', import.meta.url),
-    [String(enginePort), options.ack, dir],
+    [String(enginePort), options.ack, dir, ...(options.connections === undefined ? [] : [String(options.connections)])],
     options.nodeArguments,
   )
   const started = start(program, { core: 'contestant' })
-  const { port, key = '' } = await new Lines(started).next<Ready>()
+  const lines = new Lines(started)
+  const { port, key = '' } = await lines.next<Ready>()
   const release = async (): Promise<void> => {
     await started[Symbol.asyncDispose]()
     rmSync(dir, { recursive: true, force: true })
@@ -62,6 +73,7 @@ export async function startWholeGateway(
     ...common,
     name,
     headers: IDENTITY_HEADERS,
+    next: () => lines.next(),
     byKey: { ...common, name: `${name}, API key`, headers: keyHeaders },
   }
 }

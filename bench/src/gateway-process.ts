@@ -4,9 +4,10 @@ import { catchAllRoute, startGateway } from '@ascribe/gateway'
 import { createApiKey, writePolicyFile } from '@ascribe/identity'
 import { createLogger, createMeters, tryLock } from '@ascribe/service'
 
-// The gateway as `ascribe gateway` starts it, with real meters and a real journal. `gateway-process.ts ENGINE_PORT ACK DIR`
+// The gateway as `ascribe gateway` starts it, with real meters and a real journal. `gateway-process.ts ENGINE_PORT ACK DIR [CONNECTIONS]`
 
-const [enginePort = '', ack = 'durable', dir = ''] = process.argv.slice(2)
+const [enginePort = '', ack = 'durable', dir = '', connections] = process.argv.slice(2)
+const route = catchAllRoute(`http://127.0.0.1:${enginePort}`)
 const serverSecret = randomBytes(32)
 const policy = join(dir, 'policy.json')
 const { key, ...verifier } = createApiKey(serverSecret)
@@ -24,7 +25,7 @@ const gateway = await startGateway(
   {
     host: '127.0.0.1',
     port: 0,
-    routes: [catchAllRoute(`http://127.0.0.1:${enginePort}`)],
+    routes: [connections === undefined ? route : { ...route, upstream: { ...route.upstream, connectionsMax: Number(connections) } }],
     trust: { networks: ['127.0.0.0/8'] },
     drain: { ms: 10_000, bytes: 4 << 20 },
     bodyBytesMax: 32 << 20,

@@ -40,12 +40,21 @@ function targetsOf(compared: readonly Compared[], field: Field): Target[] {
   const portkey = find(field.portkey?.name)
   const targets: Target[] = []
   if (gateway?.ratio !== undefined)
-    targets.push({ what: 'whole gateway, durable, against nginx', value: gateway.ratio, limit: 3.8, kind: 'most', unit: ' x' })
+    targets.push({ what: 'whole gateway, durable, against nginx', value: gateway.ratio, limit: 3.5, kind: 'most', unit: ' x' })
+  const relay = find(field.relay.name)
+  if (gateway !== undefined && relay !== undefined)
+    targets.push({
+      what: 'what metering adds to our own bare relay, durable hold included',
+      value: gateway.costUs - relay.costUs,
+      limit: 6,
+      kind: 'most',
+      unit: ' µs',
+    })
   if (gateway?.ratio !== undefined && portkey?.ratio !== undefined)
     targets.push({
       what: 'whole gateway, durable, against Portkey',
       value: gateway.ratio / portkey.ratio,
-      limit: 0.1,
+      limit: 1 / 12,
       kind: 'most',
       unit: ' x',
     })

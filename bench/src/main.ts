@@ -6,6 +6,7 @@ import { measureController } from './controller/controller-section.ts'
 import { Unavailable } from './errors.ts'
 import { startField } from './field.ts'
 import type { Field } from './field.ts'
+import { measureGc } from './gc-section.ts'
 import { measureImpersonation } from './impersonation-section.ts'
 import { measureJournal } from './journal-section.ts'
 import { measureJson } from './json-section.ts'
@@ -22,6 +23,7 @@ import type { LedgerSetting, Setting } from './setting.ts'
 import { measureReads } from './reads/reads-section.ts'
 import { measureSoak } from './soak-section.ts'
 import { measureSse } from './sse-section.ts'
+import { measureStreams } from './streams-section.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const CACHE = join(ROOT, '.peers')
@@ -72,6 +74,8 @@ const ALONE: Partial<Record<SectionName, (setting: Setting) => Promise<Section>>
   journal: measureJournal,
   bodies: measureBodies,
   soak: measureSoak,
+  streams: measureStreams,
+  gc: measureGc,
 }
 
 const OF_LEDGER: Partial<Record<SectionName, (setting: LedgerSetting) => Promise<Section>>> = {

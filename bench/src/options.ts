@@ -7,6 +7,8 @@ export type SectionName =
   | 'journal'
   | 'bodies'
   | 'soak'
+  | 'streams'
+  | 'gc'
   | 'impersonation'
   | 'ledger'
   | 'ledger-soak'
@@ -20,6 +22,8 @@ const SECTIONS: readonly SectionName[] = [
   'journal',
   'bodies',
   'soak',
+  'streams',
+  'gc',
   'impersonation',
   'ledger',
   'ledger-soak',
