@@ -12,7 +12,21 @@ function optionsOf(args: readonly string[]): BenchOptions {
 test('parseOptions() takes everything by default, in the order of the report', () => {
   const options = parseOptions([])
   assert.deepEqual(options, {
-    sections: ['json', 'sse', 'latency', 'journal', 'bodies', 'soak', 'impersonation', 'ledger', 'reads', 'audit', 'controller'],
+    sections: [
+      'json',
+      'sse',
+      'latency',
+      'journal',
+      'bodies',
+      'soak',
+      'streams',
+      'gc',
+      'impersonation',
+      'ledger',
+      'reads',
+      'audit',
+      'controller',
+    ],
     quick: false,
     soakSeconds: 15,
     records: 1_000_000,
