@@ -4,6 +4,7 @@ import type { Database, Queryable } from '@ascribe/postgres'
 import type { Instant } from '@ascribe/units'
 import { mappingAtSql } from './attribution-sql.ts'
 import { sqlInstant } from './instants.ts'
+import { readTermsList } from './terms/read-terms.ts'
 
 /** The channel that is notified, with the version, when a new policy is committed. */
 export const POLICY_CHANNEL = 'ascribe_policy'
@@ -131,14 +132,17 @@ export async function readPolicySnapshot(db: Database, options: { readonly known
     async (tx) => {
       const { ledger, version, keysVersion } = await readPolicyVersion(tx)
       const known = options.known?.ledger === ledger ? options.known : undefined
-      if (known?.keysVersion === keysVersion) return { ...known, version }
+      const terms = await readTermsList(tx, await readAsOf(tx))
+      const head = { ledger, version, keysVersion, ...(terms !== undefined && { terms }) }
+      if (known?.keysVersion === keysVersion)
+        return { ...head, ...(known.recent !== undefined && { recent: known.recent }), keys: known.keys }
       const changed = await changedSince(tx, known?.keysVersion)
       const keys =
         known === undefined || changed === undefined
           ? await readKeys(tx)
           : patchKeys(known.keys, { authIds: changed, keys: await readKeys(tx, changed) })
       const recent = await recentChanges(tx, keys)
-      return { ledger, version, keysVersion, ...(recent !== undefined && { recent }), keys }
+      return { ...head, ...(recent !== undefined && { recent }), keys }
     },
     { isolation: 'repeatable read', readOnly: true },
   )

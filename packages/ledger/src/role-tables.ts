@@ -48,6 +48,7 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   credential_secret: { api: 'insert', internalColumns: ['public_id', 'auth_id', 'created_at', 'created_by'] },
   credential_secret_end: { api: 'insert' },
   directory_source: { hiddenFrom: MACHINERY },
+  credential_terms: DECIDED,
   // Settlers publish, and make the version in which something planned begins.
   policy_version: { settler: 'update', api: 'update' },
   policy_due: { ...DERIVED, api: EVERYTHING },

@@ -1,4 +1,5 @@
 import type { Database, Queryable } from '@ascribe/postgres'
+import type { TermsScope } from '@ascribe/identity'
 import { isUuid } from '@ascribe/units'
 import { lockDirectory } from '../locks.ts'
 import { changesOf } from './sync-sections.ts'
@@ -38,17 +39,17 @@ function compare(a: number, b: number): number {
 async function read(db: Queryable, subject: HistorySubject, id: string): Promise<readonly HistoryEntry[]> {
   switch (subject) {
     case 'organization':
-      return timelines(db, ['organization', 'parent'], { column: 'organization_id', id })
+      return [...(await timelines(db, ['organization', 'parent'], { column: 'organization_id', id })), ...(await terms(db, subject, id))]
     case 'user':
       return timelines(db, ['user', 'organization_member', 'group_member'], { column: 'user_id', id })
     case 'group':
-      return timelines(db, ['group', 'group_member'], { column: 'group_id', id })
+      return [...(await timelines(db, ['group', 'group_member'], { column: 'group_id', id })), ...(await terms(db, subject, id))]
     case 'resource':
       return timelines(db, ['resource'], { column: 'resource_id', id })
     case 'owner':
       return timelines(db, ['cloud_owner'], { column: 'user_id', id })
     case 'auth-id':
-      return [...(await mappings(db, id)), ...(await secrets(db, id))]
+      return [...(await mappings(db, id)), ...(await secrets(db, id)), ...(await terms(db, 'credential', id))]
   }
 }
 
@@ -65,6 +66,10 @@ async function timelines(
   const found: HistoryEntry[] = []
   for (const name of names) found.push(...(await readTimeline(db, name, by)).map((row) => entryOf(name, row)))
   return found
+}
+
+async function terms(db: Queryable, scope: TermsScope, id: string): Promise<readonly HistoryEntry[]> {
+  return (await timelines(db, ['terms'], { column: 'subject', id })).filter(({ says }) => says['scope'] === scope)
 }
 
 async function mappings(db: Queryable, authId: string): Promise<readonly HistoryEntry[]> {

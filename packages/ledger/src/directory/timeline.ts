@@ -8,7 +8,7 @@ export type Timeline = {
   /** What a row is about. */
   readonly keys: Readonly<Record<string, 'text' | 'uuid'>>
   /** What it says. */
-  readonly values: Readonly<Record<string, 'text' | 'uuid'>>
+  readonly values: Readonly<Record<string, 'text' | 'uuid' | 'bigint'>>
   /** Whether it can say that there is no such thing any more. */
   readonly hasEnd: boolean
   /** What does not come back when a thing that had ended is there again: who becomes a member once more is no admin for having been one. */
@@ -29,6 +29,7 @@ export type TimelineName =
   | 'organization_member'
   | 'group_member'
   | 'cloud_owner'
+  | 'terms'
 
 const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
   organization: { table: 'organization_version', keys: { organization_id: 'uuid' }, values: { name: 'text' }, hasEnd: true },
@@ -50,6 +51,13 @@ const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
   },
   group_member: { table: 'group_member', keys: { user_id: 'text', group_id: 'text' }, values: {}, hasEnd: true },
   cloud_owner: { table: 'cloud_owner', keys: { user_id: 'uuid' }, values: { organization_id: 'uuid' }, hasEnd: true },
+  terms: {
+    table: 'credential_terms',
+    keys: { scope: 'text', subject: 'text' },
+    values: { abort: 'text', drain_ms: 'bigint', drain_bytes: 'bigint', drain_tokens: 'bigint', max_concurrent: 'bigint' },
+    hasEnd: true,
+    forgets: ['abort', 'drain_ms', 'drain_bytes', 'drain_tokens', 'max_concurrent'],
+  },
 }
 
 type Write = {
