@@ -38,6 +38,12 @@ export function serverError(status: number, message: string, code: string, heade
   return openAiError(status, { message, type: 'server_error', code }, headers)
 }
 
+/** Nobody has said how to meter this yet. Clients of OpenAI and Anthropic try every 5xx again unless they are told not to. */
+export function notServed(message: string, code: string): Reply {
+  const reply = invalidRequest(message, { status: 501, code })
+  return { ...reply, headers: [...reply.headers, 'x-should-retry', 'false'] }
+}
+
 const RETRY_SOON: RawHeaders = ['retry-after', '1']
 
 const REFUSALS: Readonly<Record<Refusal, Reply>> = {
@@ -46,7 +52,11 @@ const REFUSALS: Readonly<Record<Refusal, Reply>> = {
   body_too_large: invalidRequest("The request's body is too large.", { status: 413, code: 'body_too_large' }),
   request_timeout: invalidRequest('The request did not arrive in time.', { status: 408, code: 'request_timeout' }),
   overloaded: serverError(503, 'The gateway holds as many requests as it can. Try again soon.', 'overloaded', RETRY_SOON),
-  unsupported: invalidRequest('The request asks for something that this gateway does not do.', { status: 501, code: 'unsupported' }),
+  unsupported: notServed('The request asks for something that this gateway does not do.', 'unsupported'),
+  websocket: notServed(
+    'WebSocket connections are refused: what passes on them (realtime) cannot be metered here. Use plain requests or event streams.',
+    'realtime_not_served',
+  ),
 }
 
 /** What the relay says when it refuses a request by itself. */

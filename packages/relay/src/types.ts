@@ -155,7 +155,7 @@ export type Failure = {
 }
 
 /** What the relay refuses by itself, before anybody sees the request. */
-export type Refusal = 'bad_request' | 'headers_too_large' | 'body_too_large' | 'request_timeout' | 'overloaded' | 'unsupported'
+export type Refusal = 'bad_request' | 'headers_too_large' | 'body_too_large' | 'request_timeout' | 'overloaded' | 'unsupported' | 'websocket'
 
 export type RelayOptions = {
   readonly host: string

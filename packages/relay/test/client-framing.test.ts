@@ -240,7 +240,6 @@ test('createRelay() refuses what it cannot relay', async (t) => {
   const { port, heads } = await startRelay(t, {})
   for (const request of [
     'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n',
-    'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
     'POST / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nContent-Length: 2\r\n\r\n',
   ]) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other is enough
@@ -253,6 +252,25 @@ test('createRelay() refuses what it cannot relay', async (t) => {
   }
   assert.equal(heads.length, 0)
 })
+
+for (const [how, request] of [
+  ['as browsers ask', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
+  ['without saying so in Connection', 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n'],
+  ['behind another offer', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c, WebSocket\r\n\r\n'],
+  ['in a second line', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket/13\r\n\r\n'],
+  ['with a body', 'POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\n{}'],
+  ['in HTTP/1.0', 'GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
+] as const) {
+  test(`createRelay() refuses a WebSocket, asked for ${how}`, async (t) => {
+    const { port, heads } = await startRelay(t, {})
+    const client = await dial(t, port)
+    client.send(request)
+    await until('the connection ends', () => client.ended)
+    assert.match(client.text, /^HTTP\/1\.1 501 /)
+    assert.match(client.text, /websocket$/)
+    assert.equal(heads.length, 0)
+  })
+}
 
 test('createRelay() ignores an offer of h2c', async (t) => {
   const upstream = await cannedUpstream(t, OK)

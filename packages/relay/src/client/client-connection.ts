@@ -169,6 +169,7 @@ export class ClientConnection implements Timed, RequestCarrier {
     const request = new ClientRequest(this, headReader)
     this.#request = request
     if (headReader.isUnsupported) return this.#refuse('unsupported')
+    if (headReader.isWebSocket) return this.#refuse('websocket')
     this.#state = request.bodyBytes === 0 ? 'reply' : 'body'
     const events = this.#rules.accept(request)
     // It may have been answered by now.

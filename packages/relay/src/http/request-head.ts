@@ -25,6 +25,8 @@ export class RequestHeadReader {
   waitsForContinue = false
   /** It is HTTP, but asks for something that is not done here. */
   isUnsupported = false
+  /** It asks for a WebSocket. */
+  isWebSocket = false
   /** Where the request line began, behind the empty lines before it. */
   startsAt = 0
 
@@ -90,6 +92,7 @@ export class RequestHeadReader {
     this.bodyBytes = 0
     this.waitsForContinue = false
     this.isUnsupported = false
+    this.isWebSocket = false
     this.#isBad = false
     this.#hosts = 0
     this.#hasLength = false
@@ -116,7 +119,7 @@ export class RequestHeadReader {
         break
       case 7:
         // What a WebSocket carries cannot be followed here; serving such a request as plain HTTP would only mislead.
-        if (isNamed(name, 'upgrade') && /websocket/i.test(value)) this.isUnsupported = true
+        if (isNamed(name, 'upgrade') && /websocket/i.test(value)) this.isWebSocket = true
         break
       case 10:
         if (isNamed(name, 'connection')) this.#readConnection(value)
