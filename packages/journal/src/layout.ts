@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, type TryLock } from '@ascribe/kit'
@@ -73,29 +74,20 @@ export async function listWriters(root: string): Promise<string[]> {
  * Whether no process writes to the folder: its lock can be had. Takes the lock for a moment; a folder that is gone is dead.
  * Once a folder has a segment the answer stays true, for a writer takes no folder over.
  */
-export async function isWriterDead(dir: string, tryLock: TryLock): Promise<boolean> {
-  const held = await lockFolder(dir, tryLock)
+export function isWriterDead(dir: string, tryLock: TryLock): boolean {
+  const held = lockFolder(dir, tryLock)
   if (held === 'alive') return false
   if (held !== 'gone') held[Symbol.dispose]()
   return true
 }
 
 /** Takes the lock of an existing folder. */
-export async function lockFolder(dir: string, tryLock: TryLock): Promise<Disposable | 'alive' | 'gone'> {
+export function lockFolder(dir: string, tryLock: TryLock): Disposable | 'alive' | 'gone' {
   try {
     return tryLock(join(dir, LOCK_FILE)) ?? 'alive'
   } catch (cause) {
-    if (await isGone(dir)) return 'gone'
+    if (!existsSync(dir)) return 'gone'
     throw cause
-  }
-}
-
-async function isGone(dir: string): Promise<boolean> {
-  try {
-    await readdir(dir)
-    return false
-  } catch (cause) {
-    return errorCode(cause) === 'ENOENT'
   }
 }
 

@@ -60,7 +60,7 @@ type Draft = { closed: number; tornBytes: number; corrupt: string[]; salvaged: n
  */
 export async function recoverWriter(dir: string, options: RecoverOptions): Promise<Recovery> {
   const draft: Draft = { closed: 0, tornBytes: 0, corrupt: [], salvaged: 0, lostBytes: 0, missing: 0 }
-  const lock = await lockFolder(dir, options.tryLock)
+  const lock = lockFolder(dir, options.tryLock)
   if (lock === 'alive' || lock === 'gone') return { outcome: lock, ...draft }
   using _ = lock
   await new Recoverer(dir, options, draft).run()

@@ -159,7 +159,7 @@ class FolderReleaser implements Releaser {
   }
 
   async #removeFolder(gone: ReadonlySet<number>): Promise<boolean> {
-    const lock = await lockFolder(this.#dir, this.#tryLock)
+    const lock = lockFolder(this.#dir, this.#tryLock)
     if (lock === 'alive' || lock === 'gone') return lock === 'gone'
     using _ = lock
     // Looked at again under the lock: the writer may have gone on until it died.
