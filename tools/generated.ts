@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 
 /** The programs that write files which are committed. Each takes --write, and --check, which fails when a file is stale. */
 export const GENERATORS: readonly string[] = [
+  'tools/defects.ts',
   'tools/errors.ts',
   'tools/kubernetes.ts',
   'tools/openapi.ts',
