@@ -26,6 +26,8 @@ export type RouteSettings = {
   readonly multiple_choices: Route['multipleChoices']
   /** What a budget reserves for one choice when a request does not say; absent: such a request is refused under a budget. */
   readonly max_output_tokens?: number | undefined
+  /** Whether `store: true`, `previous_response_id`, `conversation` and `prompt` of Responses are let through. */
+  readonly stored_responses: boolean
   readonly connections_max?: number | undefined
   /** Milliseconds, like the next two. */
   readonly connect_timeout?: number | undefined
@@ -47,6 +49,7 @@ export const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
   forward_request_id: z.boolean().default(false),
   multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
   max_output_tokens: z.int().min(1).optional(),
+  stored_responses: z.boolean().default(false),
   connections_max: z.int().min(1).optional(),
   connect_timeout: durationMs().optional(),
   head_timeout: durationMs().optional(),
@@ -80,6 +83,7 @@ function routeOf(fields: RouteSettings): Route {
     forwardRequestId: fields.forward_request_id,
     multipleChoices: fields.multiple_choices,
     ...(fields.max_output_tokens !== undefined && { maxOutputTokens: fields.max_output_tokens }),
+    ...(fields.stored_responses && { storedResponses: true }),
   }
 }
 

@@ -125,8 +125,8 @@ export class AdmissionControl {
 
   #reserve(asking: Asking, { subject, budgets, outputTokens }: Bounded): BudgetHold | Refused {
     const { unboundedBy, api } = asking.facts
-    if (unboundedBy !== undefined && api !== 'embeddings') return refused('budget_unbounded', unboundedByReply(unboundedBy))
-    if (outputTokens === undefined) return refused('budget_unbounded', unboundedReply(asking.route.id))
+    if (unboundedBy !== undefined && api !== 'embeddings') return refused('budget_unbounded', unboundedByReply(unboundedBy, api))
+    if (outputTokens === undefined) return refused('budget_unbounded', unboundedReply(asking.route.id, api))
     const { body, caller, facts, startedAt: at } = asking
     const { organizationId } = subject
     const size = { bodyBytes: body.length, outputTokens, model: facts.model, baseModel: caller.baseModel, organizationId }

@@ -1,5 +1,6 @@
 import type { Budget, Limited } from '@ascribe/admission'
 import type { Reply } from '@ascribe/relay'
+import type { Api } from '@ascribe/usage'
 import { formatDuration, limitHeaders, retryHeaders } from './limit-headers.ts'
 import { invalidRequest, openAiError, serverError } from './replies.ts'
 
@@ -36,16 +37,33 @@ export function limitedReply({ what, scope, limit, retryMs, states }: Extract<Li
 }
 
 /** Nobody can say what the request may cost: a budget could not hold. */
-export function unboundedReply(routeId: string): Reply {
+export function unboundedReply(routeId: string, api: Api): Reply {
   return invalidRequest(
-    `This API key has a budget, so a request must say how much it may generate: give max_completion_tokens or max_tokens. ` +
+    `This API key has a budget, so a request must say how much it may generate: give ${limitsOf(api)}. ` +
       `(Or the operator states max_output_tokens for the route "${routeId}".)`,
-    { code: 'max_tokens_required', param: 'max_tokens' },
+    { code: 'max_tokens_required', param: api === 'responses' ? 'max_output_tokens' : 'max_tokens' },
   )
 }
 
+function limitsOf(api: Api): string {
+  if (api === 'responses') return 'max_output_tokens'
+  return api === 'messages' ? 'max_tokens' : 'max_completion_tokens or max_tokens'
+}
+
+/** By these the engine reads what it has kept, which no bytes of the request bound. */
+const KEPT: ReadonlySet<string> = new Set(['previous_response_id', 'conversation', 'prompt'])
+
 /** `best_of` generates more than it returns, and is billed; a limit of 0, or by an engine's own name, may be none. */
-export function unboundedByReply(member: string): Reply {
+export function unboundedByReply(member: string, api: Api): Reply {
+  if (KEPT.has(member)) {
+    return invalidRequest(
+      `This API key has a budget, and "${member}" takes in more than the request holds: send the whole input instead.`,
+      {
+        code: 'stored_input_unbounded',
+        param: member,
+      },
+    )
+  }
   if (member === 'best_of') {
     return invalidRequest('This API key has a budget, and best_of generates more than it returns: use n instead.', {
       code: 'best_of_unsupported',
@@ -54,7 +72,7 @@ export function unboundedByReply(member: string): Reply {
   }
   return invalidRequest(
     `This API key has a budget, and "${member}" as it stands there does not bound what is generated: ` +
-      'give max_completion_tokens or max_tokens, an integer of 1 or more, and for several choices n.',
+      `give ${limitsOf(api)}, an integer of 1 or more${api === 'responses' || api === 'messages' ? '' : ', and for several choices n'}.`,
     { code: 'max_tokens_required', param: member },
   )
 }

@@ -6,6 +6,8 @@ for (const [target, api] of [
   ['/v1/chat/completions', 'chat'],
   ['/v1/completions', 'completions'],
   ['/v1/embeddings', 'embeddings'],
+  ['/v1/responses', 'responses'],
+  ['/v1/messages', 'messages'],
 ] as const) {
   test(`endpointOf() takes POST ${target} for ${api}, and only POST`, () => {
     assert.deepEqual(endpointOf('POST', target), { kind: 'billable', api, path: target.slice(3), query: '' })
@@ -30,7 +32,7 @@ for (const target of [
   '*',
   '/',
   '/v1',
-  '/v1/responses',
+  '/v1/responses/resp_1',
   '/v1/chat/completions/',
   '//v1/chat/completions',
   '/v1/./chat/completions',

@@ -12,6 +12,8 @@ const BILLABLE: ReadonlyMap<string, Api> = new Map([
   ['/v1/chat/completions', 'chat'],
   ['/v1/completions', 'completions'],
   ['/v1/embeddings', 'embeddings'],
+  ['/v1/responses', 'responses'],
+  ['/v1/messages', 'messages'],
 ])
 const MODEL = /^\/v1\/models\/(.+)$/
 

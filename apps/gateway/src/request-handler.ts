@@ -36,6 +36,8 @@ export type RequestHandlerDeps = {
 /** As long as the engine's own name for a model may be in a record. */
 const MODEL_LENGTH_MAX = 512
 
+const STORED_RESPONSE = 'This model keeps no responses for later: send the whole input, and leave out what refers to a stored one.'
+
 type Billable = Extract<Endpoint, { kind: 'billable' }>
 
 /** Gives the first word on every request: what it is, whose it is, and where it goes. */
@@ -48,6 +50,9 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
     // Embeddings have one count for all inputs with every engine.
     if (route.multipleChoices === 'refuse' && endpoint.api !== 'embeddings' && facts.choices * facts.prompts > 1) {
       return refuse(deps, 'multiple_choices', 'This model serves one choice for one prompt at a time.', facts.choices > 1 ? 'n' : 'prompt')
+    }
+    if (facts.storedBy !== undefined && route.storedResponses !== true) {
+      return refuse(deps, 'stored_response', STORED_RESPONSE, facts.storedBy)
     }
     const startedAt = deps.clock()
     const asked = { head, admitted, endpoint, body, facts, route, startedAt }

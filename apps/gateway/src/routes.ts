@@ -1,6 +1,9 @@
 import { InputError } from '@ascribe/kit'
 import type { Upstream } from '@ascribe/relay'
 import type { MultipleChoices } from '@ascribe/usage'
+import type { Balance } from './routing/balance.ts'
+import { PlacedRoutes } from './routing/placed-route.ts'
+import type { UpstreamTemplate } from './routing/template.ts'
 
 /** Where requests for some models go, and under what terms. */
 export type Route = {
@@ -11,11 +14,18 @@ export type Route = {
   /** What is billed, unless a trusted header names it. */
   readonly resourceId: string
   readonly resourceType?: string
+  /** With several upstreams, the first. */
   readonly upstream: Upstream
   /** Path in front of the API's own, for example `/v1`. */
   readonly basePath: string
   /** Sent to the upstream as `Authorization: Bearer`. */
   readonly credential?: { reveal(): string }
+  /** Several upstreams, or one whose health is looked at. Absent: the one above, and nothing is looked up. */
+  readonly balance?: Balance
+  /** Upstream and base path come from the ids of each request; what stands above is nobody's. {@link RouteTable.find} puts them in. */
+  readonly template?: UpstreamTemplate
+  /** It served once, and does not any more: 410. */
+  readonly isRetired?: true
   /** Lower-case names that go up although they do not by default: credentials of the client, identity headers. */
   readonly forwardHeaders: ReadonlySet<string>
   /** Send the client's own `X-Request-Id` up instead of our event id. */
@@ -24,48 +34,104 @@ export type Route = {
   readonly multipleChoices: MultipleChoices
   /** The most tokens that the engine generates for one choice when a request does not say: what a budget then reserves. */
   readonly maxOutputTokens?: number
+  /** Whether requests may have the engine keep their response, or use one that it has kept (Responses only). Default: such a request is refused. */
+  readonly storedResponses?: boolean
 }
+
+export type Wanted = { readonly model: string | undefined; readonly resourceId: string | undefined }
 
 export type RouteTable = {
   /**
    * The route for a request: by the resource that a trusted header names, else by model, else the catch-all.
    * `undefined`: nobody has said where this goes.
    */
-  find(wanted: { readonly model: string | undefined; readonly resourceId: string | undefined }): Route | undefined
-  /** Models by name, sorted, each once. */
+  find(wanted: Wanted): Route | undefined
+  /** Models by name, sorted, each once; none that is retired. */
   readonly models: readonly string[]
 }
 
-/** @throws {InputError} when two routes claim one model, or there are two catch-alls. */
-export function createRouteTable(routes: readonly Route[]): RouteTable {
-  const byModel = new Map<string, Route>()
+/**
+ * One table of the routes of the configuration and of the deployments of the ledger. What the configuration says goes first: a deployment
+ * of its resource is left out, and so is a model of a deployment that it routes itself. `leftOut` says what.
+ * @throws {InputError} when two routes claim one model, there are two catch-alls, or two deployments claim one model or resource.
+ */
+export function createRouteTable(
+  routes: readonly Route[],
+  deployments: readonly Route[] = [],
+): RouteTable & { readonly leftOut: readonly string[] } {
+  const catchAll = catchAllOf(routes)
+  const byModel = modelsOf(routes.filter((route) => route.isRetired !== true))
   const byResource = new Map<string, Route[]>()
-  let catchAll: Route | undefined
+  for (const route of routes) put(byResource, route)
+  const leftOut: string[] = []
+  const taken = deployments.filter(({ resourceId }) => {
+    const isTaken = byResource.has(resourceId)
+    if (isTaken) leftOut.push(`resource "${resourceId}"`)
+    return !isTaken
+  })
+  for (const [model, route] of modelsOf(taken.filter((route) => route.isRetired !== true))) {
+    if (byModel.has(model)) leftOut.push(`model "${model}" of resource "${route.resourceId}"`)
+    else byModel.set(model, route)
+  }
+  const models = [...byModel.keys()].toSorted()
+  for (const route of taken) {
+    if (byResource.has(route.resourceId)) throw new InputError(`Cannot use the deployments: two have the resource "${route.resourceId}"`)
+    put(byResource, route)
+  }
+  // A model that is served elsewhere by now is not gone.
+  for (const route of [...routes, ...taken])
+    if (route.isRetired === true) for (const model of route.models) if (!byModel.has(model)) byModel.set(model, route)
+
+  const placed = new Map(
+    routes
+      .concat(taken)
+      .filter(({ template }) => template !== undefined)
+      .map((route) => [route, new PlacedRoutes<Route>()]),
+  )
+
+  function search({ model, resourceId }: Wanted): Route | undefined {
+    const sharers = resourceId === undefined ? undefined : byResource.get(resourceId)
+    const forModel = model === undefined ? undefined : byModel.get(model)
+    if (sharers === undefined) return forModel ?? catchAll
+    // Several routes may be one resource: the model tells them apart.
+    if (forModel !== undefined && sharers.includes(forModel)) return forModel
+    return sharers.find((route) => route === catchAll) ?? sharers[0]
+  }
+
+  return {
+    find(wanted) {
+      const route = search(wanted)
+      if (route?.template === undefined) return route
+      return placed.get(route)?.find(route, route.template, { model: wanted.model, resource: wanted.resourceId })
+    },
+    models,
+    leftOut,
+  }
+}
+
+function catchAllOf(routes: readonly Route[]): Route | undefined {
+  const [first, second] = routes.filter(({ models, isRetired }) => models.length === 0 && isRetired !== true)
+  if (first !== undefined && second !== undefined)
+    throw new InputError(`Cannot use route "${second.id}": "${first.id}" takes every model already`)
+  return first
+}
+
+function modelsOf(routes: readonly Route[]): Map<string, Route> {
+  const byModel = new Map<string, Route>()
   for (const route of routes) {
-    if (route.models.length === 0) {
-      if (catchAll !== undefined) throw new InputError(`Cannot use route "${route.id}": "${catchAll.id}" takes every model already`)
-      catchAll = route
-    }
     for (const model of route.models) {
       const other = byModel.get(model)
       if (other !== undefined) throw new InputError(`Cannot use route "${route.id}": model "${model}" goes to route "${other.id}" already`)
       byModel.set(model, route)
     }
-    const sharers = byResource.get(route.resourceId)
-    if (sharers === undefined) byResource.set(route.resourceId, [route])
-    else sharers.push(route)
   }
-  return {
-    find({ model, resourceId }) {
-      const sharers = resourceId === undefined ? undefined : byResource.get(resourceId)
-      const forModel = model === undefined ? undefined : byModel.get(model)
-      if (sharers === undefined) return forModel ?? catchAll
-      // Several routes may be one resource: the model tells them apart.
-      if (forModel !== undefined && sharers.includes(forModel)) return forModel
-      return sharers.find((route) => route === catchAll) ?? sharers[0]
-    },
-    models: [...byModel.keys()].toSorted(),
-  }
+  return byModel
+}
+
+function put(byResource: Map<string, Route[]>, route: Route): void {
+  const sharers = byResource.get(route.resourceId)
+  if (sharers === undefined) byResource.set(route.resourceId, [route])
+  else sharers.push(route)
 }
 
 /** Splits the URL of an OpenAI-compatible API, given with or without its `/v1`, into what a route needs. */

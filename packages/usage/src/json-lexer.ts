@@ -1,12 +1,15 @@
 import { NESTING_MAX } from './json-cursor.ts'
 import { ENDS_ESCAPED, NativeSearch, unescapedQuote } from './json-search.ts'
+import { CAPTURE_BYTES_MAX, cut, joined, textOf } from './json-slice.ts'
+import type { Slice } from './json-slice.ts'
+import { contentWant, detailWant, eventWant, memberWant } from './json-wants.ts'
+import type { Want } from './json-wants.ts'
 import type { Api } from './record.ts'
-import { isFields, readUsage } from './usage-block.ts'
-import type { UsageReading } from './usage-block.ts'
+import { readPlainUsage, readUsage } from './usage-block.ts'
+import { isFields } from './usage-counts.ts'
+import type { UsageReading } from './usage-counts.ts'
 import { scanUsage } from './usage-scan.ts'
 
-/** Longest value that is kept: a usage object, a name. A longer usage object counts as malformed. */
-const CAPTURE_BYTES_MAX = 16 * 1024
 /** No key that matters is longer. */
 const KEY_BYTES_MAX = 20
 /** Numbers and commas up to this length are stepped over one by one; after it native searches are faster. */
@@ -19,17 +22,11 @@ const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
-/** A string of the body that was kept, not yet decoded. */
-type Slice = { readonly bytes: Buffer; readonly start: number; readonly end: number }
-type Kept = Slice | undefined
-
-/** What the value of the key read last is to us. */
-type Want = 'nothing' | 'usage' | 'model' | 'choices' | 'error' | 'finish_reason' | 'content'
-
 /**
  * Reads one JSON body in chunks, in one pass, keeping no more of it than the few values it is after. It knows for every byte
  * how deep it stands and whether inside a string: so only a member of the top-level object is taken for `usage` or `model`, and
- * only `choices[].finish_reason` for a finish reason, wherever in the body they stand, and never what a model wrote.
+ * only `choices[].finish_reason` for a finish reason, wherever in the body they stand, and never what a model wrote. Of an event (of
+ * Responses) the members of its `response` count as those of the top-level object.
  */
 export class JsonLexer {
   bytes = 0
@@ -44,8 +41,16 @@ export class JsonLexer {
   /** The body is no JSON object; nothing is read from here on. */
   broken = false
   readonly #api: Api
-  #model: Kept
-  #finishReason: Kept
+  /** How `choices` are called, and all that goes with them, is the API's own. */
+  readonly #isOwn: boolean
+  readonly #isEvent: boolean
+  /** Levels above the object whose members count: 1 inside of an event's `response`. */
+  #base = 0
+  #type: Slice | undefined
+  #reason: Slice | undefined
+  #inDetails = false
+  #model: Slice | undefined
+  #finishReason: Slice | undefined
   #mode: 'structure' | 'numbers' | 'string' | 'value' = 'structure'
   #depth = 0
   /** The bracket that opened each level. */
@@ -68,8 +73,15 @@ export class JsonLexer {
   #usageBefore: Buffer[] = []
   #usageBytes = 0
 
-  constructor(api: Api) {
+  constructor(api: Api, { isEvent = false }: { readonly isEvent?: boolean } = {}) {
     this.#api = api
+    this.#isOwn = api === 'responses' || api === 'messages'
+    this.#isEvent = isEvent
+  }
+
+  /** Of an event. */
+  get type(): string | undefined {
+    return textOf(this.#type)
   }
 
   get model(): string | undefined {
@@ -77,7 +89,7 @@ export class JsonLexer {
   }
 
   get finishReason(): string | undefined {
-    return textOf(this.#finishReason)
+    return textOf(this.#reason ?? this.#finishReason)
   }
 
   push(bytes: Buffer): void {
@@ -160,7 +172,7 @@ export class JsonLexer {
     }
     this.#depth = depth
     this.#levels[depth] = byte
-    if (depth === 3 && this.#inChoices && byte === OPEN_BRACE) this.choices += 1
+    if (depth === this.#base + 3 && this.#inChoices && byte === OPEN_BRACE) this.choices += 1
   }
 
   #close(byte: number, bytes: Buffer, at: number): void {
@@ -170,10 +182,12 @@ export class JsonLexer {
       return
     }
     this.#depth -= 1
-    if (this.#depth === 1) {
+    if (this.#depth === this.#base + 1) {
       this.#inChoices = false
+      this.#inDetails = false
       if (this.#usageStart >= 0) this.#closeUsage(bytes, at + 1)
     }
+    if (this.#depth === 1) this.#base = 0
     if (this.#depth === 0) this.closed = true
   }
 
@@ -213,11 +227,13 @@ export class JsonLexer {
 
   #takeString(bytes: Buffer, at: number, end: number): void {
     if (this.#want === 'content') this.contentBytes += end - at
-    if (this.#want !== 'model' && this.#want !== 'finish_reason') return
+    if (!isName(this.#want)) return
     const before = this.#stringBefore
     const text = before === undefined ? cut(bytes, this.#stringStart, end) : joined(before, bytes, end)
     if (text.end === text.start) return
     if (this.#want === 'model') this.#model = text
+    else if (this.#want === 'reason') this.#reason = text
+    else if (this.#want === 'type') this.#type = text
     else {
       this.#finishReason = text
       if (text.end - text.start === LENGTH.length && matches(text.bytes, text.start, LENGTH)) this.limited += 1
@@ -226,7 +242,7 @@ export class JsonLexer {
 
   /** The chunk ends inside a string: what may matter of it is kept. */
   #keepString(bytes: Buffer): void {
-    const isWanted = this.#isValue && (this.#want === 'model' || this.#want === 'finish_reason')
+    const isWanted = this.#isValue && isName(this.#want)
     const room = (isWanted ? CAPTURE_BYTES_MAX : this.#isValue ? 0 : KEY_BYTES_MAX + 1) - (this.#stringBefore?.length ?? 0)
     const piece = bytes.subarray(this.#stringStart, this.#stringStart + Math.max(room, 0))
     this.#stringBefore = this.#stringBefore === undefined ? piece : Buffer.concat([this.#stringBefore, piece])
@@ -251,6 +267,8 @@ export class JsonLexer {
       }
     }
     if (this.#want === 'choices' && byte === OPEN_BRACKET) this.#inChoices = true
+    if (this.#want === 'inside' && byte === OPEN_BRACE) this.#base = 1
+    if (this.#want === 'details' && byte === OPEN_BRACE) this.#inDetails = true
     if (byte !== QUOTE) return at
     this.#openString(at + 1, true)
     return at + 1
@@ -277,12 +295,15 @@ export class JsonLexer {
     this.#usageBefore = []
     if (this.#usageBytes > CAPTURE_BYTES_MAX) return
     const to = from + this.#usageBytes
-    this.usage = readUsage(scanUsage(text, from, to) ?? parsedObject(text.toString('utf8', from, to)), this.#api)
+    const api = this.#api
+    const plain = scanUsage(text, { start: from, end: to, api })
+    this.usage = plain === undefined ? readUsage(parsedObject(text.toString('utf8', from, to)), api) : readPlainUsage(plain, api)
   }
 
   /** What the key before a colon announces, by where it stands. */
   #wanted(): Want {
     const depth = this.#depth
+    if (this.#isOwn) return this.#wantedOfOwn(depth - this.#base)
     if (depth > 1 && !this.#inChoices) return 'nothing'
     // The length alone settles most keys.
     switch (this.#keyEnd - this.#keyStart) {
@@ -307,6 +328,15 @@ export class JsonLexer {
     }
   }
 
+  #wantedOfOwn(depth: number): Want {
+    const key = { bytes: this.#keyBytes, start: this.#keyStart, end: this.#keyEnd }
+    if (this.#inChoices) return contentWant(this.#api, key)
+    if (depth === 2) return this.#inDetails ? detailWant(key) : 'nothing'
+    if (depth !== 1) return 'nothing'
+    const own = this.#isEvent && this.#base === 0 ? eventWant(key) : 'nothing'
+    return own === 'nothing' ? memberWant(this.#api, key) : own
+  }
+
   #isKey(name: Buffer): boolean {
     const bytes = this.#keyBytes
     return bytes !== undefined && matches(bytes, this.#keyStart, name)
@@ -326,6 +356,11 @@ const ARGUMENTS = Buffer.from('arguments')
 const REASONING = Buffer.from('reasoning')
 const REASONING_CONTENT = Buffer.from('reasoning_content')
 
+/** Whether the text of a value is kept. */
+function isName(want: Want): boolean {
+  return want === 'model' || want === 'finish_reason' || want === 'reason' || want === 'type'
+}
+
 function isBlank(bytes: Buffer): boolean {
   for (let at = 0; at < bytes.length; at += 1) if ((bytes[at] as number) > 0x20) return false
   return true
@@ -334,28 +369,6 @@ function isBlank(bytes: Buffer): boolean {
 function matches(bytes: Buffer, start: number, name: Buffer): boolean {
   for (let index = 0; index < name.length; index += 1) if (bytes[start + index] !== name[index]) return false
   return true
-}
-
-/** A string is cut at the same length whether it comes in one chunk or in many. */
-function cut(bytes: Buffer, start: number, end: number): Slice {
-  return { bytes, start, end: Math.min(end, start + CAPTURE_BYTES_MAX) }
-}
-
-function joined(before: Buffer, bytes: Buffer, end: number): Slice {
-  const text = Buffer.concat([before, bytes.subarray(0, end)])
-  return cut(text, 0, text.length)
-}
-
-/** Decoded; a value that was cut at the bound may end in half an escape, and is then taken as it stands. */
-function textOf(slice: Kept): string | undefined {
-  if (slice === undefined) return undefined
-  const raw = slice.bytes.toString('utf8', slice.start, slice.end)
-  if (!raw.includes('\\')) return raw
-  try {
-    return String(JSON.parse(`"${raw}"`))
-  } catch {
-    return raw
-  }
 }
 
 /** A malformed object is no reason to fail: it is read as something that is no usage. */

@@ -1,5 +1,5 @@
 import type { Api } from './record.ts'
-import type { UsageCounts, UsageReading } from './usage-block.ts'
+import type { UsageCounts, UsageReading } from './usage-counts.ts'
 
 /** What of a request bears on how its reply is counted. `RequestFacts` fit. */
 export type Asked = {

@@ -31,14 +31,25 @@ export type RequestFacts = {
   readonly choices: number
   /** Elements of a `prompt` or `input` that is a list of texts or of lists of token ids; else 1. At least 1. */
   readonly prompts: number
-  /** The larger one of `max_completion_tokens` and `max_tokens`, since engines differ in which they read; absent unless one is an integer, 0 or more. */
+  /**
+   * The largest one of `max_completion_tokens`, `max_tokens` and, for Responses, `max_output_tokens`, since engines differ in which they read;
+   * absent unless one is an integer, 0 or more.
+   */
   readonly maxTokens?: number
   /**
    * A member by which the engine may generate more than choices × prompts × `maxTokens`: a limit that is no integer of 1 or more, as some
    * engines take 0 and -1 for none; one by an engine's own name; or `best_of`. Absent: there is none.
    */
   readonly unboundedBy?: string
-  /** Bytes of the text that goes in (`messages`, `prompt` or `input`, as escaped in JSON); a token id counts as four. */
+  /**
+   * Responses only: the member by which the engine keeps the response for later requests (`store`), or by which what it has kept goes in
+   * beside the body (`previous_response_id`, `conversation`, `prompt`). Absent: there is none.
+   */
+  readonly storedBy?: string
+  /**
+   * Bytes of the text that goes in (`messages`, `prompt` or `input`, with `system` or `instructions`, as escaped in JSON); a token id
+   * counts as four.
+   */
   readonly promptBytes: number
   /** Offset after the brace that opens the body. */
   readonly membersStart: number
@@ -47,27 +58,35 @@ export type RequestFacts = {
 
 export type RequestScan = InvalidRequest | RequestFacts
 
+/** What engines on one code base read on every API, whatever its own names are. llama-server's own names go before the common ones there. */
+const OF_ALL = ['model', 'stream', 'stream_options', 'n', 'max_tokens', 'max_completion_tokens', 'best_of', 'n_predict', 'n_cmpl'] as const
+/** By which an engine keeps something after its reply, or takes something from before; the first one, so that the reply comes later. */
+const STATE = ['background', 'store', 'previous_response_id', 'conversation', 'prompt'] as const
+
 /**
  * Members that a bill depends on. Which of two equal keys wins differs from parser to parser, and some (Go's) do not even
  * tell upper case from lower: so a body may have each of them once, whatever the case.
  */
-const SINGLE = new KeySet([
-  'model',
-  'stream',
-  'stream_options',
+const SINGLE = new KeySet([...OF_ALL, 'messages', 'prompt', 'input'])
+const SINGLE_OF_RESPONSES = new KeySet([...OF_ALL, 'input', 'instructions', 'max_output_tokens', ...STATE])
+const SINGLE_OF_MESSAGES = new KeySet([...OF_ALL, 'messages', 'system'])
+
+function singleOf(api: Api): KeySet {
+  if (api === 'responses') return SINGLE_OF_RESPONSES
+  return api === 'messages' ? SINGLE_OF_MESSAGES : SINGLE
+}
+
+/** What says how much is generated: in another case it counts for some parsers, and not for us. */
+const AMOUNTS: ReadonlySet<string> = new Set([
   'n',
-  'messages',
-  'prompt',
-  'input',
   'max_tokens',
   'max_completion_tokens',
+  'max_output_tokens',
   'best_of',
-  // llama-server's own names, which go before the common ones there.
   'n_predict',
   'n_cmpl',
 ])
-/** What says how much is generated: in another case it counts for some parsers, and not for us. */
-const AMOUNTS: ReadonlySet<string> = new Set(['n', 'max_tokens', 'max_completion_tokens', 'best_of', 'n_predict', 'n_cmpl'])
+const IS_STATE: ReadonlySet<string> = new Set(STATE)
 
 const INCLUDE_USAGE = new KeySet(['include_usage'])
 
@@ -96,6 +115,7 @@ type Draft = {
   prompts: number
   maxTokens?: number
   unboundedBy?: string
+  storedBy?: string
   streamOptions: StreamOptionsAt
 }
 
@@ -120,14 +140,15 @@ function scan(body: Buffer, api: Api): RequestFacts {
   const membersStart = cursor.position + 1
   const draft: Draft = { stream: 'absent', includeUsage: false, choices: 1, prompts: 1, streamOptions: { kind: 'absent' } }
   if (cursor.open(CLOSE_BRACE)) {
+    const singles = singleOf(api)
     let seen = 0
     do {
-      const single = cursor.key(SINGLE)
+      const single = cursor.key(singles)
       if (single < 0) {
         cursor.skip(1)
         continue
       }
-      const key = SINGLE.nameOf(single)
+      const key = singles.nameOf(single)
       if ((seen & (1 << single)) !== 0) throw repeated(key)
       seen |= 1 << single
       if (cursor.keyIsExact) {
@@ -135,7 +156,8 @@ function scan(body: Buffer, api: Api): RequestFacts {
         continue
       }
       if (AMOUNTS.has(key)) draft.unboundedBy = key
-      cursor.skip(1)
+      if (api === 'responses' && IS_STATE.has(key)) readState(cursor, key, draft)
+      else cursor.skip(1)
     } while (cursor.more(CLOSE_BRACE))
   }
   if (cursor.peek() !== -1) cursor.fail('the end')
@@ -154,6 +176,7 @@ function scan(body: Buffer, api: Api): RequestFacts {
   if (draft.model !== undefined) facts.model = draft.model
   if (draft.maxTokens !== undefined) facts.maxTokens = draft.maxTokens
   if (draft.unboundedBy !== undefined) facts.unboundedBy = draft.unboundedBy
+  if (draft.storedBy !== undefined) facts.storedBy = draft.storedBy
   return facts
 }
 
@@ -176,10 +199,11 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
       return
     case 'n':
       if (api === 'embeddings') cursor.skip(1)
-      else draft.choices = readChoices(cursor)
+      else draft.choices = readChoices(cursor, api)
       return
     case 'max_tokens':
     case 'max_completion_tokens':
+    case 'max_output_tokens':
       readLimit(cursor, key, draft)
       return
     case 'best_of':
@@ -188,11 +212,26 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
       if (token(cursor) !== 'null') draft.unboundedBy = key
       return
     case 'messages':
-      if (api === 'chat') cursor.skipText(1, false)
+      if (api === 'chat' || api === 'messages') cursor.skipText(1, false)
       else cursor.skip(1)
+      return
+    case 'system':
+    case 'instructions':
+      cursor.skipText(1, true)
+      return
+    case 'background':
+    case 'store':
+    case 'previous_response_id':
+    case 'conversation':
+      readState(cursor, key, draft)
       return
     case 'prompt':
     case 'input':
+      if (api === 'responses') {
+        if (key === 'prompt') readState(cursor, key, draft)
+        else cursor.skipText(1, true)
+        return
+      }
       if (key === (api === 'completions' ? 'prompt' : api === 'embeddings' ? 'input' : '')) draft.prompts = readPrompts(cursor)
       else cursor.skip(1)
       return
@@ -226,12 +265,26 @@ function readLimit(cursor: JsonCursor, key: string, draft: Draft): void {
   if (isCount) draft.maxTokens = Math.max(limit, draft.maxTokens ?? 0)
 }
 
-function readChoices(cursor: JsonCursor): number {
+function readChoices(cursor: JsonCursor, api: Api): number {
   const text = token(cursor)
   if (text === 'null') return 1
   const choices = Number(text)
   if (!Number.isSafeInteger(choices) || choices < 1) throw new Invalid('"n" must be an integer, 1 or more', 'n')
+  // These APIs have no choices; an engine that generates some all the same reports one.
+  if (choices > 1 && (api === 'responses' || api === 'messages')) throw new Invalid('"n" is not a member of this API; leave it out', 'n')
   return choices
+}
+
+function readState(cursor: JsonCursor, key: string, draft: Draft): void {
+  const first = cursor.peek()
+  cursor.skip(1)
+  // What begins with one of these letters and is valid is `false` or `null`.
+  if (first === 0x66 || first === 0x6e) return
+  if (key === 'background') {
+    throw new Invalid('Background responses are not served, as their usage comes later than their reply; leave "background" out', key)
+  }
+  draft.storedBy = key
+  if (key !== 'store') draft.unboundedBy = key
 }
 
 function readStreamOptions(cursor: JsonCursor, draft: Draft): void {

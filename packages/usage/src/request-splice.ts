@@ -11,10 +11,11 @@ const TRUE = Buffer.from('true')
 
 /**
  * Sets `stream_options.include_usage` in a request that may stream, and touches nothing else: every other byte stays, in its
- * place, big integers included. `facts` are those of this very body. The parts are views of it; nothing is copied.
+ * place, big integers included. Other APIs than Chat Completions and Completions do not know the option. `facts` are those of this very body. The parts are views of it; nothing is copied.
  */
 export function spliceIncludeUsage(body: Buffer, facts: RequestFacts): Splice {
-  if (!facts.streams || facts.includeUsage || facts.api === 'embeddings') return { parts: [body], injected: false }
+  const knowsWish = facts.api === 'chat' || facts.api === 'completions'
+  if (!facts.streams || facts.includeUsage || !knowsWish) return { parts: [body], injected: false }
   const at = facts.streamOptions
   switch (at.kind) {
     case 'absent':

@@ -1,8 +1,8 @@
 import { FINISH_REASON_LENGTH_MAX, MODEL_LENGTH_MAX, boundText } from './bound-text.ts'
 import type { Observation } from './observation.ts'
 import type { Outcome, Provenance, Settlement } from './record.ts'
-import { metersOf } from './usage-block.ts'
-import type { UsageCounts } from './usage-block.ts'
+import { metersOf } from './usage-counts.ts'
+import type { UsageCounts } from './usage-counts.ts'
 
 /**
  * What a route makes of one usage block for several choices or prompts, which some engines fill in for one choice only.
@@ -35,6 +35,20 @@ const LONG_TOKEN_BYTES = 8
 /** Quantities, and how they are known. */
 type Quantities = { readonly counts: UsageCounts | undefined; readonly provenance: Provenance; readonly invalid: boolean }
 
+/** Nothing is known of what a total is made of: it is all in the plain class. */
+const NO_PARTS: Omit<UsageCounts, 'prompt' | 'completion'> = {
+  cached: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  inputAudio: 0,
+  inputImage: 0,
+  reasoning: 0,
+  outputAudio: 0,
+  outputImage: 0,
+  unclassified: undefined,
+  flagged: false,
+}
+
 const UNKNOWN: Quantities = { counts: undefined, provenance: 'unknown', invalid: false }
 
 /**
@@ -61,6 +75,7 @@ export function settle(seen: Observation | undefined, ending: Ending): Settlemen
   if (finishReason !== '') settlement.finishReason = boundText(finishReason, FINISH_REASON_LENGTH_MAX)
   if (ending.firstByteMs !== undefined) settlement.firstByteMs = ending.firstByteMs
   if (invalid) settlement.invalidUsage = true
+  if (counts?.unclassified !== undefined) settlement.unclassified = counts.unclassified
   return settlement
 }
 
@@ -126,13 +141,24 @@ function sumOfChoices(blocks: readonly UsageCounts[], seen: Observation): UsageC
   const prompt = isOne ? Math.max(...blocks.map((counts) => counts.prompt)) : Math.ceil(sum((counts) => counts.prompt) / choices)
   // Later choices find in the cache what the first one has put there: the least is what the cache really saved.
   const cached = isOne ? Math.min(...blocks.map((counts) => counts.cached ?? 0)) : Math.floor(sum((counts) => counts.cached) / choices)
+  let plain = prompt - Math.min(cached, prompt)
+  const ofPlain = (part: number | undefined): number => {
+    const taken = Math.min(part ?? 0, plain)
+    plain -= taken
+    return taken
+  }
   return {
     prompt,
     cached: blocks.some((counts) => counts.cached === undefined) ? undefined : Math.min(cached, prompt),
-    inputAudio: Math.min(first?.inputAudio ?? 0, prompt - Math.min(cached, prompt)),
+    cacheWrite5m: ofPlain(first?.cacheWrite5m),
+    cacheWrite1h: ofPlain(first?.cacheWrite1h),
+    inputAudio: ofPlain(first?.inputAudio),
+    inputImage: ofPlain(first?.inputImage),
     completion: sum((counts) => counts.completion),
     reasoning: blocks.some((counts) => counts.reasoning === undefined) ? undefined : sum((counts) => counts.reasoning),
     outputAudio: sum((counts) => counts.outputAudio),
+    outputImage: sum((counts) => counts.outputImage),
+    unclassified: first?.unclassified,
     flagged: blocks.some((counts) => counts.flagged),
   }
 }
@@ -148,12 +174,8 @@ function estimated(seen: Observation, told: { readonly prompt?: number; readonly
   if (output === undefined) return UNKNOWN
   const counts: UsageCounts = {
     prompt: told.prompt ?? Math.max(1, Math.ceil(seen.asked.promptBytes / TOKEN_BYTES)),
-    cached: 0,
-    inputAudio: 0,
+    ...NO_PARTS,
     completion: told.completion ?? withinLimit(output, seen),
-    reasoning: 0,
-    outputAudio: 0,
-    flagged: false,
   }
   return { counts, provenance: 'estimated', invalid: false }
 }

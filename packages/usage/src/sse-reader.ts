@@ -1,13 +1,19 @@
+import { HeldTail } from './held-tail.ts'
+import { LongEventReader } from './long-event.ts'
 import type { Asked, Observation } from './observation.ts'
 import type { Api } from './record.ts'
 import type { ReplyEnd, ReplyReader, Step } from './reply.ts'
 import { SseScan } from './sse-scan.ts'
-import { StreamTally } from './stream-tally.ts'
-import { isFields } from './usage-block.ts'
+import { createTally, hasTypedEvents } from './tallies.ts'
+import type { Tally, Word } from './tally.ts'
+import { isFields } from './usage-counts.ts'
 
-/** An incomplete event is held up to this size where an event may have to be withheld; a longer one is never withheld. */
+/**
+ * An incomplete event is held up to this size where it may have to be withheld, or may turn out to be the terminal one; a longer one is
+ * never withheld, and of one that may be terminal the last byte stays behind.
+ */
 const HOLD_BYTES_MAX: number = 16 * 1024
-/** A longer event is not parsed: it counts as one piece of content. */
+/** A longer event that comes in pieces is not parsed: where events have no type it counts as one piece of content. */
 const PARSE_BYTES_MAX: number = 1024 * 1024
 
 const LF = 0x0a
@@ -19,6 +25,7 @@ type Unread = { readonly bytes: Buffer; readonly data: readonly number[]; readon
 const UNREAD_MAX = 64
 /** Never added to. */
 const NOTHING_UNREAD: Unread[] = []
+const ABSENT = { kind: 'absent' } as const
 
 export type SseOptions = { readonly api: Api; readonly asked: Asked; readonly injected: boolean }
 
@@ -27,8 +34,10 @@ export class SseReader implements ReplyReader {
   readonly form = 'sse'
   terminal = false
   readonly #options: SseOptions
-  readonly #tally: StreamTally
+  readonly #tally: Tally
   readonly #scan = new SseScan()
+  /** Every event is parsed, before it is passed on: by its type it may be the terminal one. */
+  readonly #isTyped: boolean
   /** Every event is parsed where content must be told apart by choice. */
   readonly #parseAll: boolean
   #bytes = 0
@@ -44,6 +53,10 @@ export class SseReader implements ReplyReader {
   #piecesBytes = 0
   /** The pieces have been passed on already. */
   #piecesPassed = false
+  /** Of an event with a type that was passed on before it was complete: its end. */
+  #tail: HeldTail | undefined
+  /** Reads an event with a type whose pieces are too long to be kept. */
+  #long: LongEventReader | undefined
   #now: Buffer[] = []
   #later: Buffer[] = []
   /** Events that were scanned and not read yet: their bytes, and where their data is in them. */
@@ -51,7 +64,8 @@ export class SseReader implements ReplyReader {
 
   constructor(options: SseOptions) {
     this.#options = options
-    this.#tally = new StreamTally(options.api, options.asked)
+    this.#tally = createTally(options.api, options.asked)
+    this.#isTyped = hasTypedEvents(options.api)
     this.#parseAll = options.asked.choices * options.asked.prompts > 1
   }
 
@@ -84,12 +98,12 @@ export class SseReader implements ReplyReader {
     const held = this.#pieces !== undefined && !this.#piecesPassed ? this.#pieces : []
     const rest = Buffer.concat([...(this.#pieces ?? []), ...(this.#carry === undefined ? [] : [this.#carry])])
     let withheld = false
-    if (this.#piecesBytes > PARSE_BYTES_MAX) this.#tally.content(this.#piecesBytes)
+    if (this.#piecesBytes > PARSE_BYTES_MAX) this.#takeLong()
     else if (rest.length > 0) {
       this.#scan.readRest(rest)
-      withheld = this.#take(rest) && this.#mayWithhold(rest.length)
+      withheld = this.#take(rest) === 'usage' && this.#mayWithhold(rest.length)
     }
-    const afterSettlement = withheld ? [] : held
+    const afterSettlement = withheld ? [] : [...held, ...this.#takeTail()]
     if (!withheld && this.#carry !== undefined) afterSettlement.push(this.#carry)
     this.#carry = undefined
     this.#pieces = undefined
@@ -159,9 +173,13 @@ export class SseReader implements ReplyReader {
         this.#suspend(bytes, at, unsent)
         return
       }
-      if (this.#take(bytes) && this.#mayWithhold(end - at)) {
+      const word = this.#take(bytes)
+      if (word === 'usage' && this.#mayWithhold(end - at)) {
         this.#pass(bytes, unsent, at)
         unsent = end
+      } else if (word === 'end') {
+        unsent = this.#pass(bytes, unsent, at)
+        this.terminal = true
       }
       if (scan.terminal >= 0) {
         unsent = this.#pass(bytes, unsent, end)
@@ -184,8 +202,10 @@ export class SseReader implements ReplyReader {
     }
     this.#pieces = [bytes.subarray(at, stop)]
     this.#piecesBytes = stop - at
-    this.#piecesPassed = !this.#mayWithhold(stop - at)
-    this.#pass(bytes, unsent, this.#piecesPassed ? stop : at)
+    this.#piecesPassed = !this.#mayHold(stop - at)
+    if (!this.#piecesPassed || !this.#isTyped) return void this.#pass(bytes, unsent, this.#piecesPassed ? stop : at)
+    this.#pass(bytes, unsent, at)
+    this.#flow(bytes.subarray(at, stop))
   }
 
   /** Goes on with an incomplete event. Gives where the next one starts, or undefined if it still is not complete. */
@@ -194,12 +214,13 @@ export class SseReader implements ReplyReader {
     const end = scan.resume(bytes, !this.terminal)
     const stop = end >= 0 ? end : scan.unclear >= 0 ? scan.unclear : bytes.length
     this.#piecesBytes += stop
-    if (this.#piecesBytes <= PARSE_BYTES_MAX || !this.#piecesPassed) pieces.push(bytes.subarray(0, stop))
-    if (!this.#piecesPassed && !this.#mayWithhold(this.#piecesBytes)) {
-      for (const piece of pieces) this.#give(piece)
+    const piece = bytes.subarray(0, stop)
+    if (this.#piecesBytes <= PARSE_BYTES_MAX || !this.#piecesPassed) pieces.push(piece)
+    if (!this.#piecesPassed && !this.#mayHold(this.#piecesBytes)) {
+      for (const held of pieces) this.#flow(held)
       this.#piecesPassed = true
-    } else if (this.#piecesPassed) this.#pass(bytes, 0, stop)
-    if (this.#piecesBytes > PARSE_BYTES_MAX) pieces.length = 0
+    } else if (this.#piecesPassed) this.#flow(piece)
+    if (this.#piecesBytes > PARSE_BYTES_MAX) this.#readLong(pieces, piece)
     if (end < 0) {
       if (stop < bytes.length) this.#carry = bytes.subarray(stop)
       return undefined
@@ -209,20 +230,42 @@ export class SseReader implements ReplyReader {
   }
 
   #completed(pieces: Buffer[], how: { readonly atTerminal: boolean; readonly afterCr: boolean }): void {
-    let withheld = false
-    if (this.#piecesBytes > PARSE_BYTES_MAX) this.#tally.content(this.#piecesBytes)
+    let word: Word
+    if (this.#piecesBytes > PARSE_BYTES_MAX) word = this.#takeLong()
     else {
       const event = Buffer.concat(pieces)
       // Cut short by a terminal line, the event has no end of its own.
       if (how.atTerminal) this.#scan.readRest(event)
       else this.#scan.scan(event, 0, false)
-      withheld = this.#take(event) && !this.#piecesPassed
+      word = this.#take(event)
     }
+    const withheld = word === 'usage' && !this.#piecesPassed
+    if (word === 'end') this.terminal = true
     if (!withheld && !this.#piecesPassed) for (const piece of pieces) this.#give(piece)
+    for (const piece of this.#takeTail()) this.#give(piece)
     if (how.atTerminal) this.terminal = true
     if (how.afterCr) this.#lineFeedOf = withheld ? 'withheld' : 'passed'
     this.#pieces = undefined
     this.#piecesBytes = 0
+  }
+
+  /** Pieces that are too long to be kept. An event without a type is content, and not read at all. */
+  #readLong(pieces: Buffer[], last?: Buffer): void {
+    if (this.#isTyped) {
+      const unread = this.#long === undefined ? pieces : []
+      this.#long ??= new LongEventReader(this.#options.api)
+      for (const piece of unread) this.#long.push(piece)
+      if (last !== undefined && !unread.includes(last)) this.#long.push(last)
+    }
+    pieces.length = 0
+  }
+
+  #takeLong(): Word {
+    if (this.#pieces !== undefined && this.#pieces.length > 0) this.#readLong(this.#pieces)
+    const unread = { bytes: this.#piecesBytes, type: undefined, model: undefined, finishReason: undefined, usage: ABSENT }
+    const word = this.#tally.long(this.#long?.event ?? unread)
+    this.#long = undefined
+    return word
   }
 
   /** Clients stop at the terminal event, so nothing after it is held or withheld. */
@@ -230,43 +273,59 @@ export class SseReader implements ReplyReader {
     return this.#options.injected && size <= HOLD_BYTES_MAX && !this.terminal
   }
 
-  /** Counts the event that has just been scanned. True when it is the answer to `include_usage`, where that matters. */
-  #take(bytes: Buffer): boolean {
+  #mayHold(size: number): boolean {
+    return this.#isTyped ? size <= HOLD_BYTES_MAX && !this.terminal : this.#mayWithhold(size)
+  }
+
+  /** Counts the event that has just been scanned. Its word is known where that matters; else it is a `part`. */
+  #take(bytes: Buffer): Word {
     const { data, contentBytes, mustParse } = this.#scan
-    if (data.length === 0) return false
+    if (data.length === 0) return 'part'
+    if (this.#isTyped) return this.#readEvent(bytes, data, contentBytes)
     if (contentBytes > 0 && !mustParse && !this.#parseAll) {
       if (this.#tally.model === undefined) this.digest()
       if (this.#tally.model !== undefined) {
         this.#tally.content(contentBytes)
-        return false
+        return 'part'
       }
     }
     if (this.#options.injected) return this.#readEvent(bytes, data, contentBytes)
     if (this.#unread.length === UNREAD_MAX) this.digest()
     if (this.#unread.length === 0) this.#unread = []
     this.#unread.push({ bytes, data: data.slice(), contentBytes })
-    return false
+    return 'part'
   }
 
-  /** True when it is the answer to `include_usage`. */
-  #readEvent(bytes: Buffer, data: readonly number[], contentBytes: number): boolean {
+  #readEvent(bytes: Buffer, data: readonly number[], contentBytes: number): Word {
     const event = parsed(dataText(bytes, data))
     if (isFields(event)) return this.#tally.event(event)
-    if (data.length > 2 && this.#takeLines(bytes, data)) return false
+    const word = data.length > 2 ? this.#takeLines(bytes, data) : undefined
+    if (word !== undefined) return word
     if (contentBytes > 0) this.#tally.content(contentBytes)
-    return false
+    return 'part'
   }
 
-  /** Some engines forget the empty line between events; clients that read line by line do not mind. Whether that was it. */
-  #takeLines(bytes: Buffer, data: readonly number[]): boolean {
-    let found = false
+  /** Some engines forget the empty line between events; clients that read line by line do not mind. `undefined`: that was not it. */
+  #takeLines(bytes: Buffer, data: readonly number[]): Word | undefined {
+    let found: Word | undefined
     for (let index = 0; index < data.length; index += 2) {
       const event = parsed(bytes.toString('utf8', data[index], data[index + 1]))
       if (!isFields(event)) continue
-      found = true
-      this.#tally.event(event)
+      const word = this.#tally.event(event)
+      found = word === 'end' || found === 'end' ? 'end' : 'part'
     }
     return found
+  }
+
+  /** Passes on a part of an event that is not complete; of one with a type all but its end. */
+  #flow(bytes: Buffer): void {
+    if (!this.#isTyped || this.terminal) return this.#give(bytes)
+    this.#tail ??= new HeldTail()
+    for (const part of this.#tail.push(bytes).now) this.#give(part)
+  }
+
+  #takeTail(): readonly Buffer[] {
+    return this.#tail?.end().afterSettlement ?? []
   }
 
   #pass(bytes: Buffer, start: number, end: number): number {

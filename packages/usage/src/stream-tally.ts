@@ -1,17 +1,16 @@
+import { generatedBytes } from './generated-bytes.ts'
 import type { Asked } from './observation.ts'
 import type { Api } from './record.ts'
-import { isFields, readUsage } from './usage-block.ts'
-import type { UsageCounts, UsageReading } from './usage-block.ts'
+import type { LongEvent, Tally, Word } from './tally.ts'
+import { readUsage } from './usage-block.ts'
+import { isFields } from './usage-counts.ts'
+import type { Fields, UsageCounts, UsageReading } from './usage-counts.ts'
 
-type Fields = Readonly<Record<string, unknown>>
-
-/** Members of a delta that name or place it and are not made of generated tokens. */
-const NOT_CONTENT: ReadonlySet<string> = new Set(['role', 'id', 'type', 'index'])
 /** The choices that are followed one by one; an engine that is asked for more is counted as one. */
 const CHOICES_MAX = 1024
 
-/** Adds up what the events of one stream say. */
-export class StreamTally {
+/** Adds up the events of Chat Completions and Completions. */
+export class StreamTally implements Tally {
   model: string | undefined
   finishReason: string | undefined
   usage: UsageReading = { kind: 'absent' }
@@ -48,17 +47,22 @@ export class StreamTally {
     this.contentBytes += bytes
   }
 
-  /** A parsed event. True when it has no choices and a usage that is not null: the answer to `include_usage`. */
-  event(event: Fields): boolean {
+  /** `usage` when it has no choices and a usage that is not null. */
+  event(event: Fields): Word {
     const { model, choices, usage } = { model: event['model'], choices: event['choices'], usage: event['usage'] }
     if (typeof model === 'string' && model !== '') this.model = model
     if (event['error'] !== undefined && event['error'] !== null) this.failed = true
     let ended = false
     if (Array.isArray(choices)) for (const choice of choices) if (isFields(choice) && this.#choice(choice)) ended = true
-    if (usage === undefined || usage === null) return false
+    if (usage === undefined || usage === null) return 'part'
     const alone = Array.isArray(choices) && choices.length === 0
     this.#usage(readUsage(usage, this.#api), alone, ended)
-    return alone
+    return alone ? 'usage' : 'part'
+  }
+
+  long({ bytes }: LongEvent): Word {
+    this.content(bytes)
+    return 'part'
   }
 
   /** Whether the choice ends here. */
@@ -99,12 +103,4 @@ function contentBytesOf(choice: Fields): number {
   bytes += reasoning + generatedBytes(delta['content']) + generatedBytes(delta['refusal'])
   bytes += generatedBytes(delta['tool_calls']) + generatedBytes(delta['function_call'])
   return bytes > 0 ? bytes : generatedBytes(delta)
-}
-
-function generatedBytes(value: unknown): number {
-  if (typeof value === 'string') return Buffer.byteLength(value)
-  if (typeof value !== 'object' || value === null) return 0
-  let bytes = 0
-  for (const [key, member] of Object.entries(value)) if (!NOT_CONTENT.has(key)) bytes += generatedBytes(member)
-  return bytes
 }

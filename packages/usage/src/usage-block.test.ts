@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { metersOf, readUsage } from './usage-block.ts'
-import type { UsageCounts } from './usage-block.ts'
+import { readUsage } from './usage-block.ts'
+import { metersOf } from './usage-counts.ts'
+import type { UsageCounts } from './usage-counts.ts'
 import type { Api } from './record.ts'
 
 function countsOf(usage: unknown, api: Api = 'chat'): UsageCounts {

@@ -6,7 +6,7 @@ import { scanUsage } from './usage-scan.ts'
 
 const scan = (text: string): unknown => {
   const bytes = Buffer.from(`,${text}}`)
-  return scanUsage(bytes, 1, bytes.length - 1)
+  return scanUsage(bytes, { start: 1, end: bytes.length - 1, api: 'chat' })
 }
 
 test('scanUsage() reads the usage objects that engines send', () => {

@@ -1,19 +1,41 @@
 import { KeySet } from './key-set.ts'
+import type { Api } from './record.ts'
+import type { Fields } from './usage-counts.ts'
 
-type Fields = Readonly<Record<string, unknown>>
 /** `null`, `true` and `false` mean what they do in JSON; an object is one of details. */
 type Value = number | boolean | null | Fields
 
-const COUNTS = new KeySet([
-  'prompt_tokens',
-  'completion_tokens',
-  'total_tokens',
-  'prompt_cache_hit_tokens',
-  'prompt_cache_miss_tokens',
-  'prompt_tokens_details',
-  'completion_tokens_details',
-])
-const DETAILS = new KeySet(['cached_tokens', 'audio_tokens', 'reasoning_tokens'])
+/** The members of a usage object that have a class, and of the objects in it. */
+type Names = { readonly counts: KeySet; readonly details: KeySet }
+
+const OPENAI: Names = {
+  counts: new KeySet([
+    'prompt_tokens',
+    'completion_tokens',
+    'input_tokens',
+    'output_tokens',
+    'total_tokens',
+    'prompt_cache_hit_tokens',
+    'prompt_cache_miss_tokens',
+    'prompt_tokens_details',
+    'completion_tokens_details',
+    'input_tokens_details',
+    'output_tokens_details',
+  ]),
+  details: new KeySet([
+    'cached_tokens',
+    'text_tokens',
+    'audio_tokens',
+    'image_tokens',
+    'reasoning_tokens',
+    'cache_write_tokens',
+    'cache_creation_tokens',
+  ]),
+}
+const ANTHROPIC: Names = {
+  counts: new KeySet(['input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation']),
+  details: new KeySet(['ephemeral_5m_input_tokens', 'ephemeral_1h_input_tokens']),
+}
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -25,13 +47,23 @@ const CLOSE_BRACE = 0x7d
 const DIGITS_MAX = 15
 
 /**
- * The members of the usage object at `start` that `readUsage` looks at, as `JSON.parse` would give them; `undefined` where the
- * object has anything but plain counts, details and words in it, or is malformed: then `JSON.parse` decides. Saves 0.5 µs a reply.
+ * The members of the usage object in `bytes` that `readUsage` looks at, as `JSON.parse` would give them; `undefined` where the object has
+ * anything but plain counts, details and words in it, a number without a class, or is malformed: then `JSON.parse` decides.
+ * Saves 0.5 µs a reply.
  */
-export function scanUsage(bytes: Buffer, start: number, end: number): Fields | undefined {
+export function scanUsage(
+  bytes: Buffer,
+  { start, end, api }: { readonly start: number; readonly end: number; readonly api: Api },
+): Fields | undefined {
+  const { counts, details } = api === 'messages' ? ANTHROPIC : OPENAI
   const scan = new UsageScan(bytes, start, end)
-  const fields = scan.object(COUNTS, DETAILS)
+  const fields = scan.object(counts, details)
   return scan.at === end ? fields : undefined
+}
+
+/** An object may hold numbers of its own. */
+function isMore(value: Value): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 /** Goes on over simple JSON as long as it is; `undefined` from any method means that it is not. */
@@ -59,6 +91,7 @@ class UsageScan {
       const value = this.#value(inner)
       if (value === undefined) return undefined
       if (key !== '') fields[key] = value
+      else if (value !== 0 && (typeof value === 'number' || isMore(value))) return undefined
       const next = this.#peek()
       this.at += 1
       if (next === CLOSE_BRACE) return fields

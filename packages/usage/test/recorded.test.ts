@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Api } from '@ascribe/usage'
 import { factsOf, readRecorded, recordedNames, run } from './replies.ts'
 import type { Recorded, Run } from './replies.ts'
 
@@ -17,6 +18,11 @@ const EXPECTED: Readonly<Record<string, readonly [string, number | null, number 
   'llama-embeddings': ['reported', 11, 0, 0],
   'llama-error-context': ['unknown', null, null, null],
   'llama-error-context-stream': ['unknown', null, null, null],
+  // Cached tokens stand beside the input here, and are part of the prompt all the same.
+  'llama-messages': ['reported', 26, 25, 6, 'max_tokens'],
+  'llama-messages-stream': ['reported', 26, 25, 3, 'max_tokens'],
+  'llama-responses': ['reported', 26, 25, 6, 'completed'],
+  'llama-responses-stream': ['reported', 26, 25, 3, 'completed'],
   'llama-text': ['reported', 6, 5, 6, 'length'],
   'llama-text-list': ['estimated', 5, 1, 6, 'length'],
   'llama-text-stream': ['reported', 6, 5, 6, 'length'],
@@ -36,6 +42,11 @@ const EXPECTED: Readonly<Record<string, readonly [string, number | null, number 
   'python-text-list': ['unknown', null, null, null],
   'python-text-stream': ['estimated', 4, 0, 6, 'length'],
   'python-text-stream-usage': ['estimated', 4, 0, 6, 'length'],
+}
+
+const TERMINAL: Partial<Record<Api, RegExp>> = {
+  responses: /^event: response\.completed\ndata: .*\n\n$/,
+  messages: /^event: message_stop\ndata: {"type":"message_stop"}\n\n$/,
 }
 
 function runOf(recorded: Recorded, chunks: readonly Buffer[], injected: boolean): Run {
@@ -97,7 +108,7 @@ test('a recorded stream passes byte for byte, but for the usage events where the
     const expected = recorded.body.toString().replaceAll(/data: \{"choices":\[\],.*\n\n/g, '')
     assert.equal(hidden.now.toString() + hidden.later.toString(), expected, name)
     const isEmpty = recorded.body.length === 0 || recorded.status >= 400
-    if (!isEmpty) assert.equal(passed.later.toString(), 'data: [DONE]\n\n', name)
+    if (!isEmpty) assert.match(passed.later.toString(), TERMINAL[recorded.api] ?? /^data: \[DONE\]\n\n$/, name)
   }
 })
 
@@ -109,6 +120,6 @@ test('scanRequest() reads every recorded request', () => {
     assert.equal(facts.model, parsed.model)
     assert.equal(facts.choices, parsed.n ?? 1)
     assert.equal(facts.streams, parsed.stream === true)
-    assert.equal(facts.maxTokens, parsed.max_tokens)
+    assert.equal(facts.maxTokens, parsed.max_tokens ?? parsed.max_output_tokens)
   }
 })

@@ -15,6 +15,13 @@ export type Recorded = {
 /** Stands in for a request that was recorded without its end. */
 const CUT_REQUEST = '{"model":"tiny","stream":true,"prompt":"the the the","messages":[]}'
 
+const API_OF: Readonly<Record<string, Api>> = {
+  '/v1/chat/completions': 'chat',
+  '/v1/embeddings': 'embeddings',
+  '/v1/messages': 'messages',
+  '/v1/responses': 'responses',
+}
+
 const FOLDER = new URL('recorded/', import.meta.url)
 
 export function recordedNames(): string[] {
@@ -37,7 +44,7 @@ export function readRecorded(name: string): Recorded {
   const length = headers.get('content-length')
   return {
     name,
-    api: target.includes('/chat/') ? 'chat' : target.includes('/embeddings') ? 'embeddings' : 'completions',
+    api: API_OF[target.slice(target.indexOf('/v1/'))] ?? 'completions',
     request: Buffer.from(request.endsWith('}') ? request.slice(2) : CUT_REQUEST),
     status: Number(statusLine.split(' ')[1]),
     contentType: headers.get('content-type'),

@@ -112,13 +112,22 @@ test('litellm-14849, litellm-31714, bifrost-3451, langwatch-7018: cached tokens 
 })
 
 test('litellm-9812: tokens that were written to the cache are charged once', () => {
-  const { settlement } = usageOf({
+  const inside = usageOf({
     prompt_tokens: 1000,
     completion_tokens: 10,
     cache_creation_input_tokens: 700,
     prompt_tokens_details: { cache_write_tokens: 700 },
   })
-  assert.deepEqual(settlement.meters, { input_tokens: 1000, cached_input_tokens: 0, output_tokens: 10, reasoning_tokens: 0 })
+  assert.deepEqual(inside.settlement.meters, {
+    input_tokens: 300,
+    cached_input_tokens: 0,
+    cache_write_5m_tokens: 700,
+    output_tokens: 10,
+    reasoning_tokens: 0,
+  })
+  const unclear = usageOf({ prompt_tokens: 1000, completion_tokens: 10, cache_creation_input_tokens: 700 })
+  assert.equal(unclear.settlement.meters['input_tokens'], 1000, 'nobody says that it is inside the prompt')
+  assert.deepEqual(unclear.settlement.unclassified, { cache_creation_input_tokens: 700 })
 })
 
 test('litellm-28009: both styles of naming cached tokens reach the totals', () => {

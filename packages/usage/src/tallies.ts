@@ -1,0 +1,22 @@
+import { MessagesTally } from './messages-tally.ts'
+import type { Asked } from './observation.ts'
+import type { Api } from './record.ts'
+import { ResponsesTally } from './responses-tally.ts'
+import { StreamTally } from './stream-tally.ts'
+import type { Tally } from './tally.ts'
+
+/** Whether the events of an API say by a type what they are, the terminal one included. */
+export function hasTypedEvents(api: Api): boolean {
+  return api === 'responses' || api === 'messages'
+}
+
+export function createTally(api: Api, asked: Asked): Tally {
+  switch (api) {
+    case 'responses':
+      return new ResponsesTally()
+    case 'messages':
+      return new MessagesTally()
+    default:
+      return new StreamTally(api, asked)
+  }
+}
