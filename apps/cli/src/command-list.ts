@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'api', description: 'run the usage and billing API alone', load: async () => (await import('./commands/api.ts')).configureApi },
   {
+    name: 'edge',
+    description: 'answer Traefik ForwardAuth, nginx auth_request and Caddy forward_auth: a key or token in, identity headers out',
+    load: async () => (await import('./commands/edge.ts')).configureEdge,
+  },
+  {
     name: 'controller',
     description: "run the Kubernetes controllers: machines in their owners' cloud accounts",
     load: async () => (await import('./commands/controller.ts')).configureController,
@@ -181,6 +186,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'config',
     description: 'check the configuration; with --print, show what is in force and from where, secrets masked',
     load: async () => (await import('./commands/config.ts')).configureConfig,
+  },
+  {
+    name: 'conformance',
+    description: 'ask a live engine for a little, and find out where its usage is not what it did',
+    load: async () => (await import('./commands/conformance.ts')).configureConformance,
   },
   {
     name: 'doctor',

@@ -12,7 +12,7 @@ Try it:  ascribe up                       everything on this machine, with a dem
          ascribe COMMAND --help           what a command does, with examples
 
 Settings come from DIR/ascribe.yaml (or --config FILE), then ASCRIBE_* variables, then the command line.
-Exit codes: 0 done, 1 it failed or the answer is no, 2 the call or a file is wrong, 70 a bug.`
+Exit codes: 0 done, 1 it failed or the answer is no, 2 the call or a file is wrong, 3 faults found (conformance), 70 a bug.`
 
 /** Runs one command line and gives its exit code. Nothing here ends the process. */
 export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {

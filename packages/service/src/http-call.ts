@@ -20,6 +20,14 @@ export type HttpCall = {
 
 export type HttpReply = { readonly status: number; readonly headers: Headers; readonly body: Buffer }
 
+/** A reply whose body is still to come. It is read once, to its end or until the loop is left, which ends the connection. */
+export type OpenHttpReply = {
+  readonly status: number
+  readonly headers: Headers
+  /** @throws {HttpCallError} */
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
 const TIMEOUT_MS = 30_000
 const REPLY_BYTES_MAX = 8 * 1024 * 1024
 
@@ -29,12 +37,25 @@ const REPLY_BYTES_MAX = 8 * 1024 * 1024
  * @throws {HttpCallError} Nothing in it holds headers, bodies, or the query of the URL.
  */
 export async function callHttp(call: HttpCall): Promise<HttpReply> {
+  const { status, headers, chunks } = await openHttp(call)
+  const body: Uint8Array[] = []
+  for await (const chunk of chunks) body.push(chunk)
+  return { status, headers, body: Buffer.concat(body) }
+}
+
+/** The same for a reply that is read as it comes: a stream of events, or one that is left on purpose. @throws {HttpCallError} */
+export async function openHttp(call: HttpCall): Promise<OpenHttpReply> {
   const { timeoutMs = TIMEOUT_MS, replyBytesMax = REPLY_BYTES_MAX, signal, method = 'GET', publicOnly = false } = call
   const url = parseUrl(call.url)
   const place = `${url.origin}${url.pathname}`
   const headers = headersOf(call, place)
   if (publicOnly) await requirePublic(url)
   const timeout = AbortSignal.timeout(timeoutMs)
+  const failure = (thrown: unknown): HttpCallError => {
+    if (thrown instanceof HttpCallError) return thrown
+    if (timeout.aborted) return new HttpCallError(`Cannot call ${place}: no whole reply within ${timeoutMs} ms`, { retryable: true })
+    return new HttpCallError(`Cannot call ${place}`, { retryable: signal?.aborted !== true, cause: causeOf(thrown) })
+  }
   try {
     const reply = await fetch(url, {
       method,
@@ -47,11 +68,9 @@ export async function callHttp(call: HttpCall): Promise<HttpReply> {
       await reply.body?.cancel()
       throw new HttpCallError(`Cannot call ${place}: it answers ${reply.status}, a redirect, which is not followed`, { retryable: false })
     }
-    return { status: reply.status, headers: reply.headers, body: await readBounded(reply, place, replyBytesMax) }
+    return { status: reply.status, headers: reply.headers, chunks: readBounded(reply, { place, bytesMax: replyBytesMax, failure }) }
   } catch (thrown) {
-    if (thrown instanceof HttpCallError) throw thrown
-    if (timeout.aborted) throw new HttpCallError(`Cannot call ${place}: no whole reply within ${timeoutMs} ms`, { retryable: true })
-    throw new HttpCallError(`Cannot call ${place}`, { retryable: signal?.aborted !== true, cause: causeOf(thrown) })
+    throw failure(thrown)
   }
 }
 
@@ -79,15 +98,19 @@ function causeOf(thrown: unknown): unknown {
   return thrown instanceof TypeError && thrown.cause !== undefined ? thrown.cause : thrown
 }
 
-async function readBounded(reply: Response, place: string, bytesMax: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
+type Bounds = { readonly place: string; readonly bytesMax: number; readonly failure: (thrown: unknown) => HttpCallError }
+
+async function* readBounded(reply: Response, { place, bytesMax, failure }: Bounds): AsyncGenerator<Uint8Array, void, undefined> {
   let length = 0
-  for await (const chunk of reply.body ?? []) {
-    length += chunk.length
-    // Leaving the loop ends the connection.
-    if (length > bytesMax)
-      throw new HttpCallError(`Cannot read the reply of ${place}: it has more than ${bytesMax} bytes`, { retryable: false })
-    chunks.push(chunk)
+  try {
+    for await (const chunk of reply.body ?? []) {
+      length += chunk.length
+      // Leaving the loop ends the connection.
+      if (length > bytesMax)
+        throw new HttpCallError(`Cannot read the reply of ${place}: it has more than ${bytesMax} bytes`, { retryable: false })
+      yield chunk
+    }
+  } catch (thrown) {
+    throw failure(thrown)
   }
-  return Buffer.concat(chunks)
 }
