@@ -1,1 +1,3 @@
-export {}
+export { startEdge } from './start.ts'
+export type { Edge, EdgeConfig, EdgeDeps, EdgeJwt } from './start.ts'
+export type { ResourceRule } from './rules.ts'

@@ -60,6 +60,11 @@ test('gate reads UTF-8 in a header as what was meant, and leaves other bytes as 
   assert.equal(outcome.kind === 'headers' && outcome.identity.resourceId, 'caf\u00E9')
 })
 
+test('gate keeps the last letter of an auth id whose last byte is white space in Latin-1', () => {
+  const outcome = ask(['X-Saturn-Auth-Id', ` ${Buffer.from('voilà').toString('latin1')}\t`, 'X-Saturn-Resource-Id', 'r'])
+  assert.equal(outcome.kind === 'headers' && outcome.identity.authId, 'voilà')
+})
+
 test('gate names both fields when a trusted peer sends nothing at all', () => {
   const outcome = ask([])
   assert.deepEqual(outcome, {

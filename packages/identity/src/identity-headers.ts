@@ -44,7 +44,7 @@ export function readIdentityHeaders(headers: RawHeaders, prefix: string = DEFAUL
     if (!hasPrefix(sent, wanted)) continue
     if (found === NOTHING) found = { count: 0 }
     found.count += 1
-    const value = textOf((headers[index + 1] ?? '').trim())
+    const value = textOf(headers[index + 1] ?? '')
     const known = ENDINGS.find(({ ending }) => hasEnding(sent, wanted.length, ending))
     if (known === undefined) {
       others ??= { values: Object.create(null) as Record<string, string>, seen: new Set() }
@@ -95,10 +95,13 @@ function isFolded(name: string, from: number, lower: string): boolean {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
-/** The text that was meant: Node gives each byte as a character of Latin-1, but whoever sends more than ASCII sends UTF-8. */
+/**
+ * The text that was meant, without white space around it: Node gives each byte as a character of Latin-1, but whoever sends more than ASCII
+ * sends UTF-8.
+ */
 function textOf(value: string): string {
   for (let index = 0; index < value.length; index += 1) if (value.charCodeAt(index) > 0x7f) return decoded(value)
-  return copied(value)
+  return copied(value.trim())
 }
 
 /** V8 copies shorter texts by itself when it cuts them out of others. */
@@ -114,7 +117,9 @@ function copied(value: string): string {
   return scratch.toString('latin1', 0, scratch.write(value, 'latin1'))
 }
 
-function decoded(value: string): string {
+function decoded(sent: string): string {
+  // `trim()` would take the last byte of an "à", which is a space in Latin-1.
+  const value = sent.replace(/^[\t ]+|[\t ]+$/g, '')
   try {
     return UTF8.decode(Buffer.from(value, 'latin1'))
   } catch {
