@@ -29,6 +29,22 @@ export function openBroker({ nats }: Config, { name, logger }: { readonly name: 
   })
 }
 
+type FollowDeps = { readonly dir: DataDir; readonly logger: Logger; readonly scope: Pick<ProcessScope, 'stop'> }
+
+/** Keeps the policy file of this machine up to date, until it is disposed. */
+export function followPolicy(nats: Nats, { dir, logger, scope }: FollowDeps): AsyncDisposable {
+  const stop = new AbortController()
+  const following = followPolicyFile(nats, { path: dir.policy, tryLock, logger, signal: stop.signal }).catch((error: unknown) =>
+    scope.stop(error),
+  )
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await following
+    },
+  }
+}
+
 /** A machine's two ways over the broker, until it is disposed. */
 export type Shipping = AsyncDisposable & { readonly shipper: Shipper }
 
@@ -36,15 +52,10 @@ export type Shipping = AsyncDisposable & { readonly shipper: Shipper }
  * Sends the journals of this machine to the broker and keeps its policy file up to date. Of several processes on a data directory one sends:
  * whoever has the lock, and after its end the next.
  */
-export function shipInBackground(
-  nats: Nats,
-  deps: { readonly dir: DataDir; readonly logger: Logger; readonly meters: Meters; readonly scope: Pick<ProcessScope, 'stop'> },
-): Shipping {
+export function shipInBackground(nats: Nats, deps: FollowDeps & { readonly meters: Meters }): Shipping {
   const { dir, logger, meters, scope } = deps
   const stop = new AbortController()
-  const following = followPolicyFile(nats, { path: dir.policy, tryLock, logger, signal: stop.signal }).catch((error: unknown) =>
-    scope.stop(error),
-  )
+  const following = followPolicy(nats, deps)
   const asking = followAdmissionFile(nats, { policy: dir.policy, journal: dir.journal, logger, signal: stop.signal }).catch(
     (error: unknown) => scope.stop(error),
   )
@@ -55,7 +66,7 @@ export function shipInBackground(
     async [Symbol.asyncDispose]() {
       await sending[Symbol.asyncDispose]()
       stop.abort()
-      await following
+      await following[Symbol.asyncDispose]()
       await asking
     },
   }

@@ -14,6 +14,8 @@ import type { ClusterSettings } from './cluster-settings.ts'
 import { ConsoleSchema } from './console-site.ts'
 import type { ConsoleSettings } from './console-site.ts'
 import type { DataDir } from './data-dir.ts'
+import { EdgeSchema } from './edge-settings.ts'
+import type { EdgeSettings } from './edge-settings.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
 import { TrustedPeerSchema } from './trust-settings.ts'
@@ -38,6 +40,8 @@ export type Config = {
       readonly body_size: number
       readonly routes: readonly RouteSettings[]
     }
+  /** What proxies ask about each request. */
+  readonly edge: EdgeSettings
   /** The broker between gateways and settlers of several machines; without a URL journals are read on this disk. */
   /** Of `ascribe directory sync`: the value of the Authorization header that an address wants. */
   readonly directory: { readonly authorization?: Secret | undefined }
@@ -107,6 +111,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       routes: z.array(RouteSchema).default([]),
     })
     .prefault({}),
+  edge: EdgeSchema,
   directory: z.strictObject({ authorization: secret().optional() }).prefault({}),
   manager: z.strictObject({ url: name.optional(), token: secret().optional() }).prefault({}),
   nats: z
