@@ -65,6 +65,17 @@ test('gate keeps the last letter of an auth id whose last byte is white space in
   assert.equal(outcome.kind === 'headers' && outcome.identity.authId, 'voilà')
 })
 
+test('gate takes a key from X-Api-Key, as clients of Anthropic send it, where no Authorization says another', () => {
+  const kindOf = (headers: readonly string[], peer?: string): string => ask(headers, peer).kind
+  assert.equal(kindOf(['X-API-Key', ' good '], STRANGER), 'key')
+  assert.equal(kindOf(['authorization', 'Bearer good', 'x-api-key', 'bad'], STRANGER), 'key')
+  assert.equal(kindOf(['authorization', 'Bearer bad', 'x-api-key', 'good'], STRANGER), 'unauthenticated')
+  assert.equal(kindOf(['x-api-key', 'good', 'x-api-key', 'good'], STRANGER), 'unauthenticated', 'twice says nothing')
+  const key = `ask_${'a'.repeat(12)}_${'b'.repeat(32)}`
+  assert.deepEqual(ask(['x-api-key', key]), { kind: 'unauthenticated', reason: 'unknown_key', stripped: 0 })
+  assert.equal(kindOf(['x-api-key', 'sk-of-the-engine']), 'missing', 'a trusted edge may pass a key of its upstream')
+})
+
 test('gate names both fields when a trusted peer sends nothing at all', () => {
   const outcome = ask([])
   assert.deepEqual(outcome, {

@@ -1,6 +1,6 @@
 import type { IdentityHeaders } from './identity-headers.ts'
 import { DEFAULT_HEADER_PREFIX, readIdentityHeaders } from './identity-headers.ts'
-import { bearerToken } from './api-key.ts'
+import { bearerToken, publicIdOf } from './api-key.ts'
 import type { PeerTerms, PeerTrust } from './peer-trust.ts'
 import type { PolicyKey } from './policy.ts'
 
@@ -46,7 +46,7 @@ export function createGate(options: GateOptions): (input: GateInput) => GateOutc
   const resourceIdName = `${headerPrefix}Resource-Id`
 
   function byKey(input: GateInput, identity: IdentityHeaders, stripped: number): GateOutcome {
-    const token = bearerToken(singleHeader(input.headers, 'authorization'))
+    const token = bearerToken(singleHeader(input.headers, 'authorization')) ?? apiKeyField(input.headers)
     if (token === undefined) return { kind: 'unauthenticated', reason: 'no_key', stripped }
     const key = findKey(token)
     if (key === undefined) return { kind: 'unauthenticated', reason: 'unknown_key', stripped }
@@ -63,7 +63,7 @@ export function createGate(options: GateOptions): (input: GateInput) => GateOutc
     }
     if (isWhole(read, terms)) return { kind: 'headers', identity: read }
     const { authId, resourceId } = read
-    if (authId === undefined && resourceId === undefined && hasHeader(input.headers, 'authorization')) return byKey(input, read, 0)
+    if (authId === undefined && resourceId === undefined && namesKey(input.headers)) return byKey(input, read, 0)
     const missing: string[] = []
     if (authId === undefined) missing.push(authIdName)
     if (resourceId === undefined && terms.resource === 'from-header') missing.push(resourceIdName)
@@ -73,6 +73,17 @@ export function createGate(options: GateOptions): (input: GateInput) => GateOutc
 
 function isWhole(read: IdentityHeaders, { resource }: PeerTerms): read is IdentityHeaders & { readonly authId: string } {
   return read.authId !== undefined && (read.resourceId !== undefined || resource === 'from-model')
+}
+
+/** Whether a request from a trusted peer is about a key: any `Authorization`, but an `X-Api-Key` only where it may be one of ours. */
+function namesKey(headers: readonly string[]): boolean {
+  return hasHeader(headers, 'authorization') || publicIdOf(apiKeyField(headers) ?? '') !== undefined
+}
+
+/** `X-Api-Key`, as clients of Anthropic's API send their key. */
+function apiKeyField(headers: readonly string[]): string | undefined {
+  const value = singleHeader(headers, 'x-api-key')?.trim()
+  return value === '' ? undefined : value
 }
 
 /** The value of a header that came exactly once; `undefined` when it is absent or repeated. */
