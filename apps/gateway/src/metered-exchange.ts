@@ -196,6 +196,7 @@ export class MeteredExchange implements Exchange {
       endedAt: Math.max(intent.startedAt, clock()),
       multipleChoices,
     }
+    if (intent.api === 'free') ending.isFree = true
     if (this.#status !== undefined) ending.status = this.#status
     if (this.#firstByteMs !== undefined) ending.firstByteMs = this.#firstByteMs
     const settlement = settle(this.#reader?.observation, ending)

@@ -1,15 +1,16 @@
 import type { Clock, Logger } from '@ascribe/kit'
 import { singleHeader } from '@ascribe/identity'
 import type { Decision, Drain, RequestHead, Verdict } from '@ascribe/relay'
-import { boundText, scanRequest, spliceIncludeUsage } from '@ascribe/usage'
+import { boundText, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
 import type { AdmissionControl, RequestHold } from './admission-control.ts'
 import type { Admission, Admitted } from './admission.ts'
-import { endpointOf } from './endpoints.ts'
-import type { Endpoint } from './endpoints.ts'
+import { requestFacts } from './endpoint-facts.ts'
+import { endpointReply } from './endpoint-replies.ts'
+import { upstreamTarget } from './endpoints.ts'
+import type { Endpoint, EndpointTable } from './endpoints.ts'
 import type { GatewayMeters } from './gateway-meters.ts'
 import { MeteredExchange } from './metered-exchange.ts'
-import { modelReply, modelsReply } from './models.ts'
 import { invalidRequest } from './replies.ts'
 import type { Route, RouteTable } from './routes.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
@@ -20,6 +21,7 @@ export type RequestHandlerDeps = {
   readonly admit: (head: RequestHead) => Admission
   /** Budgets and rate limits. */
   readonly control: Pick<AdmissionControl, 'isActive' | 'take'>
+  readonly endpoints: EndpointTable
   readonly routes: RouteTable
   readonly journal: JournalPort
   readonly newId: () => string
@@ -38,12 +40,12 @@ const MODEL_LENGTH_MAX = 512
 
 const STORED_RESPONSE = 'This model keeps no responses for later: send the whole input, and leave out what refers to a stored one.'
 
-type Billable = Extract<Endpoint, { kind: 'billable' }>
+type ForwardedEndpoint = Extract<Endpoint, { kind: 'forwarded' }>
 
 /** Gives the first word on every request: what it is, whose it is, and where it goes. */
 export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHead) => Verdict {
   function decide({ head, admitted, endpoint }: Asked, body: Buffer): Decision {
-    const facts = scanRequest(body, endpoint.api)
+    const facts = requestFacts(body, endpoint.api, head)
     if (facts.kind === 'invalid') return refuse(deps, 'invalid_body', facts.message, facts.param)
     const route = deps.routes.find({ model: facts.model, resourceId: admitted.caller.resourceId })
     if (route === undefined) return unroutable(deps, facts.model)
@@ -67,21 +69,12 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
     // Before anything else: who cannot be attributed learns nothing about what is here.
     const admission = deps.admit(head)
     if (admission.kind === 'refused') return { kind: 'reply', reply: admission.reply }
-    const endpoint = endpointOf(head.method, head.target)
-    if (endpoint.kind === 'unknown') {
-      deps.meters.refused.add(1, { reason: 'unknown_path' })
-      return {
-        kind: 'reply',
-        reply: invalidRequest(`Unknown request URL: ${head.method} ${pathOf(head.target)}.`, { status: 404, code: 'unknown_url' }),
-      }
+    const endpoint = deps.endpoints(head.method, head.target)
+    if (endpoint.kind !== 'forwarded') {
+      const { reply, reason } = endpointReply(endpoint, head, deps.routes.models)
+      if (reason !== undefined) deps.meters.refused.add(1, { reason })
+      return { kind: 'reply', reply }
     }
-    if (endpoint.kind === 'wrong_method') {
-      deps.meters.refused.add(1, { reason: 'wrong_method' })
-      const reply = invalidRequest(`Only ${endpoint.allow} is allowed here.`, { status: 405, code: 'method_not_allowed' })
-      return { kind: 'reply', reply: { ...reply, headers: [...reply.headers, 'allow', endpoint.allow] } }
-    }
-    if (endpoint.kind === 'models') return { kind: 'reply', reply: modelsReply(deps.routes.models) }
-    if (endpoint.kind === 'model') return { kind: 'reply', reply: modelReply(deps.routes.models, endpoint.id) }
     const encoding = singleHeader(head.headers, 'content-encoding')
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       deps.meters.refused.add(1, { reason: 'encoded_body' })
@@ -97,7 +90,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
 type Asked = {
   readonly head: RequestHead
   readonly admitted: Admitted
-  readonly endpoint: Billable
+  readonly endpoint: ForwardedEndpoint
 }
 
 type Forwarded = Asked & {
@@ -116,8 +109,8 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
   return {
     kind: 'forward',
     upstream: route.upstream,
-    method: 'POST',
-    target: `${route.basePath}${endpoint.path}${endpoint.query}`,
+    method: endpoint.method,
+    target: upstreamTarget(route.basePath, endpoint),
     headers: upstreamHeaders(head.headers, {
       route,
       identityPrefix: deps.identityPrefix,
@@ -178,8 +171,4 @@ function unroutable(deps: RequestHandlerDeps, model: string | undefined): Decisi
   deps.meters.refused.add(1, { reason: 'unknown_model' })
   const message = `The model \`${boundText(model, MODEL_LENGTH_MAX)}\` does not exist or you do not have access to it.`
   return { kind: 'reply', reply: invalidRequest(message, { status: 404, code: 'model_not_found', param: 'model' }) }
-}
-
-function pathOf(target: string): string {
-  return target.split('?', 1)[0]?.slice(0, 200) ?? ''
 }

@@ -12,6 +12,8 @@ import { AdmissionControl } from './admission-control.ts'
 import { admissionPlaces, followAdmission } from './admission-files.ts'
 import type { AdmissionPlaces } from './admission-files.ts'
 import { createAdmission } from './admission.ts'
+import { createEndpointTable } from './endpoints.ts'
+import type { OwnRule } from './endpoints.ts'
 import { createGatewayMeters } from './gateway-meters.ts'
 import { refusalReply } from './replies.ts'
 import { createRequestHandler } from './request-handler.ts'
@@ -23,6 +25,8 @@ export type GatewayConfig = {
   /** 0: a free one. */
   readonly port: number
   readonly routes: readonly Route[]
+  /** What becomes of paths of which nothing is said here, or something else. Default: nothing. */
+  readonly paths?: readonly OwnRule[]
   readonly trust: PeerTrustOptions
   /** Default `X-Saturn-`. */
   readonly headerPrefix?: string
@@ -99,6 +103,7 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const onRequest = createRequestHandler({
     admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
     control,
+    endpoints: createEndpointTable(config.paths),
     routes,
     journal,
     newId,

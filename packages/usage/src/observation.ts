@@ -1,3 +1,5 @@
+import type { MediaAsked } from './media/media-asked.ts'
+import type { MediaSeen } from './media/media-seen.ts'
 import type { Api } from './record.ts'
 import type { UsageCounts, UsageReading } from './usage-counts.ts'
 
@@ -7,6 +9,7 @@ export type Asked = {
   readonly prompts: number
   readonly maxTokens?: number
   readonly promptBytes: number
+  readonly media?: MediaAsked
 }
 
 /** What a reader has seen of a reply so far. Only {@link settle} draws conclusions from it. */
@@ -38,4 +41,6 @@ export type Observation = {
   readonly failed: boolean
   /** The reply was read to its end: the body was whole, or the stream's terminal event or proper end came. */
   readonly whole: boolean
+  /** Of an API that counts other things than text. */
+  readonly media?: MediaSeen | undefined
 }

@@ -1,7 +1,10 @@
 import { JsonReader } from './json-reader.ts'
+import { isMediaApi } from './media/media-asked.ts'
+import { MediaBody } from './media/media-body.ts'
 import type { Asked } from './observation.ts'
 import type { Api } from './record.ts'
 import type { ReplyReader } from './reply.ts'
+import type { ReplyText } from './reply-text.ts'
 import { SseReader } from './sse-reader.ts'
 
 export type ReplyReaderOptions = {
@@ -14,11 +17,14 @@ export type ReplyReaderOptions = {
   readonly injected: boolean
   /** The reply's `Content-Type`, whole. `text/event-stream` in any case and with any parameters is a stream, all else is JSON. */
   readonly contentType: string | undefined
+  /** Keeps what a stream generates. */
+  readonly text?: ReplyText | undefined
 }
 
 export function createReplyReader(options: ReplyReaderOptions): ReplyReader {
   const { api, asked, injected } = options
-  return isStream(options) ? new SseReader({ api, asked, injected }) : new JsonReader({ api, asked })
+  if (isMediaApi(api)) return isMediaStream(options) ? new SseReader({ api, asked, injected: false }) : new MediaBody({ api, asked })
+  return isStream(options) ? new SseReader({ api, asked, injected, text: options.text }) : new JsonReader({ api, asked })
 }
 
 function isStream({ contentType, streamedRequest }: ReplyReaderOptions): boolean {
@@ -29,4 +35,10 @@ function isStream({ contentType, streamedRequest }: ReplyReaderOptions): boolean
   if (essence === 'text/event-stream') return true
   // A stream was asked for, and this is not the JSON of a refusal: some engines and proxies name it something else, or nothing.
   return streamedRequest && !essence.includes('json')
+}
+
+/** Sound and subtitles are no streams of events, whatever was asked for. */
+function isMediaStream(options: ReplyReaderOptions): boolean {
+  if (options.api === 'free' || /^\s*(?:audio|video|image)\//i.test(options.contentType ?? '')) return false
+  return isStream(options)
 }

@@ -1,5 +1,8 @@
 import { JsonCursor, MalformedJson } from './json-cursor.ts'
 import { KeySet } from './key-set.ts'
+import { isMediaApi } from './media/media-asked.ts'
+import type { MediaAsked } from './media/media-asked.ts'
+import { scanMediaRequest } from './media/media-request.ts'
 import type { Api } from './record.ts'
 
 /** Why a request cannot be admitted. For a 400; `param` names the member in question, as OpenAI's errors do. */
@@ -54,6 +57,8 @@ export type RequestFacts = {
   /** Offset after the brace that opens the body. */
   readonly membersStart: number
   readonly streamOptions: StreamOptionsAt
+  /** Of an API that counts other things than text. */
+  readonly media?: MediaAsked
 }
 
 export type RequestScan = InvalidRequest | RequestFacts
@@ -124,6 +129,7 @@ type Draft = {
  * Nothing is parsed into values but the model and a few numbers, so the bytes that go up stay the client's. Never throws.
  */
 export function scanRequest(body: Buffer, api: Api): RequestScan {
+  if (isMediaApi(api)) return scanMediaRequest(body, api)
   try {
     return scan(body, api)
   } catch (cause) {

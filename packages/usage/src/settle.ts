@@ -1,6 +1,7 @@
 import { FINISH_REASON_LENGTH_MAX, MODEL_LENGTH_MAX, boundText } from './bound-text.ts'
+import { settleMedia } from './media/settle-media.ts'
 import type { Observation } from './observation.ts'
-import type { Outcome, Provenance, Settlement } from './record.ts'
+import type { Meters, Outcome, Provenance, Settlement } from './record.ts'
 import { metersOf } from './usage-counts.ts'
 import type { UsageCounts } from './usage-counts.ts'
 
@@ -22,6 +23,8 @@ export type Ending = {
   /** Milliseconds from admission to the first byte of the upstream's reply. */
   readonly firstByteMs?: number
   readonly multipleChoices: MultipleChoices
+  /** The path costs nothing. */
+  readonly isFree?: boolean
 }
 
 /** A token of text takes about this many bytes; what is longer in one piece of a stream is more than one token. */
@@ -33,7 +36,13 @@ const COUNTED_TOKEN_BYTES_MAX = 6
 const LONG_TOKEN_BYTES = 8
 
 /** Quantities, and how they are known. */
-type Quantities = { readonly counts: UsageCounts | undefined; readonly provenance: Provenance; readonly invalid: boolean }
+type Quantities = {
+  readonly counts: UsageCounts | undefined
+  readonly provenance: Provenance
+  readonly invalid: boolean
+  /** Where they are not those of `counts`. */
+  readonly meters?: Meters
+}
 
 /** Nothing is known of what a total is made of: it is all in the plain class. */
 const NO_PARTS: Omit<UsageCounts, 'prompt' | 'completion'> = {
@@ -49,6 +58,8 @@ const NO_PARTS: Omit<UsageCounts, 'prompt' | 'completion'> = {
   flagged: false,
 }
 
+/** A path that costs nothing, whatever became of the request. */
+const FREE: Quantities = { counts: { ...NO_PARTS, prompt: 0, completion: 0 }, provenance: 'reported', invalid: false, meters: {} }
 const UNKNOWN: Quantities = { counts: undefined, provenance: 'unknown', invalid: false }
 
 /**
@@ -56,10 +67,11 @@ const UNKNOWN: Quantities = { counts: undefined, provenance: 'unknown', invalid:
  * content is never zero for lack of a report, and a count that is not known is null. The README states the policy.
  */
 export function settle(seen: Observation | undefined, ending: Ending): Settlement {
-  const { counts, provenance, invalid } = seen === undefined ? UNKNOWN : quantitiesOf(seen, ending)
+  const { counts, provenance, invalid, meters } = ending.isFree === true ? FREE : seen === undefined ? UNKNOWN : quantitiesOf(seen, ending)
   const isError = ending.status !== undefined && ending.status >= 400
   const brokeItself = ending.outcome === 'completed' || ending.outcome === 'upstream_reset'
-  const model = seen?.model ?? ''
+  // Replies with sound, images or rankings seldom name a model.
+  const model = seen?.model ?? seen?.asked.media?.model ?? ''
   const finishReason = seen?.finishReason ?? ''
   const settlement: { -readonly [Name in keyof Settlement]: Settlement[Name] } = {
     endedAt: ending.endedAt,
@@ -68,7 +80,7 @@ export function settle(seen: Observation | undefined, ending: Ending): Settlemen
     promptTokens: counts?.prompt ?? null,
     cachedTokens: counts?.cached ?? null,
     completionTokens: counts?.completion ?? null,
-    meters: counts === undefined || seen === undefined ? {} : metersOf(counts, seen.api),
+    meters: meters ?? (counts === undefined || seen === undefined ? {} : metersOf(counts, seen.api)),
   }
   if (ending.status !== undefined) settlement.status = ending.status
   if (model !== '') settlement.model = boundText(model, MODEL_LENGTH_MAX)
@@ -80,6 +92,7 @@ export function settle(seen: Observation | undefined, ending: Ending): Settlemen
 }
 
 function quantitiesOf(seen: Observation, ending: Ending): Quantities {
+  if (seen.media !== undefined) return settleMedia(seen, seen.media, ending.status)
   const { usage } = seen
   // A count that cannot be is no count: it is estimated from what passed, the other one stands, and the record says why.
   if (usage.kind === 'invalid') return { ...((ending.status ?? 200) >= 400 ? UNKNOWN : estimated(seen, usage)), invalid: true }

@@ -130,6 +130,7 @@ export class SseReader implements ReplyReader {
       limited: tally.limited,
       failed: tally.failed,
       whole: this.terminal || this.#whole,
+      media: tally.media,
     }
   }
 

@@ -1,3 +1,5 @@
+import { isMediaApi } from './media/media-asked.ts'
+import { MediaTally } from './media/media-tally.ts'
 import { MessagesTally } from './messages-tally.ts'
 import type { Asked } from './observation.ts'
 import type { Api } from './record.ts'
@@ -7,7 +9,7 @@ import type { Tally } from './tally.ts'
 
 /** Whether the events of an API say by a type what they are, the terminal one included. */
 export function hasTypedEvents(api: Api): boolean {
-  return api === 'responses' || api === 'messages'
+  return api === 'responses' || api === 'messages' || isMediaApi(api)
 }
 
 export function createTally(api: Api, asked: Asked): Tally {
@@ -17,6 +19,6 @@ export function createTally(api: Api, asked: Asked): Tally {
     case 'messages':
       return new MessagesTally()
     default:
-      return new StreamTally(api, asked)
+      return isMediaApi(api) ? new MediaTally(api, asked) : new StreamTally(api, asked)
   }
 }

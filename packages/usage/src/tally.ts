@@ -1,3 +1,4 @@
+import type { MediaSeen } from './media/media-seen.ts'
 import type { UsageCounts, UsageReading } from './usage-counts.ts'
 import type { Fields } from './usage-counts.ts'
 
@@ -32,6 +33,8 @@ export type Tally = {
   readonly choices: number
   readonly limited: number
   readonly failed: boolean
+  /** Of an API that counts other things than text. */
+  readonly media?: MediaSeen | undefined
   /** An event that was not parsed: its content was measured on its bytes. */
   content(bytes: number): void
   /** An event that was parsed. */
