@@ -1,5 +1,7 @@
 export { apiKeyHmac, bearerToken, createApiKey, isApiKey, publicIdOf } from './api-key.ts'
 export type { NewApiKey } from './api-key.ts'
+export { readDeploymentList } from './deployments.ts'
+export type { DeploymentEntry, DeploymentList } from './deployments.ts'
 export { PolicyFileError, ServerSecretError } from './errors.ts'
 export { createGate, singleHeader } from './gate.ts'
 export type { GateInput, GateOptions, GateOutcome } from './gate.ts'

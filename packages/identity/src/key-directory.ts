@@ -16,6 +16,8 @@ export type KeyDirectoryOptions = {
   readonly logger: Logger
   /** By which keys expire; default: the machine's. */
   readonly clock?: Clock
+  /** Told of each snapshot when it is in force. Must not throw. */
+  readonly onSnapshot?: (snapshot: PolicySnapshot) => void
 }
 
 /** The API keys in force, from the policy snapshot on disk. Never waits for anybody. */
@@ -35,6 +37,8 @@ export type KeyDirectory = Disposable & {
   /** Of the snapshot in force; 0: none has been read. */
   readonly version: number
   readonly size: number
+  /** Looks for a newer snapshot at once. */
+  refresh(): void
 }
 
 /** Follows the policy snapshot at `path`. A file that cannot be used is logged once, and the last good one stays in force. */
@@ -73,6 +77,7 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
       takeKeys(read)
       snapshot = read
       logger.debug('policy snapshot in force', { version: read.version, keys: keys.size })
+      options.onSnapshot?.(read)
     } catch (error) {
       logger.error('policy snapshot cannot be used, the last good one stays in force', { error })
     }
@@ -108,6 +113,7 @@ export function openKeyDirectory(options: KeyDirectoryOptions): KeyDirectory {
     get size() {
       return keys.size
     },
+    refresh: look,
     [Symbol.dispose]() {
       clearInterval(timer)
     },

@@ -1,3 +1,4 @@
+import { readDeploymentList } from './deployments.ts'
 import { PolicyFileError } from './errors.ts'
 import type { PolicyKey, PolicySnapshot, Scope } from './policy.ts'
 import { SCOPES } from './policy.ts'
@@ -15,6 +16,7 @@ type Fields = Readonly<Record<string, unknown>>
 const OPTIONAL_FIELDS: { readonly [Name in keyof PolicySnapshot]?: (value: unknown) => PolicySnapshot[Name] | undefined } = {
   recent: (value) => (isRecent(value) ? { ...value, keys: value.keys.map(withKnownScopes) } : undefined),
   terms: readTermsList,
+  deployments: readDeploymentList,
   keysVersion: (value) => (Number.isSafeInteger(value) ? (value as number) : undefined),
 }
 

@@ -1,3 +1,4 @@
+import type { DeploymentList } from './deployments.ts'
 import type { TermsList } from './terms.ts'
 
 /** What a key may do: `inference` spends, `billing:read` reads its organization's usage and statements, `usage:write` reports usage of it. */
@@ -38,6 +39,8 @@ export type PolicySnapshot = {
   readonly recent?: KeyChanges & { readonly since: number }
   /** The terms of credentials. Absent: nobody has any of his own. */
   readonly terms?: TermsList
+  /** Where requests go, as far as the ledger says. Absent: it does not say, and what was said stays. */
+  readonly deployments?: DeploymentList
   readonly keys: readonly PolicyKey[]
 }
 
