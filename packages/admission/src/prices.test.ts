@@ -48,6 +48,12 @@ test('cost() takes the prices of an organization that has its own', () => {
   assert.deepEqual([own.cost({ ...usage, organizationId: 'ACME' }, AT), own.cost({ ...usage, organizationId: 'other' }, AT)], [7n, 10n])
 })
 
+test('bounds() takes what is written to a cache for something that goes in, and covers its price', () => {
+  const rates = { input_tokens: '10', cache_write_5m_tokens: '12', cache_write_1h_tokens: '20', output_tokens: '15' }
+  const table = new PriceTable([{ currency: 'USD', models: { m: rates } }])
+  assert.deepEqual(table.bounds({ model: 'm', baseModel: undefined }, AT), { input: 20n, output: 15n })
+})
+
 test('bounds() covers every class of a model, and the dearest model where it has no price', () => {
   assert.deepEqual(TABLE.bounds({ model: 'small', baseModel: undefined }, AT), { input: 10n, output: 30n })
   assert.deepEqual(TABLE.bounds({ model: 'nobody-priced', baseModel: undefined }, AT), { input: 100n, output: 400n })

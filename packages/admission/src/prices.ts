@@ -146,10 +146,15 @@ function dearestOf(rates: Rates): { readonly input: bigint | undefined; readonly
   let output: bigint | undefined
   for (const [meter, rate] of rates) {
     if (!isTokenMeter(meter)) continue
-    if (meter.includes('input')) input = input === undefined || rate > input ? rate : input
+    if (isInput(meter)) input = input === undefined || rate > input ? rate : input
     else output = output === undefined || rate > output ? rate : output
   }
   return { input, output }
+}
+
+/** What was written to a cache went in, and may be dearer than all else that does. */
+function isInput(meter: string): boolean {
+  return meter.includes('input') || meter.startsWith('cache_write')
 }
 
 /** Whether a meter counts tokens: all that a budget or a limit in tokens is about. */

@@ -14,8 +14,12 @@ const METER_OF_KEY: ReadonlyMap<string, string> = new Map([
   ['cached', 'cached_input_tokens'],
   ['completion', 'output_tokens'],
   ['reasoning', 'reasoning_tokens'],
+  ['cache_write_5m', 'cache_write_5m_tokens'],
+  ['cache_write_1h', 'cache_write_1h_tokens'],
   ['input_audio', 'input_audio_tokens'],
+  ['input_image', 'input_image_tokens'],
   ['output_audio', 'output_audio_tokens'],
+  ['output_image', 'output_image_tokens'],
 ])
 const KEY_OF_METER: ReadonlyMap<string, string> = new Map([...METER_OF_KEY].map(([key, meter]) => [meter, key]))
 const REQUIRED_KEYS = ['prompt', 'cached', 'completion'] as const

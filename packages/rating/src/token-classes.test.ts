@@ -15,7 +15,11 @@ base_models:
     cached: "0.3"
     completion: "15"
     input_audio: "40"
+    input_image: "10"
     output_audio: "80"
+    output_image: "40"
+    cache_write_5m: "3.75"
+    cache_write_1h: "6"
     meters: { images: "40000", audio_seconds: "100", characters: "15" }
 `,
   { file: 'p' },
@@ -47,6 +51,25 @@ test('langwatch-7021: characters, seconds and audio tokens reach the bill', () =
     input_audio_tokens: '0.04',
     output_audio_tokens: '0.08',
   })
+})
+
+test('what was written to a cache costs by how long it stays, and image tokens cost what images do', () => {
+  const quantities = { cache_write_5m_tokens: 1000n, cache_write_1h_tokens: 1000n, input_image_tokens: 1000n, output_image_tokens: 1000n }
+  assert.deepEqual(amounts(quantities), {
+    cache_write_1h_tokens: '0.006',
+    cache_write_5m_tokens: '0.00375',
+    input_image_tokens: '0.01',
+    output_image_tokens: '0.04',
+  })
+})
+
+test('a class of tokens without a price of its own is held, and never charged as another one', () => {
+  const file = 'version: 1\nbase_models: { m: { prompt: "1", cached: "1", completion: "1" } }'
+  const book = parsePriceBook(file, { file: 'p' })
+  for (const meter of ['cache_write_5m_tokens', 'cache_write_1h_tokens', 'input_image_tokens', 'output_image_tokens']) {
+    const group = { model: 'm', quantities: { input_tokens: 1n, output_tokens: 1n, [meter]: 1n } }
+    assert.deepEqual(priceGroup(book, group), { kind: 'unpriced', missing: [meter] })
+  }
 })
 
 test('llm-gateway-12: images, speech and transcription are never 0, with a price or without', () => {
