@@ -23,6 +23,8 @@ export type Ending = {
   /** Milliseconds from admission to the first byte of the upstream's reply. */
   readonly firstByteMs?: number
   readonly multipleChoices: MultipleChoices
+  /** What the engine's tokenizer makes of the text that passed: better than bytes, where nothing was reported. */
+  readonly tokenized?: { readonly prompt?: number; readonly completion: number } | undefined
   /** The path costs nothing. */
   readonly isFree?: boolean
 }
@@ -96,7 +98,7 @@ function quantitiesOf(seen: Observation, ending: Ending): Quantities {
   const { usage } = seen
   // A count that cannot be is no count: it is estimated from what passed, the other one stands, and the record says why.
   if (usage.kind === 'invalid') return { ...((ending.status ?? 200) >= 400 ? UNKNOWN : estimated(seen, usage)), invalid: true }
-  if (usage.kind === 'absent') return (ending.status ?? 200) >= 400 ? UNKNOWN : estimated(seen)
+  if (usage.kind === 'absent') return (ending.status ?? 200) >= 400 ? UNKNOWN : estimated(seen, tokenized(seen, ending))
   const { counts } = usage
   const invalid = counts.flagged
   const ofChoices = seen.blocks.length > 1 ? sumOfChoices(seen.blocks, seen) : undefined
@@ -179,6 +181,11 @@ function sumOfChoices(blocks: readonly UsageCounts[], seen: Observation): UsageC
 /** More was generated than reported: what is more is plain output. */
 function withCompletion(counts: UsageCounts, completion: number): UsageCounts {
   return { ...counts, completion }
+}
+
+/** A tokenizer makes fewer tokens of a text than were generated where they do not join as it would have it; each piece had one at least. */
+function tokenized({ deltas }: Observation, { tokenized: counts }: Ending): Ending['tokenized'] {
+  return counts === undefined ? undefined : { ...counts, completion: Math.max(counts.completion, deltas) }
 }
 
 /** Nobody has reported anything, or only half of it: from what went in and what passed. */

@@ -3,10 +3,12 @@ import { LongEventReader } from './long-event.ts'
 import type { Asked, Observation } from './observation.ts'
 import type { Api } from './record.ts'
 import type { ReplyEnd, ReplyReader, Step } from './reply.ts'
+import type { ReplyText } from './reply-text.ts'
 import { SseScan } from './sse-scan.ts'
 import { createTally, hasTypedEvents } from './tallies.ts'
 import type { Tally, Word } from './tally.ts'
 import { isFields } from './usage-counts.ts'
+import type { Fields } from './usage-counts.ts'
 
 /**
  * An incomplete event is held up to this size where it may have to be withheld, or may turn out to be the terminal one; a longer one is
@@ -27,7 +29,7 @@ const UNREAD_MAX = 64
 const NOTHING_UNREAD: Unread[] = []
 const ABSENT = { kind: 'absent' } as const
 
-export type SseOptions = { readonly api: Api; readonly asked: Asked; readonly injected: boolean }
+export type SseOptions = { readonly api: Api; readonly asked: Asked; readonly injected: boolean; readonly text?: ReplyText | undefined }
 
 /** Reads a stream of events as it passes; see {@link ReplyReader}. */
 export class SseReader implements ReplyReader {
@@ -38,7 +40,7 @@ export class SseReader implements ReplyReader {
   readonly #scan = new SseScan()
   /** Every event is parsed, before it is passed on: by its type it may be the terminal one. */
   readonly #isTyped: boolean
-  /** Every event is parsed where content must be told apart by choice. */
+  /** Every event is parsed where content must be told apart by choice, or kept. */
   readonly #parseAll: boolean
   #bytes = 0
   #whole = false
@@ -66,7 +68,7 @@ export class SseReader implements ReplyReader {
     this.#options = options
     this.#tally = createTally(options.api, options.asked)
     this.#isTyped = hasTypedEvents(options.api)
-    this.#parseAll = options.asked.choices * options.asked.prompts > 1
+    this.#parseAll = options.text !== undefined || options.asked.choices * options.asked.prompts > 1
   }
 
   push(chunk: Buffer): Step {
@@ -266,6 +268,7 @@ export class SseReader implements ReplyReader {
     const unread = { bytes: this.#piecesBytes, type: undefined, model: undefined, finishReason: undefined, usage: ABSENT }
     const word = this.#tally.long(this.#long?.event ?? unread)
     this.#long = undefined
+    this.#options.text?.event(undefined)
     return word
   }
 
@@ -297,9 +300,14 @@ export class SseReader implements ReplyReader {
     return 'part'
   }
 
+  #event(event: Fields): Word {
+    this.#options.text?.event(event)
+    return this.#tally.event(event)
+  }
+
   #readEvent(bytes: Buffer, data: readonly number[], contentBytes: number): Word {
     const event = parsed(dataText(bytes, data))
-    if (isFields(event)) return this.#tally.event(event)
+    if (isFields(event)) return this.#event(event)
     const word = data.length > 2 ? this.#takeLines(bytes, data) : undefined
     if (word !== undefined) return word
     if (contentBytes > 0) this.#tally.content(contentBytes)
@@ -312,7 +320,7 @@ export class SseReader implements ReplyReader {
     for (let index = 0; index < data.length; index += 2) {
       const event = parsed(bytes.toString('utf8', data[index], data[index + 1]))
       if (!isFields(event)) continue
-      const word = this.#tally.event(event)
+      const word = this.#event(event)
       found = word === 'end' || found === 'end' ? 'end' : 'part'
     }
     return found
