@@ -21,7 +21,11 @@ export type ControllerWorld = AsyncDisposable & {
   readonly cloud: SandboxCloud
   readonly kubeconfig: string
   /** Starts a controller on a data directory of its own, and waits for its ready line. */
-  controller(args?: readonly string[], dir?: string): Promise<Running & { readonly ready: Ready; readonly dir: string }>
+  controller(
+    args?: readonly string[],
+    dir?: string,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<Running & { readonly ready: Ready; readonly dir: string }>
   /** A data directory that is removed at the end. */
   dir(): string
   userOf(email: string): string
@@ -118,8 +122,8 @@ export async function openControllerWorld(startKube: () => Promise<KubeForContro
     kubeconfig,
     dir,
     userOf,
-    async controller(args = [], data = dir()) {
-      const running = start(['controller', '--kubeconfig', kubeconfig, '--data', data, '--json', ...args])
+    async controller(args = [], data = dir(), env = {}) {
+      const running = start(['controller', '--kubeconfig', kubeconfig, '--data', data, '--json', ...args], { env })
       const line = await running.firstLine
       assert.ok(line !== undefined, running.stderr())
       return { ...running, ready: JSON.parse(line) as Ready, dir: data, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }

@@ -28,6 +28,11 @@ export type CloudSettings = {
   readonly allow_staging: boolean
   /** PEM of the authorities to trust instead of the machine's. */
   readonly ca_file?: string | undefined
+  /** The process that mints, `ascribe minter`: then this one must not have the client secret (H-24). A URL, or a socket of this machine. */
+  readonly minter_url?: string | undefined
+  readonly minter_socket?: string | undefined
+  /** The token of this process's service account, for `minter_url`. */
+  readonly minter_token_file?: string | undefined
 }
 
 /** `packages/impersonation` says the same of a region; here so that a wrong one is named with its place. */
@@ -63,6 +68,9 @@ export const CloudSchema: z.ZodType<CloudSettings, unknown> = z
     impersonation_enabled: z.boolean().default(true),
     allow_staging: z.boolean().default(false),
     ca_file: name.optional(),
+    minter_url: address.optional(),
+    minter_socket: name.optional(),
+    minter_token_file: name.optional(),
   })
   .prefault({})
 
@@ -79,6 +87,9 @@ export const CLOUD_VARIABLES: Readonly<Record<string, string>> = {
   'cloud.password': 'CLOUDSIGMA_PASSWORD',
   'cloud.region': 'CLOUDSIGMA_REGION',
   'cloud.impersonation_enabled': 'CLOUDSIGMA_IMPERSONATION_ENABLED',
+  'cloud.minter_url': 'CLOUDSIGMA_MINTER_URL',
+  'cloud.minter_socket': 'CLOUDSIGMA_MINTER_SOCKET',
+  'cloud.minter_token_file': 'CLOUDSIGMA_MINTER_TOKEN_FILE',
 }
 
 /** Whether anything of the cloud is configured at all: who has no cloud should not hear of what it lacks. */

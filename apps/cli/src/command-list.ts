@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/controller.ts')).configureController,
   },
   {
+    name: 'minter',
+    description: 'run the one process that holds the client secret and mints tokens of single users',
+    load: async () => (await import('./commands/minter.ts')).configureMinter,
+  },
+  {
     name: 'crds',
     description: 'print the definitions of our Kubernetes kinds',
     load: async () => (await import('./commands/crds.ts')).configureCrds,

@@ -15,7 +15,7 @@ export type SharedOptions = {
   readonly logLevel?: string
 }
 
-const LONG_RUNNING = new Set(['up', 'gateway', 'settler', 'api', 'edge', 'controller'])
+const LONG_RUNNING = new Set(['up', 'gateway', 'settler', 'api', 'edge', 'controller', 'minter'])
 
 /** Makes what a command is given from its options, wherever on the line they stood. `overrides` come from options of its own. */
 export function contextOf(command: Command, surroundings: Surroundings, overrides: Readonly<Record<string, ConfigOverride>> = {}): Context {

@@ -1,7 +1,7 @@
 import { AscribeError } from '@ascribe/kit'
 
 /** Where minting stood. `local`: nothing had been sent. */
-export type MintStep = 'local' | 'secret' | 'service_token' | 'rpt' | 'impersonate' | 'profile' | 'audit'
+export type MintStep = 'local' | 'minter' | 'secret' | 'service_token' | 'rpt' | 'impersonate' | 'profile' | 'audit'
 
 /** Why, in one word that programs branch on and metrics are labelled with. */
 export type Reason =

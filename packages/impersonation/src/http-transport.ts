@@ -11,6 +11,10 @@ import type { Transport, WireRequest, WireResponse } from './wire.ts'
 export type HttpTransportOptions = {
   /** PEM of the authorities that are believed besides none: leave out for those that Node comes with. */
   readonly ca?: string | readonly string[]
+  /** Every request goes to this socket, whatever its address; plain http. */
+  readonly socketPath?: string
+  /** The name that certificates must have, whatever the address. */
+  readonly servername?: string
   /** Connections to one host at once. Default 16: four impersonations at a time, the profile reads behind them, and room. */
   readonly connectionsMax?: number
 }
@@ -25,10 +29,15 @@ const USER_AGENT = 'ascribe-impersonation'
 
 /** Connects over TLS, or in plain text to loopback only; with keep-alive, without redirects, proxies or cookies. */
 export function createHttpTransport(options: HttpTransportOptions = {}): HttpTransport {
-  const { ca, connectionsMax = 16 } = options
+  const { ca, connectionsMax = 16, socketPath, servername } = options
   const pooling = { keepAlive: true, maxSockets: connectionsMax, maxFreeSockets: connectionsMax, timeout: IDLE_MS }
-  const plain = new HttpAgent({ ...pooling, lookup: lookupAtHome } as ConstructorParameters<typeof HttpAgent>[0])
-  const secure = new HttpsAgent({ ...pooling, lookup: lookupAtHome, ...(ca !== undefined && { ca: [ca].flat() }) })
+  const plain = new HttpAgent({
+    ...pooling,
+    lookup: lookupAtHome,
+    ...(socketPath !== undefined && { socketPath }),
+  } as ConstructorParameters<typeof HttpAgent>[0])
+  const names = { ...(ca !== undefined && { ca: [ca].flat() }), ...(servername !== undefined && { servername }) }
+  const secure = new HttpsAgent({ ...pooling, lookup: lookupAtHome, ...names })
 
   const send: Transport = async (request) => {
     try {

@@ -67,6 +67,11 @@ export class ImpersonatedToken {
     return `Bearer ${this.#token.reveal()}`
   }
 
+  /** Until it ends, in milliseconds; 0 when it has, or was dropped. */
+  remainingMs(): number {
+    return this.#token.isDestroyed ? 0 : Math.max(0, this.#endsAtMs - this.#clock.monotonicMs())
+  }
+
   toString(): string {
     return '[redacted]'
   }

@@ -44,11 +44,24 @@ export { SealedText } from './sealed-text.ts'
 export { decodeClaims } from './token-claims.ts'
 export type { TokenClaims } from './token-claims.ts'
 export type { TokenResponse } from './token-response.ts'
-export { createTokenSource } from './token-source.ts'
+export { MINTER_NAME, createMinterChannel } from './minter-channel.ts'
+export type { MinterChannel, MinterChannelOptions } from './minter-channel.ts'
+export {
+  DISCOVER_PATH,
+  TOKEN_PATH,
+  formatMintError,
+  formatTokenAnswer,
+  parseDiscoverQuestion,
+  parseTokenQuestion,
+} from './minter-protocol.ts'
+export type { DiscoverQuestion, MintRecord, TokenAnswer, TokenQuestion } from './minter-protocol.ts'
+export { createRemoteTokenSource, createTokenSource } from './token-source.ts'
 export type {
   Authenticator,
   DiscoverRequest,
   OwnerRequest,
+  RemoteSourceOptions,
+  SourceOptions,
   TokenLimits,
   TokenReport,
   TokenRequest,

@@ -6,15 +6,15 @@ import { pause } from './flight.ts'
 import type { Instruments } from './instruments.ts'
 import { LruMap } from './lru-map.ts'
 import { STEP_WORDS } from './refusal.ts'
-import type { WireStep } from './refusal.ts'
+import type { PeerStep } from './refusal.ts'
 import { backOffMs } from './windows.ts'
 
-export type PeerCall = { readonly step: WireStep; readonly host: string; readonly signal: AbortSignal }
+export type PeerCall = { readonly step: PeerStep; readonly host: string; readonly signal: AbortSignal }
 
 /** Every request to a peer goes through here: breaker, one more try, time and outcome. */
 export type PeerCalls = {
   run<T>(call: PeerCall, send: (signal: AbortSignal) => Promise<T>): Promise<T>
-  breakers(): { readonly host: string; readonly step: WireStep; readonly state: BreakerState; readonly restMs: number }[]
+  breakers(): { readonly host: string; readonly step: PeerStep; readonly state: BreakerState; readonly restMs: number }[]
 }
 
 export type PeerCallsOptions = { readonly clock: TokenClock; readonly random: () => number; readonly instruments: Instruments }
@@ -25,7 +25,7 @@ const BREAKERS_MAX = 512
 const RETRY_MS_MAX = 500
 const LEVEL: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 }
 
-type Guard = { readonly host: string; readonly step: WireStep; readonly breaker: Breaker }
+type Guard = { readonly host: string; readonly step: PeerStep; readonly breaker: Breaker }
 
 export function createPeerCalls(options: PeerCallsOptions): PeerCalls {
   const { clock, random, instruments } = options
@@ -113,7 +113,7 @@ function isCircuitOpen(error: unknown): boolean {
   return error instanceof MintUnavailableError && error.reason === 'circuit_open'
 }
 
-function circuitOpen(step: WireStep, host: string, restMs: number): MintUnavailableError {
+function circuitOpen(step: PeerStep, host: string, restMs: number): MintUnavailableError {
   const retryAfterMs = Math.max(1, Math.ceil(restMs))
   return new MintUnavailableError(`Cannot ${STEP_WORDS[step]} at ${host}: it failed again and again, and is left alone for a while`, {
     step,

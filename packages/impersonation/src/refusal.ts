@@ -4,13 +4,16 @@ import { parseJson, recordOf } from './token-claims.ts'
 import type { WireResponse } from './wire.ts'
 
 export type WireStep = 'service_token' | 'rpt' | 'impersonate' | 'profile'
+/** What calls are counted and cut off by. */
+export type PeerStep = WireStep | 'minter'
 
 /** What each step is, for people. */
-export const STEP_WORDS: Readonly<Record<WireStep, string>> = {
+export const STEP_WORDS: Readonly<Record<PeerStep, string>> = {
   service_token: 'get a service-account token',
   rpt: 'exchange the service-account token for an RPT',
   impersonate: 'impersonate the owner',
   profile: 'read the profile behind the token',
+  minter: 'get a token of the minter',
 }
 
 /** Longer than this nobody waits, whatever a peer asks for. */

@@ -15,12 +15,14 @@ import { createOwners } from './owners.ts'
 import type { Owners } from './owners.ts'
 import { createPeerCalls } from './peer-calls.ts'
 import type { PeerCalls } from './peer-calls.ts'
+import { NO_SECRET, createRemoteMinter } from './remote-minter.ts'
 import { DEFAULT_AUDIENCE } from './request-rpt.ts'
 import { createSecretKeeper } from './secret-keeper.ts'
 import type { SecretKeeper } from './secret-keeper.ts'
+import { SealedText } from './sealed-text.ts'
 import { createServicePairs } from './service-pair.ts'
 import { TokenCache } from './token-cache.ts'
-import type { TokenLimits, TokenSourceOptions } from './token-source-types.ts'
+import type { RemoteSourceOptions, SourceOptions, TokenLimits, TokenSourceOptions } from './token-source-types.ts'
 import { createTurnstile } from './turnstile.ts'
 import { TransportError } from './wire.ts'
 import type { Transport } from './wire.ts'
@@ -31,7 +33,8 @@ export type SourceParts = {
   readonly random: () => number
   readonly logger: Logger
   readonly limits: Required<TokenLimits>
-  readonly audience: string
+  /** Who mints, and as whom: a part of the cache's key. */
+  readonly place: readonly string[]
   readonly instruments: Instruments
   readonly calls: PeerCalls
   readonly secrets: SecretKeeper
@@ -57,17 +60,38 @@ const LIMITS = {
 /** Steps of somebody else's making bring their own way to the network. */
 const refuseToSend: Transport = () => Promise.reject(new TransportError('NO_TRANSPORT'))
 
-/** Puts the parts together. `onRotated` runs when the client secret has become another one. */
-export function createSourceParts(options: TokenSourceOptions, onRotated: () => void): SourceParts {
-  const { clock = systemTokenClock, random = Math.random, logger = silentLogger, audience = DEFAULT_AUDIENCE, issuer, clientId } = options
+type CommonParts = Omit<SourceParts, 'place' | 'secrets' | 'minter' | 'close'>
+
+function commonParts(options: Omit<SourceOptions, 'audit'>): CommonParts {
+  const { clock = systemTokenClock, random = Math.random, logger = silentLogger } = options
   const limits = { ...LIMITS, ownerHashKey: randomBytes(32), ...options.limits }
   const instruments = createInstruments(options.meters)
   startAtZero(instruments)
+  return {
+    clock,
+    random,
+    logger,
+    limits,
+    instruments,
+    calls: createPeerCalls({ clock, random, instruments }),
+    denials: createDenials({ clock, random, max: limits.entriesMax }),
+    owners: createOwners({ clock, hashKey: limits.ownerHashKey, max: limits.entriesMax }),
+    cache: new TokenCache({
+      entriesMax: limits.entriesMax,
+      bytesMax: limits.bytesMax,
+      onEviction: (reason) => instruments.evictions.add(1, { reason }),
+    }),
+  }
+}
+
+/** Puts the parts together. `onRotated` runs when the client secret has become another one. */
+export function createSourceParts(options: TokenSourceOptions, onRotated: () => void): SourceParts {
+  const { audience = DEFAULT_AUDIENCE, issuer, clientId } = options
+  const common = commonParts(options)
+  const { clock, random, logger, limits, instruments, calls, denials } = common
   const own = options.transport === undefined && options.steps === undefined ? createHttpTransport() : undefined
   const transport = options.transport ?? own ?? refuseToSend
   const steps = options.steps ?? createWireSteps({ transport, clock, issuer, clientId, audience })
-  const calls = createPeerCalls({ clock, random, instruments })
-  const denials = createDenials({ clock, random, max: limits.entriesMax })
   const secrets = createSecretKeeper({
     source: options.secret,
     clock,
@@ -80,41 +104,50 @@ export function createSourceParts(options: TokenSourceOptions, onRotated: () => 
     onUnreadable: (error) => logger.warn('client secret cannot be read', { error }),
   })
   const pairs = createServicePairs({ steps, calls, secrets, host: issuer.host, clock, random })
-  const turnstile = createTurnstile({ insideMax: limits.mintsMax, waitingMax: limits.waitingMax })
-  const subjectClaim = limits.subjectClaim === 'none' ? undefined : limits.subjectClaim
   const minter = createMinter({
     steps,
     calls,
     pairs,
-    turnstile,
+    turnstile: createTurnstile({ insideMax: limits.mintsMax, waitingMax: limits.waitingMax }),
     audit: options.audit,
     instruments,
     clock,
     mintTimeoutMs: limits.mintTimeoutMs,
     issuer: issuer.href,
     clientId,
-    subjectClaim,
+    subjectClaim: limits.subjectClaim === 'none' ? undefined : limits.subjectClaim,
+  })
+  const close = (): void => {
+    pairs.close()
+    own?.[Symbol.dispose]()
+  }
+  return { ...common, place: [issuer.href, clientId, 'uma-impersonate', audience], secrets, minter, close }
+}
+
+/** How long a minter may take: its own 25 s for the steps, and a while for its turn there. */
+const REMOTE_TIMEOUT_MS = 40_000
+/** It limits what goes to the cloud by itself; this is for connections. */
+const REMOTE_MAX = 16
+
+/** The same for a source whose tokens another process mints. The channel is the caller's to close. */
+export function createRemoteParts({ channel, impersonator, audit, ...options }: RemoteSourceOptions): SourceParts {
+  const common = commonParts(options)
+  const { calls, clock, limits } = common
+  const secret = { value: new SealedText(''), version: NO_SECRET }
+  const minter = createRemoteMinter({
+    channel,
+    impersonator,
+    calls,
+    turnstile: createTurnstile({ insideMax: REMOTE_MAX, waitingMax: limits.waitingMax }),
+    audit,
+    clock,
+    mintTimeoutMs: REMOTE_TIMEOUT_MS,
   })
   return {
-    clock,
-    random,
-    logger,
-    limits,
-    audience,
-    instruments,
-    calls,
-    secrets,
+    ...common,
+    place: [channel.place, impersonator, 'minter'],
+    secrets: { current: secret, read: () => Promise.resolve(secret), readSoon: () => {} },
     minter,
-    denials,
-    owners: createOwners({ clock, hashKey: limits.ownerHashKey, max: limits.entriesMax }),
-    cache: new TokenCache({
-      entriesMax: limits.entriesMax,
-      bytesMax: limits.bytesMax,
-      onEviction: (reason) => instruments.evictions.add(1, { reason }),
-    }),
-    close: () => {
-      pairs.close()
-      own?.[Symbol.dispose]()
-    },
+    close: () => {},
   }
 }

@@ -7,6 +7,7 @@ import type { TokenMeters } from './instruments.ts'
 import type { Issuer } from './issuer.ts'
 import type { Actor, AuditSink } from './mint-audit.ts'
 import type { MintSteps } from './mint-steps.ts'
+import type { MinterChannel } from './minter-channel.ts'
 import type { Discovered } from './minter.ts'
 import type { OwnerReport } from './owners.ts'
 import type { RegionTable } from './region-table.ts'
@@ -37,10 +38,8 @@ export type DiscoverRequest = {
   readonly signal?: AbortSignal
 }
 
-export type TokenSourceOptions = {
-  readonly issuer: Issuer
-  readonly clientId: string
-  readonly secret: ClientSecretSource
+/** What every source takes, whoever mints. */
+export type SourceOptions = {
   readonly regions: RegionTable
   /** Awaited before a token is handed out: no record, no token. */
   readonly audit: AuditSink
@@ -49,18 +48,32 @@ export type TokenSourceOptions = {
    * knows. Without it, whoever can call this source is believed.
    */
   readonly authorize?: (request: OwnerRequest) => void
-  /** Resource server of the RPT. Default `service_provider_api`. */
-  readonly audience?: string
   readonly meters?: TokenMeters
   readonly logger?: Logger
   readonly clock?: TokenClock
   /** In [0, 1). Default Math.random: it spreads instants, nothing depends on its secrecy. */
   readonly random?: () => number
+  readonly limits?: TokenLimits
+}
+
+export type TokenSourceOptions = SourceOptions & {
+  readonly issuer: Issuer
+  readonly clientId: string
+  readonly secret: ClientSecretSource
+  /** Resource server of the RPT. Default `service_provider_api`. */
+  readonly audience?: string
   /** Default: one with keep-alive of its own, closed with the source. */
   readonly transport?: Transport
   /** Another way to impersonate. Default: the three steps on the wire. */
   readonly steps?: MintSteps
-  readonly limits?: TokenLimits
+}
+
+/** Of a source that has neither secret nor service tokens: another process mints (H-24). */
+export type RemoteSourceOptions = SourceOptions & {
+  /** The caller's to close, after the source. */
+  readonly channel: MinterChannel
+  /** Name of the CloudSigmaImpersonator whose regions these are; `environment` where there is none. */
+  readonly impersonator: string
 }
 
 export type TokenLimits = {

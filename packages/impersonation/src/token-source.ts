@@ -19,7 +19,7 @@ import type { Discovered, Minted } from './minter.ts'
 import { checkOwnerEmail, normalizeOwnerUuid } from './owner.ts'
 import { Owner } from './owners.ts'
 import type { RegionEndpoint } from './region-table.ts'
-import { createSourceParts } from './source-parts.ts'
+import { createRemoteParts, createSourceParts } from './source-parts.ts'
 import type { SourceParts } from './source-parts.ts'
 import { reportOf, setGauges } from './source-report.ts'
 import { emptyEntry } from './token-cache.ts'
@@ -28,6 +28,8 @@ import type {
   Authenticator,
   DiscoverRequest,
   OwnerRequest,
+  RemoteSourceOptions,
+  SourceOptions,
   TokenRequest,
   TokenSource,
   TokenSourceOptions,
@@ -54,11 +56,16 @@ type Place = { readonly endpoint: RegionEndpoint; readonly secretVersion: string
  * await fetch(url, { headers: { authorization: token.authorization(url.origin) }, redirect: 'error' })
  */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
-  return new CachedTokenSource(options)
+  return new CachedTokenSource(options, (onRotated) => createSourceParts(options, onRotated))
+}
+
+/** A source of the same tokens for a process that must not hold the client secret: a minter makes them, this one caches, limits and asserts. */
+export function createRemoteTokenSource(options: RemoteSourceOptions): TokenSource {
+  return new CachedTokenSource(options, () => createRemoteParts(options))
 }
 
 class CachedTokenSource implements TokenSource {
-  readonly #options: TokenSourceOptions
+  readonly #options: SourceOptions
   readonly #parts: SourceParts
   readonly #places = new Map<string, Place>()
   /** Discoveries are limited for each address, as owners are. */
@@ -69,9 +76,9 @@ class CachedTokenSource implements TokenSource {
   #isClosed = false
   #stopSweeping: () => void = () => {}
 
-  constructor(options: TokenSourceOptions) {
+  constructor(options: SourceOptions, makeParts: (onRotated: () => void) => SourceParts) {
     this.#options = options
-    this.#parts = createSourceParts(options, () => this.#purge())
+    this.#parts = makeParts(() => this.#purge())
     options.meters?.beforeRender?.(() => this.#measure())
     this.#sweepLater()
   }
@@ -135,9 +142,8 @@ class CachedTokenSource implements TokenSource {
     const known = this.#places.get(region)
     if (known?.secretVersion === secretVersion) return known
     const endpoint = this.#options.regions.endpoint(region)
-    const { issuer, clientId } = this.#options
     // An array in JSON is unambiguous; its hash is short, which a cached get is paid for, and may be shown.
-    const parts = [issuer.href, clientId, secretVersion, 'uma-impersonate', endpoint.origin, this.#parts.audience]
+    const parts = [...this.#parts.place, secretVersion, endpoint.origin]
     const keyHead = createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
     const place = { endpoint, secretVersion, keyHead }
     if (this.#places.size >= REGIONS_KEPT_MAX) this.#places.clear()

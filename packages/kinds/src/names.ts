@@ -30,6 +30,10 @@ export const DEFAULT_CLIENT_SECRET = 'cloudsigma-impersonation'
 /** The Secret with the key (`proof-key`) of the proofs of adoption; the controller makes it once. */
 export const PROOF_SECRET = 'ascribe-controller-key'
 export const SERVICE_ACCOUNTS = { controller: 'ascribe-controller', api: 'ascribe-api' } as const
+/** The process that alone reads the client Secret (H-24): its service account, which is no platform writer, its Deployment and Service. */
+export const MINTER = 'ascribe-minter'
+/** The ConfigMap in which the minter publishes its certificate. */
+export const MINTER_CONFIG_MAP = 'ascribe-minter'
 /** People and programs of the platform: may write bindings, impersonators, owner annotations and our protected annotations. */
 export const PLATFORM_GROUP = 'ascribe:platform'
 /** Rights that a RoleBinding in a bound namespace gives to the controller: `get` on Secrets, nothing else. */

@@ -73,7 +73,8 @@ function secretOf({ client_secret_file: file, client_secret: secret }: CloudSett
   return constantSecret(secret?.reveal() ?? '')
 }
 
-function regionsOf(cloud: CloudSettings): RegionTable {
+/** Every region that the settings name. @throws {InputError} */
+export function regionsOf(cloud: CloudSettings): RegionTable {
   const { api_url: apiUrl, regions, endpoints, impersonation_enabled: isImpersonating } = cloud
   const entries: Record<string, RegionEntry> = {}
   for (const [region, { api, impersonate }] of Object.entries(endpoints))

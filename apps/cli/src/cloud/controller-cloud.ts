@@ -1,7 +1,8 @@
 import type { CloudFromEnvironment } from '@ascribe/controller'
 import { missingSettings, isStaging } from '../cloud-settings.ts'
 import type { CloudSettings } from '../cloud-settings.ts'
-import { authoritiesOf, cloudAccessOf } from './cloud-access.ts'
+import { authoritiesOf, cloudAccessOf, regionsOf } from './cloud-access.ts'
+import { minterAddressOf } from './minter-address.ts'
 
 /**
  * What the environment gives to the controller. Impersonators decide over it: settings that are incomplete are no error here, for an
@@ -10,6 +11,7 @@ import { authoritiesOf, cloudAccessOf } from './cloud-access.ts'
  */
 export function controllerCloudOf(cloud: CloudSettings, { allowStaging }: { readonly allowStaging: boolean }): CloudFromEnvironment {
   const mayTrial = allowStaging || cloud.allow_staging
+  const minter = minterAddressOf(cloud)
   const access = missingSettings(cloud).length === 0 ? cloudAccessOf(cloud, { allowStaging }) : undefined
   const { username, password } = cloud
   const credentials = username === undefined || password === undefined ? undefined : { username, password }
@@ -22,6 +24,11 @@ export function controllerCloudOf(cloud: CloudSettings, { allowStaging }: { read
         ? `Cannot use ${URL.parse(url)?.host}: it is an authorization server for trials; say --allow-staging if that is meant`
         : undefined,
     platform: credentials,
+    minter,
+    // The minter has the client; what it serves by its environment is reached from here by the same table.
+    ...(minter !== undefined &&
+      cloud.oauth_url !== undefined &&
+      cloud.impersonation_enabled && { environment: { regions: regionsOf(cloud) } }),
     ...(access?.mode === 'impersonation' && {
       environment: { issuer: access.issuer, clientId: access.clientId, secret: access.secret, regions: access.regions },
     }),

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { startController, tellMintDays } from '@ascribe/controller'
-import type { ControllerSettings } from '@ascribe/controller'
+import { startController } from '@ascribe/controller'
+import type { CloudFromEnvironment, ControllerDeps, ControllerSettings } from '@ascribe/controller'
 import { InputError, systemClock } from '@ascribe/kit'
 import { openJournalWriter } from '@ascribe/journal'
 import { DEFAULT_NAMESPACE } from '@ascribe/kinds'
@@ -15,7 +15,9 @@ import { createMintLog } from '../cloud/mint-log.ts'
 import { contextOf } from '../command.ts'
 import type { Context } from '../context.ts'
 import { prepareDataDir } from '../data-dir.ts'
+import type { DataDir } from '../data-dir.ts'
 import type { Finish } from '../finish.ts'
+import { kubeconfigOf } from '../kube/kubeconfig-of.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 type ControllerFlags = {
@@ -96,11 +98,7 @@ async function run(context: Context, flags: ControllerFlags, { env }: Surroundin
   const { host } = config.ops
   // What somebody has set is meant; the default is for `ascribe up`, of which a machine has one.
   const opsPort = loaded.sources.get('ops.port')?.kind === 'default' ? 0 : config.ops.port
-  const kubeconfig = flags.kubeconfig ?? (env['KUBECONFIG'] === '' ? undefined : env['KUBECONFIG'])
-  if (kubeconfig === undefined && env['KUBERNETES_SERVICE_HOST'] === undefined)
-    throw new InputError('Cannot find a management cluster: no kubeconfig is named, and this is no pod of one', {
-      hint: 'Say --kubeconfig FILE, or set KUBECONFIG.',
-    })
+  const kubeconfig = kubeconfigOf(flags.kubeconfig, env)
   return runProcess({
     name: 'controller',
     logger,
@@ -133,15 +131,20 @@ async function run(context: Context, flags: ControllerFlags, { env }: Surroundin
             health: { host, port: flags.healthPort ?? 0 },
             metrics: { host, port: opsPort },
           },
-          { cloud, journal, audit: createMintLog(dir.mintLog, tryLock), mintTrail: dir.mintLog, logger, meters },
+          { cloud, journal, ...trailOf(cloud, dir), logger, meters },
           scope,
         ),
       )
-      stack.use(tellMintDays({ path: dir.mintLog, journal, controller: hostname(), clock: systemClock, logger }))
       const { health, metrics } = controller
       if (out.json) out.value({ ready: true, health, metrics })
       else out.note(`controller at work: health ${health}, metrics ${metrics}`)
       return stack.move()
     },
   })
+}
+
+/** Where tokens are minted elsewhere, the trail is there too, and whoever mints tells owners the count of each day. */
+function trailOf({ minter }: CloudFromEnvironment, dir: DataDir): Pick<ControllerDeps, 'audit' | 'mintTrail'> {
+  if (minter !== undefined) return { audit: async () => {} }
+  return { audit: createMintLog(dir.mintLog, tryLock), mintTrail: dir.mintLog }
 }

@@ -1,10 +1,9 @@
 import type { Authenticator, CloudSigma, Exchange } from '@ascribe/cloudsigma'
 import type {
   AuditSink,
-  OwnerRequest,
+  MinterChannel,
   RegionEndpoint,
   RegionTable,
-  TokenClock,
   TokenLimits,
   TokenMeters,
   TokenSource,
@@ -14,11 +13,12 @@ import type { Logger, Meters } from '@ascribe/kit'
 import type { Clocks, Informers, KubeClient } from '@ascribe/kube'
 import { createBasicAccount } from './basic-account.ts'
 import type { BasicAccount, BasicCredentials } from './basic-account.ts'
-import { createBindingNotes, formatMintKey, noting, parseMintKey } from './binding-notes.ts'
+import { createBindingNotes, formatMintKey, noting } from './binding-notes.ts'
 import type { BindingNotes } from './binding-notes.ts'
 import { createCloudClients } from './cloud-clients.ts'
 import { AuthorityError } from './errors.ts'
 import { explain, sayError } from './explain.ts'
+import { requireBinding } from './require-binding.ts'
 import { createLedger } from './limits.ts'
 import type { Ledger } from './limits.ts'
 import type { AccountPin } from './pin.ts'
@@ -26,10 +26,11 @@ import { selectAccount } from './select-account.ts'
 import type { Selected } from './select-account.ts'
 import { ENVIRONMENT, createSnapshot } from './snapshot.ts'
 import type { Snapshot } from './snapshot.ts'
-import { bestOf, standingOf } from './standing.ts'
+import { errorOf, standingOf } from './standing.ts'
 import type { Refused } from './standing.ts'
+import { tokenClockOf } from './token-clock.ts'
 import { createTokenSources } from './token-sources.ts'
-import type { EnvironmentClient, TokenSources } from './token-sources.ts'
+import type { EnvironmentClient, EnvironmentPlace, TokenSources } from './token-sources.ts'
 import type { Account, Authority, CloudRequest, SelectRequest, Selection } from './types.ts'
 import { createUserRefs } from './user-refs.ts'
 import type { UserRefs } from './user-refs.ts'
@@ -45,7 +46,9 @@ export type AuthorityOptions = {
   readonly transport: Transport
   readonly exchange: Exchange
   /** In the place of Impersonators, where there is none. */
-  readonly environment?: EnvironmentClient | undefined
+  readonly environment?: EnvironmentClient | EnvironmentPlace | undefined
+  /** Of the process that mints; without one this process does, and reads the client Secret (H-24). */
+  readonly minter?: MinterChannel | undefined
   /** The account that everything is done in without impersonation. `isChosen`: by the operator, for new machines too. */
   readonly legacy?: { readonly credentials: BasicCredentials; readonly regions: RegionTable; readonly isChosen: boolean } | undefined
   /** The platform's own account, for the fallback that an administrator may choose. */
@@ -104,8 +107,9 @@ class CachedAuthority implements OpenAuthority {
     this.#sources = createTokenSources({
       kube,
       environment,
+      minter: options.minter,
       audit: noting(options.audit, this.notes),
-      authorize: (request) => this.#recheck(request),
+      authorize: (request) => void requireBinding(this.snapshot, request),
       transport,
       meters,
       logger,
@@ -242,21 +246,6 @@ class CachedAuthority implements OpenAuthority {
     }
   }
 
-  /** The policy as the token source asks it: whoever asks for a token, and whatever is cached. */
-  #recheck({ bindingGeneration, ownerUuid, region }: OwnerRequest): void {
-    const key = parseMintKey(bindingGeneration)
-    const binding = this.snapshot.bindings.list().find(({ metadata }) => metadata.uid === key?.uid)
-    if (
-      key === undefined ||
-      binding?.metadata.generation !== key.generation ||
-      binding.spec.subject.userUUID.toLowerCase() !== ownerUuid.toLowerCase()
-    )
-      throw new AuthorityError('Cannot act for this owner: its binding is gone, or is another one by now', { reason: 'OwnerNotAuthorized' })
-    const where = { namespace: binding.spec.namespaceRef.name, region, purpose: key.purpose }
-    const standing = bestOf(this.snapshot.facts(), [binding], where)
-    if (!standing.ok) throw errorOf(standing)
-  }
-
   #sourceOf({ impersonator }: Account): Promise<TokenSource> {
     const found = impersonator === undefined ? undefined : this.snapshot.impersonator(impersonator)
     if (found !== undefined) return this.#sources.of(found)
@@ -335,21 +324,6 @@ class CachedAuthority implements OpenAuthority {
   }
 }
 
-function errorOf({ reason, message, retryAfterMs }: Refused): AuthorityError {
-  return new AuthorityError(message, { reason, ...(retryAfterMs !== undefined && { retryAfterMs }) })
-}
-
 function selectionOf({ reason, message, retryAfterMs }: Refused): Selection {
   return retryAfterMs === undefined ? { outcome: 'refused', reason, message } : { outcome: 'waiting', reason, message, retryAfterMs }
-}
-
-function tokenClockOf({ monotonic, wall, timer }: Clocks): TokenClock {
-  return {
-    monotonicMs: monotonic,
-    wallMs: wall,
-    schedule(delayMs, run) {
-      const running = timer(delayMs, run)
-      return () => running[Symbol.dispose]()
-    },
-  }
 }

@@ -1,4 +1,5 @@
 import type { CloudSigmaOwnerBinding } from '@ascribe/kinds'
+import { AuthorityError } from './errors.ts'
 import type { Facts, ImpersonatorFacts, Place } from './facts.ts'
 import type { AccountPin } from './pin.ts'
 import type { Account, Purpose } from './types.ts'
@@ -209,4 +210,8 @@ const checkRegion: Step = (facts, { metadata, spec }, { region, purpose }) => {
     'RegionNotAllowed',
     `CloudSigmaOwnerBinding ${metadata.name} allows ${regions.join(', ')}, not ${region} (spec.limits.regions)`,
   )
+}
+
+export function errorOf({ reason, message, retryAfterMs }: Refused): AuthorityError {
+  return new AuthorityError(message, { reason, ...(retryAfterMs !== undefined && { retryAfterMs }) })
 }

@@ -1,11 +1,13 @@
-import { ClientSecretError, createTokenSource } from '@ascribe/impersonation'
+import { ClientSecretError, createRemoteTokenSource, createTokenSource } from '@ascribe/impersonation'
 import type {
   AuditSink,
   ClientSecret,
   ClientSecretSource,
   Issuer,
+  MinterChannel,
   OwnerRequest,
   RegionTable,
+  SourceOptions,
   TokenClock,
   TokenLimits,
   TokenMeters,
@@ -17,6 +19,7 @@ import type { Logger } from '@ascribe/kit'
 import { readCredentials } from './client-secrets.ts'
 import type { ClientCredentials } from './client-secrets.ts'
 import type { Impersonator } from './impersonator-facts.ts'
+import { ENVIRONMENT } from './snapshot.ts'
 
 /** Of the environment, in the place of an Impersonator. */
 export type EnvironmentClient = {
@@ -26,9 +29,14 @@ export type EnvironmentClient = {
   readonly regions: RegionTable
 }
 
+/** The same for a process whose tokens another one mints: that one has the client. */
+export type EnvironmentPlace = Pick<EnvironmentClient, 'regions'>
+
 export type TokenSourcesOptions = {
   readonly kube: Pick<KubeClient, 'get'>
-  readonly environment: EnvironmentClient | undefined
+  readonly environment: EnvironmentClient | EnvironmentPlace | undefined
+  /** Of the process that mints. Then no Secret is read here, and nothing is sent to an authorization server (H-24). */
+  readonly minter?: MinterChannel | undefined
   readonly audit: AuditSink
   /** Asked before the cache at every token, whoever asks. */
   readonly authorize: (request: OwnerRequest) => void
@@ -57,29 +65,30 @@ type Entry = { readonly uid: string; readonly generation: number; readonly sourc
 const FAILURE_KEPT_MS = 5000
 
 export function createTokenSources(options: TokenSourcesOptions): TokenSources {
-  const { kube, environment, clock, logger } = options
+  const { kube, environment, minter, clock } = options
   const entries = new Map<string, Entry>()
   let ofEnvironment: TokenSource | undefined
 
-  const make = (facts: { issuer: Issuer; clientId: string; secret: ClientSecretSource; regions: RegionTable }): TokenSource =>
-    createTokenSource({
-      ...facts,
-      audit: options.audit,
-      authorize: options.authorize,
-      transport: options.transport,
-      clock,
-      logger,
-      ...(options.limits !== undefined && { limits: options.limits }),
-      ...(options.meters !== undefined && { meters: options.meters }),
-    })
+  const common = commonOf(options)
+  const make = (facts: EnvironmentClient): TokenSource => createTokenSource({ ...common, ...facts, transport: options.transport })
 
   async function open(impersonator: Impersonator): Promise<TokenSource> {
+    const { name, regions } = impersonator
+    if (minter !== undefined) return createRemoteTokenSource({ ...common, channel: minter, impersonator: name, regions })
     const first = await readCredentials(kube, impersonator.clientSecretRef)
     const secret = secretOf(first, {
       read: () => readCredentials(kube, impersonator.clientSecretRef),
       onOtherClient: () => retire(impersonator.name),
     })
-    return make({ issuer: impersonator.issuer(), clientId: first.clientId, secret, regions: impersonator.regions })
+    return make({ issuer: impersonator.issuer(), clientId: first.clientId, secret, regions })
+  }
+
+  function openEnvironment(): TokenSource {
+    if (environment === undefined) throw new TypeError('there is no environment to impersonate by')
+    const { regions } = environment
+    if (minter !== undefined) return createRemoteTokenSource({ ...common, channel: minter, impersonator: ENVIRONMENT, regions })
+    if (!('secret' in environment)) throw new TypeError('there is neither a minter nor a client secret')
+    return make(environment)
   }
 
   function retire(name: string): void {
@@ -109,8 +118,7 @@ export function createTokenSources(options: TokenSourcesOptions): TokenSources {
       return source
     },
     ofEnvironment() {
-      if (environment === undefined) throw new TypeError('there is no environment to impersonate by')
-      ofEnvironment ??= make(environment)
+      ofEnvironment ??= openEnvironment()
       return ofEnvironment
     },
     forget(userUUID) {
@@ -127,6 +135,10 @@ export function createTokenSources(options: TokenSourcesOptions): TokenSources {
       for (const name of entries.keys()) retire(name)
     },
   }
+}
+
+function commonOf({ audit, authorize, clock, logger, limits, meters }: TokenSourcesOptions): Omit<SourceOptions, 'regions'> {
+  return { audit, authorize, clock, logger, ...(limits !== undefined && { limits }), ...(meters !== undefined && { meters }) }
 }
 
 type Rotation = { readonly read: () => Promise<ClientCredentials>; readonly onOtherClient: () => void }

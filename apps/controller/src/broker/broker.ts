@@ -4,10 +4,11 @@ import { createAttachments } from './attachments.ts'
 import { createCallers } from './callers.ts'
 import { viewOf } from './cluster-view.ts'
 import { profileOf } from './grants.ts'
-import { BrokerRefusal, nothingThere, replyOf } from './refusals.ts'
+import { BrokerRefusal, nothingThere, replyOf, unauthenticated } from './refusals.ts'
 import { operationOf, placeOf } from './routes.ts'
 import type { Operation } from './routes.ts'
 import { createTurns } from './turns.ts'
+import { BROKER_AUDIENCE } from './types.ts'
 import type { BrokerDeps, BrokerReply, BrokerRequest } from './types.ts'
 import { createVolumes } from './volumes.ts'
 import { pageForm, serverForm } from './wire-form.ts'
@@ -27,7 +28,7 @@ const UUIDS_MAX = 50
  */
 export function createBroker(deps: BrokerDeps): Broker {
   const { clocks, logger, meters } = deps
-  const callers = createCallers(deps.kube, clocks)
+  const callers = createCallers(deps.kube, { audience: BROKER_AUDIENCE, clocks })
   const volumes = createVolumes({ listGraceMs: deps.listGraceMs ?? LIST_GRACE_MS, monotonic: clocks.monotonic })
   const attachments = createAttachments()
   const turns = createTurns(clocks)
@@ -36,6 +37,7 @@ export function createBroker(deps: BrokerDeps): Broker {
   async function route({ method, url, authorization, body }: BrokerRequest, seen: { operation: string }): Promise<BrokerReply> {
     // Who asks comes first: whoever is nobody learns nothing about paths or clusters.
     const caller = await callers.identify(authorization)
+    if (caller === undefined) throw unauthenticated()
     turns.take(`${caller.namespace}/${caller.serviceAccount}`)
     const { namespace, cluster: name, rest, query } = placeOf(url)
     if (namespace !== caller.namespace) throw nothingThere()

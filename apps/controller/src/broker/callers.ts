@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Clocks, KubeClient } from '@ascribe/kube'
-import { unauthenticated } from './refusals.ts'
-import { BROKER_AUDIENCE } from './types.ts'
 import type { Caller } from './types.ts'
 
 export type Callers = {
-  /** Who sends the token, by the API server. @throws {BrokerRefusal} 401 */
-  identify(authorization: string | undefined): Promise<Caller>
+  /** Who sends the token, by the API server; `undefined`: nobody. */
+  identify(authorization: string | undefined): Promise<Caller | undefined>
 }
 
 /** A pod that was deleted keeps its access for so long at most. */
@@ -22,14 +20,17 @@ const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/
 type Known = { readonly until: number; readonly caller: Promise<Caller | undefined> }
 
 /**
- * Tokens of service accounts that are bound to a pod and meant for the broker's audience, reviewed by the API server: it knows at once when
+ * Tokens of service accounts that are bound to a pod and meant for one audience, reviewed by the API server: it knows at once when
  * the pod or the account is gone. A token without a pod, which somebody may have copied out of a Secret long ago, is nobody's.
  */
-export function createCallers(kube: Pick<KubeClient, 'reviewToken'>, clocks: Clocks): Callers {
+export function createCallers(
+  kube: Pick<KubeClient, 'reviewToken'>,
+  { audience, clocks }: { readonly audience: string; readonly clocks: Clocks },
+): Callers {
   const known = new Map<string, Known>()
 
   async function review(token: string): Promise<Caller | undefined> {
-    const found = await kube.reviewToken(token, { audiences: [BROKER_AUDIENCE], deadlineMs: REVIEW_MS })
+    const found = await kube.reviewToken(token, { audiences: [audience], deadlineMs: REVIEW_MS })
     if (!found.authenticated) return undefined
     const [, namespace, serviceAccount] = ACCOUNT.exec(found.user.username) ?? []
     const pod = found.user.extra['authentication.kubernetes.io/pod-name']?.[0]
@@ -59,10 +60,7 @@ export function createCallers(kube: Pick<KubeClient, 'reviewToken'>, clocks: Clo
   return {
     async identify(authorization) {
       const [, token] = BEARER.exec(authorization ?? '') ?? []
-      if (token === undefined || token.length > TOKEN_MAX) throw unauthenticated()
-      const caller = await ask(token)
-      if (caller === undefined) throw unauthenticated()
-      return caller
+      return token === undefined || token.length > TOKEN_MAX ? undefined : ask(token)
     },
   }
 }

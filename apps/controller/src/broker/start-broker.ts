@@ -4,6 +4,7 @@ import { createHttpServer, createHttpsServer, listenOn, urlOf } from '@ascribe/s
 import type { HostPort, ServerIdentity } from '@ascribe/service'
 import type { Clocks } from '@ascribe/kube'
 import type { Logger } from '@ascribe/kit'
+import { readBody } from '../process/read-body.ts'
 import type { Broker } from './broker.ts'
 import { BrokerConfigError } from './errors.ts'
 import type { BrokerReply } from './types.ts'
@@ -84,7 +85,7 @@ function readIdentity({ certFile, keyFile }: { readonly certFile: string; readon
 }
 
 async function serve(broker: Broker, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = await readBody(request)
+  const body = await readBody(request, BODY_BYTES_MAX)
   if (body === undefined) {
     response.setHeader('connection', 'close')
     return send(response, {
@@ -105,16 +106,4 @@ function send(response: ServerResponse, { status, body, retryAfterS }: BrokerRep
     ...(retryAfterS !== undefined && { 'retry-after': String(retryAfterS) }),
   })
   response.end(text)
-}
-
-/** `undefined` when there is too much of it. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > BODY_BYTES_MAX) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

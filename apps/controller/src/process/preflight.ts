@@ -27,8 +27,13 @@ export async function checkCluster(
     throw new ClusterNotReadyError(`Cannot bridge from ${connection.server}: it does not know kdcclusters.k8s.kube-dc.com`, {
       hint: 'Install kube-dc first, or leave --kdc-bridge out.',
     })
+  await checkKinds(connection, OURS, namespace)
+}
+
+/** Whether kinds are served, and may be read. @throws {ClusterNotReadyError} */
+export async function checkKinds(connection: KubeConnection, kinds: readonly Probe[], namespace?: string): Promise<void> {
   const missing: string[] = []
-  for (const resource of OURS) if (!(await isServed(connection, resource, namespace))) missing.push(`${resource.plural}.${resource.group}`)
+  for (const resource of kinds) if (!(await isServed(connection, resource, namespace))) missing.push(`${resource.plural}.${resource.group}`)
   if (missing.length === 0) return
   throw new ClusterNotReadyError(`Cannot work on ${connection.server}: it does not know ${missing.join(', ')}`, {
     hint: 'Install the definitions: ascribe crds | kubectl apply --server-side -f -   (all of it, with rights: ascribe manifests)',

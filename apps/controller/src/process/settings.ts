@@ -4,7 +4,7 @@ import type { Logger, Meters } from '@ascribe/kit'
 import type { Clocks } from '@ascribe/kube'
 import type { BasicCredentials } from '../authority/basic-account.ts'
 import type { BrokerListener } from '../broker/start-broker.ts'
-import type { EnvironmentClient } from '../authority/token-sources.ts'
+import type { EnvironmentClient, EnvironmentPlace } from '../authority/token-sources.ts'
 
 /** What the process is told. Durations are milliseconds. */
 export type ControllerSettings = {
@@ -33,7 +33,9 @@ export type ControllerSettings = {
 
 /** The cloud as the environment has it: in the place of Impersonators, of the legacy mode, and of the platform's account. */
 export type CloudFromEnvironment = {
-  readonly environment?: EnvironmentClient | undefined
+  readonly environment?: EnvironmentClient | EnvironmentPlace | undefined
+  /** Where tokens are minted, if not here. A URL's certificate is in a ConfigMap of our namespace. */
+  readonly minter?: MinterAddress | undefined
   readonly legacy?: { readonly credentials: BasicCredentials; readonly regions: RegionTable; readonly isChosen: boolean } | undefined
   readonly platform?: BasicCredentials | undefined
   /** PEM of the authorities to trust instead of the machine's. */
@@ -41,6 +43,9 @@ export type CloudFromEnvironment = {
   /** Why an authorization server may not be used. */
   readonly refuseIssuer?: ((url: string) => string | undefined) | undefined
 }
+
+/** The process that holds the client secret: a socket of this machine, or a URL with the token that this process shows there. */
+export type MinterAddress = { readonly socketPath: string } | { readonly url: string; readonly tokenFile: string }
 
 export type ControllerDeps = {
   readonly cloud: CloudFromEnvironment

@@ -11,8 +11,7 @@ import {
   systemClocks,
 } from '@ascribe/kube'
 import type { Clocks, Fence, Informers, KubeClient, KubeConnection, LeaderElection } from '@ascribe/kube'
-import { startOps } from '@ascribe/service'
-import type { OpsServer, ProcessScope, ReadyReport } from '@ascribe/service'
+import type { ProcessScope, ReadyReport } from '@ascribe/service'
 import { createMintFold } from '../accounts/mint-fold.ts'
 import type { MintFold } from '../accounts/mint-fold.ts'
 import { tellMintDays } from '../accounts/mint-days.ts'
@@ -20,7 +19,11 @@ import { createAuthority } from '../authority/create-authority.ts'
 import type { OpenAuthority } from '../authority/create-authority.ts'
 import { capiResources } from '../machine/capi.ts'
 import type { CapiResources } from '../machine/capi.ts'
+import { openMinterChannel } from '../minter/minter-address.ts'
 import { lead } from './lead.ts'
+import { startOpsPair } from './ops-pair.ts'
+import { patiently } from './patiently.ts'
+import type { Patience } from './patiently.ts'
 import { checkCluster, coreVersion, ensureNamespace, hasPolicies } from './preflight.ts'
 import { readProofKey } from './proof-key.ts'
 import type { ControllerDeps, ControllerSettings } from './settings.ts'
@@ -71,17 +74,18 @@ export async function startController(
   const { logger, meters } = deps
   await using stack = new AsyncDisposableStack()
   const report: { now: () => ReadyReport } = { now: () => ({ process: { ok: false, detail: 'starting' } }) }
-  const { health, metrics } = await startListeners(settings, { deps, report, stack })
+  const { health, metrics } = await startOpsPair(settings, { meters, report, stack })
   const connection = stack.use(await createKubeConnection({ ...kubeconfigOf(settings), clocks, meters }))
   const kube = createKubeClient(connection)
-  await checkCluster(connection, settings)
+  const patience: Patience = { clocks, logger, signal: scope.signal, report }
+  await patiently('look for our kinds', () => checkCluster(connection, settings), patience)
   if ((await hasPolicies(connection)) === false)
     logger.warn('the admission policies are not installed: tenants may write what machines are told by (accounts, servers, finalizers)', {
       hint: 'ascribe manifests | kubectl apply --server-side -f -',
     })
-  const capi = capiResources(await coreVersion(connection, settings))
-  await ensureNamespace(kube, settings.systemNamespace)
-  const proofKey = await readProofKey(kube, settings.systemNamespace)
+  const capi = capiResources(await patiently('look for Cluster API', () => coreVersion(connection, settings), patience))
+  await patiently('look for our namespace', () => ensureNamespace(kube, settings.systemNamespace), patience)
+  const proofKey = await patiently('read the key of proofs', () => readProofKey(kube, settings.systemNamespace), patience)
   const informers = stack.use(
     createInformers({
       connection,
@@ -98,7 +102,7 @@ export async function startController(
   const authority = stack.use(openAuthority({ settings, deps, clocks, kube, informers, mints, fence, stack }))
   const world: ControllerWorld = { settings, deps, clocks, connection, kube, informers, authority, mints, fence, capi, proofKey }
   warm(world)
-  await informers.synced({ signal: scope.signal })
+  await patiently('fill the caches', () => informers.synced({ signal: scope.signal }), patience)
   if (deps.mintTrail !== undefined)
     stack.use(
       tellMintDays({
@@ -125,24 +129,6 @@ function kubeconfigOf({ kubeconfig }: ControllerSettings): { kubeconfig?: string
   return kubeconfig === undefined ? { inCluster: true } : { kubeconfig }
 }
 
-type Listening = {
-  readonly deps: ControllerDeps
-  readonly report: { readonly now: () => ReadyReport }
-  readonly stack: AsyncDisposableStack
-}
-
-/** One listener when both have one port, which is the usual way to say so. */
-async function startListeners(
-  { health, metrics }: ControllerSettings,
-  { deps, report, stack }: Listening,
-): Promise<{ health: OpsServer; metrics: OpsServer }> {
-  const ready = (): ReadyReport => report.now()
-  const { meters } = deps
-  const first = stack.use(await startOps({ ...health, meters, ready }))
-  const isOne = health.port !== 0 && health.port === metrics.port
-  return { health: first, metrics: isOne ? first : stack.use(await startOps({ ...metrics, meters, ready })) }
-}
-
 type Electing = { readonly kube: KubeClient; readonly clocks: Clocks; readonly deps: ControllerDeps }
 
 function electionOf(settings: ControllerSettings, { kube, clocks, deps: { logger, meters } }: Electing): LeaderElection | undefined {
@@ -165,6 +151,8 @@ function openAuthority({ settings, deps, clocks, kube, informers, mints, fence, 
     transport: stack.use(createHttpTransport(ca)),
     exchange: stack.use(createExchange({ ...ca, connectionsMax: CONNECTIONS_MAX })),
     environment: cloud.environment,
+    minter:
+      cloud.minter === undefined ? undefined : stack.use(openMinterChannel(cloud.minter, { kube, namespace: settings.systemNamespace })),
     legacy: cloud.legacy,
     platform: cloud.platform,
     refuseIssuer: cloud.refuseIssuer,

@@ -1,7 +1,7 @@
 import { type KeyObject, createHash, generateKeyPair, sign, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import { assert } from '@ascribe/kit'
-import { selfSignedCertificate } from './certificate.ts'
+import { selfSignedCertificate } from '@ascribe/service'
 
 const makeKeyPair = promisify(generateKeyPair)
 const KEY_BITS = 2048

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate, createHash, createPublicKey } from 'node:crypto'
 import { test } from 'node:test'
-import { integer } from './der.ts'
 import { SigningKeys } from './signing-keys.ts'
 
 test('jwks() has keys with certificates that are theirs, and hashes that are the certificates’', async () => {
@@ -24,16 +23,6 @@ test('jwks() has keys with certificates that are theirs, and hashes that are the
     assert.equal(x5t, createHash('sha1').update(der).digest('base64url'))
     assert.equal(sha256, createHash('sha256').update(der).digest('base64url'))
   }
-})
-
-test('integer() takes as few bytes as it needs, with a zero before a set top bit', () => {
-  for (const [value, hex] of [
-    [0n, '020100'],
-    [127n, '02017f'],
-    [128n, '02020080'],
-    [256n, '02020100'],
-  ] as const)
-    assert.equal(integer(value).toString('hex'), hex)
 })
 
 test('verify() takes what the key signed, and nothing that was changed or signed otherwise', async () => {
