@@ -3,6 +3,7 @@ import { INVALID_REQUEST_ID, isRequestId } from '@ascribe/identity'
 import type { GateInput, GateOutcome, PolicyKey } from '@ascribe/identity'
 import type { Reply, RequestHead } from '@ascribe/relay'
 import type { GatewayMeters } from './gateway-meters.ts'
+import { invalidKeyReply, isIdempotencyKey } from './idempotency.ts'
 import { invalidRequest, openAiError, plainReply } from './replies.ts'
 
 /** Who a request belongs to, from its head alone. */
@@ -19,6 +20,8 @@ export type Caller = {
   readonly headers?: Readonly<Record<string, string>>
   /** The client's `X-Request-Id`, if it sent one. Valid. */
   readonly requestId?: string
+  /** The client's `Idempotency-Key`, if it sent one. Valid. */
+  readonly idempotencyKey?: string
 }
 
 export type Admitted = {
@@ -74,14 +77,15 @@ export function createAdmission(deps: AdmissionDeps): (head: RequestHead) => Adm
       case 'headers':
         break
     }
-    const requestId = requestIdOf(head)
+    const { requestId, idempotencyKey } = clientIdsOf(head)
+    if (idempotencyKey === INVALID) return refuse('invalid_idempotency_key', invalidKeyReply())
     if (requestId === INVALID) {
       logger.warn('request refused: X-Request-Id is invalid', { peer: head.peer })
       return refuse('invalid_request_id', plainReply(400, INVALID_REQUEST_ID))
     }
     return {
       kind: 'caller',
-      caller: callerOf(outcome, requestId, secretHeader),
+      caller: callerOf(outcome, { requestId, idempotencyKey }, secretHeader),
       key: outcome.kind === 'key' ? outcome.key : undefined,
       isIdentityTrusted: outcome.kind === 'headers' || outcome.stripped === 0,
     }
@@ -90,24 +94,32 @@ export function createAdmission(deps: AdmissionDeps): (head: RequestHead) => Adm
 
 const INVALID: unique symbol = Symbol('invalid')
 
-/** The client's `X-Request-Id`; blank is absent, and one that comes twice says nothing. */
-function requestIdOf(head: RequestHead): string | undefined | typeof INVALID {
-  let found: string | undefined
-  for (let index = 0; index + 1 < head.headers.length; index += 2) {
-    const name = head.headers[index] ?? ''
-    if (name.length !== 12 || name.toLowerCase() !== 'x-request-id') continue
-    const value = (head.headers[index + 1] ?? '').trim()
-    if (value === '') continue
-    if (found !== undefined || !isRequestId(value)) return INVALID
-    found = value
+type ClientId = string | undefined | typeof INVALID
+
+/** By which the client calls its request: `X-Request-Id`, where blank is absent, and `Idempotency-Key`. One that comes twice is invalid. */
+function clientIdsOf({ headers }: RequestHead): { readonly requestId: ClientId; readonly idempotencyKey: ClientId } {
+  let requestId: ClientId
+  let idempotencyKey: ClientId
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] ?? ''
+    // The length tells most names apart without making another string.
+    if (name.length === 12 && name.toLowerCase() === 'x-request-id') {
+      const value = (headers[index + 1] ?? '').trim()
+      if (value !== '') requestId = requestId === undefined && isRequestId(value) ? value : INVALID
+    } else if (name.length === 15 && name.toLowerCase() === 'idempotency-key') {
+      const value = (headers[index + 1] ?? '').trim()
+      idempotencyKey = idempotencyKey === undefined && isIdempotencyKey(value) ? value : INVALID
+    }
   }
-  return found
+  return { requestId, idempotencyKey }
 }
+
+type ValidIds = { readonly requestId: string | undefined; readonly idempotencyKey: string | undefined }
 
 type Attributed = Extract<GateOutcome, { kind: 'headers' | 'key' }>
 
 /** Field by field: copying what is left of an object costs a microsecond. */
-function callerOf(outcome: Attributed, requestId: string | undefined, secretHeader: string | undefined): Caller {
+function callerOf(outcome: Attributed, { requestId, idempotencyKey }: ValidIds, secretHeader: string | undefined): Caller {
   const { identity } = outcome
   const { resourceType, userId, groupId, baseModel, claimedOrganizationId, others } = identity
   const caller: { -readonly [Name in keyof Caller]: Caller[Name] } = {
@@ -123,6 +135,7 @@ function callerOf(outcome: Attributed, requestId: string | undefined, secretHead
   const headers = secretHeader === undefined ? others : without(others, secretHeader)
   if (headers !== undefined) caller.headers = headers
   if (requestId !== undefined) caller.requestId = requestId
+  if (idempotencyKey !== undefined) caller.idempotencyKey = idempotencyKey
   return caller
 }
 

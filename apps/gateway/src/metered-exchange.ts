@@ -12,6 +12,8 @@ import type { GatewayMeters } from './gateway-meters.ts'
 import { withoutLimits } from './limit-headers.ts'
 import { createFramedBody, createOpaqueBody, readBody } from './reply-body.ts'
 import type { ReplyBody } from './reply-body.ts'
+import type { RequestClaim } from './request-claims.ts'
+import type { RequestTerms } from './terms.ts'
 import { clientHeaders } from './upstream-headers.ts'
 import type { OpenRecord } from './usage-journal.ts'
 
@@ -23,8 +25,10 @@ export type MeteredExchangeOptions = {
   readonly injected: boolean
   /** What the request holds of budgets and limits, if it has any: settled with the record. */
   readonly hold: RequestHold | undefined
-  /** How far a reply is read on after its client has left. */
-  readonly drain: Drain
+  /** What becomes of it when its client leaves. */
+  readonly terms: RequestTerms
+  /** What it takes up until it has ended, if anything. */
+  readonly claim: RequestClaim | undefined
   readonly multipleChoices: MultipleChoices
   readonly clock: Clock
   readonly meters: GatewayMeters
@@ -113,9 +117,10 @@ export class MeteredExchange implements Exchange {
   }
 
   fail(failure: Failure, sink: Sink): void {
-    const { intent, hold, logger, meters } = this.#options
+    const { intent, hold, claim, logger, meters } = this.#options
     if (failure.kind === 'not_admitted') {
       hold?.release()
+      claim?.release()
       logger.error('request refused: its intent cannot be recorded', { eventId: intent.eventId, error: failure.cause })
       meters.refused.add(1, { reason: 'not_recorded' })
       sink.reply(this.#failed(failure.kind))
@@ -150,8 +155,20 @@ export class MeteredExchange implements Exchange {
   }
 
   clientGone(): Drain {
+    const { terms, claim } = this.#options
     this.#clientLeft = true
-    return this.#settled === undefined ? this.#options.drain : { ms: 0, bytes: 0 }
+    if (this.#settled !== undefined) return NO_DRAIN
+    claim?.clientGone()
+    if (terms.abort !== 'drain') return NO_DRAIN
+    const { tokens } = terms.drain
+    if (tokens === undefined) return terms.drain
+    const before = this.#tokens()
+    return { ...terms.drain, exceeded: () => this.#tokens() - before > tokens }
+  }
+
+  /** Of a stream, as far as it has come: never more than there are. */
+  #tokens(): number {
+    return this.#reader?.observation.deltas ?? 0
   }
 
   /** Of a reply that came to its end. */
@@ -189,7 +206,7 @@ export class MeteredExchange implements Exchange {
   }
 
   #settle(outcome: Outcome): Promise<void> {
-    const { intent, record, multipleChoices, clock, meters } = this.#options
+    const { intent, record, claim, multipleChoices, clock, meters } = this.#options
     const ending: { -readonly [Name in keyof Ending]: Ending[Name] } = {
       outcome,
       // A clock that is set back must not make a request end before it began.
@@ -202,11 +219,13 @@ export class MeteredExchange implements Exchange {
     const settlement = settle(this.#reader?.observation, ending)
     meters.records.add(1, recordLabels(settlement.outcome, settlement.provenance))
     this.#options.hold?.settle(intent, settlement)
-    this.#settled = record.settle(settlement)
+    const durable = record.settle(settlement)
+    this.#settled = claim === undefined ? durable : claim.settle(settlement.outcome, durable)
     return this.#settled
   }
 }
 
+const NO_DRAIN: Drain = { ms: 0, bytes: 0 }
 const NO_STEP = { now: [], afterSettlement: [] } as const
 
 type BodyFields = { contentType: string | undefined; contentEncoding: string | undefined; contentLength: number | undefined }

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@ascribe/kit'
 import { singleHeader } from '@ascribe/identity'
-import type { Decision, Drain, RequestHead, Verdict } from '@ascribe/relay'
+import type { Decision, Reply, RequestHead, Verdict } from '@ascribe/relay'
 import { boundText, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
 import type { AdmissionControl, RequestHold } from './admission-control.ts'
@@ -12,6 +12,7 @@ import type { Endpoint, EndpointTable } from './endpoints.ts'
 import type { GatewayMeters } from './gateway-meters.ts'
 import { MeteredExchange } from './metered-exchange.ts'
 import { invalidRequest } from './replies.ts'
+import type { Claims, RequestClaims } from './request-claims.ts'
 import type { Route, RouteTable } from './routes.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 import { openRecord } from './usage-journal.ts'
@@ -22,13 +23,14 @@ export type RequestHandlerDeps = {
   /** Budgets and rate limits. */
   readonly control: Pick<AdmissionControl, 'isActive' | 'take'>
   readonly endpoints: EndpointTable
+  /** Terms of credentials, and what a request needs for itself alone. */
+  readonly claims: Pick<RequestClaims, 'refusal' | 'take'>
   readonly routes: RouteTable
   readonly journal: JournalPort
   readonly newId: () => string
   readonly clock: Clock
   readonly meters: GatewayMeters
   readonly logger: Logger
-  readonly drain: Drain
   readonly bodyBytesMax: number
   /** Lower-case prefix of identity headers. */
   readonly identityPrefix: string
@@ -57,12 +59,15 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
       return refuse(deps, 'stored_response', STORED_RESPONSE, facts.storedBy)
     }
     const startedAt = deps.clock()
-    const asked = { head, admitted, endpoint, body, facts, route, startedAt }
+    const eventId = deps.newId()
+    const claims = deps.claims.take(admitted, eventId)
+    if (claims.kind === 'refused') return refusal(deps, claims)
+    const asked = { head, admitted, endpoint, body, facts, route, startedAt, eventId, claims }
     if (!deps.control.isActive) return forward(deps, asked, undefined)
     const bounds = deps.control.take({ caller: admitted.caller, key: admitted.key, facts, body, route, startedAt })
     if (bounds?.kind !== 'refused') return forward(deps, asked, bounds?.hold)
-    deps.meters.refused.add(1, { reason: bounds.reason })
-    return { kind: 'reply', reply: bounds.reply }
+    claims.claim?.release()
+    return refusal(deps, bounds)
   }
 
   return (head) => {
@@ -83,6 +88,8 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
         reply: invalidRequest('The request body must not be compressed.', { status: 415, code: 'unsupported_encoding' }),
       }
     }
+    const crowded = deps.claims.refusal(admission)
+    if (crowded !== undefined) return refusal(deps, crowded)
     return { kind: 'read', bodyBytesMax: deps.bodyBytesMax, decide: (body) => decide({ head, admitted: admission, endpoint }, body) }
   }
 }
@@ -98,12 +105,13 @@ type Forwarded = Asked & {
   readonly facts: RequestFacts
   readonly route: Route
   readonly startedAt: number
+  readonly eventId: string
+  readonly claims: Claims
 }
 
 function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHold | undefined): Decision {
-  const { head, admitted, endpoint, body, facts, route } = forwarded
-  const eventId = deps.newId()
-  const intent = intentOf(forwarded, eventId)
+  const { head, admitted, endpoint, body, facts, route, eventId, claims } = forwarded
+  const intent = intentOf(forwarded)
   const record = openRecord(deps.journal, intent)
   const { parts, injected } = spliceIncludeUsage(body, facts)
   return {
@@ -127,7 +135,8 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
       facts,
       injected,
       hold,
-      drain: deps.drain,
+      terms: claims.terms,
+      claim: claims.claim,
       multipleChoices: route.multipleChoices,
       clock: deps.clock,
       meters: deps.meters,
@@ -137,7 +146,7 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
 }
 
 /** Field by field, as {@link Caller} is made. */
-function intentOf({ admitted, endpoint, facts, route, startedAt }: Forwarded, eventId: string): Intent {
+function intentOf({ admitted, endpoint, facts, route, startedAt, eventId }: Forwarded): Intent {
   const { caller } = admitted
   const { resourceType = route.resourceType } = caller
   const intent: { -readonly [Name in keyof Intent]: Intent[Name] } = {
@@ -157,8 +166,16 @@ function intentOf({ admitted, endpoint, facts, route, startedAt }: Forwarded, ev
   if (caller.baseModel !== undefined) intent.baseModel = caller.baseModel
   if (caller.claimedOrganizationId !== undefined) intent.claimedOrganizationId = caller.claimedOrganizationId
   if (caller.headers !== undefined) intent.headers = caller.headers
+  if (caller.idempotencyKey !== undefined) intent.idempotencyKey = caller.idempotencyKey
   if (facts.model !== undefined) intent.modelAsked = boundText(facts.model, MODEL_LENGTH_MAX)
   return intent
+}
+
+type Refused = { readonly reason: string; readonly reply: Reply }
+
+function refusal(deps: RequestHandlerDeps, { reason, reply }: Refused): Extract<Decision, { kind: 'reply' }> {
+  deps.meters.refused.add(1, { reason })
+  return { kind: 'reply', reply }
 }
 
 function refuse(deps: RequestHandlerDeps, reason: string, message: string, param?: string): Decision {

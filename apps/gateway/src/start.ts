@@ -2,11 +2,11 @@ import { mkdirSync } from 'node:fs'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { systemClock } from '@ascribe/kit'
 import { DEFAULT_HEADER_PREFIX, createGate, createPeerTrust, openKeyDirectory } from '@ascribe/identity'
-import type { PeerTrustOptions, ServerSecret } from '@ascribe/identity'
+import type { AbortPolicy, PeerTrustOptions, ServerSecret } from '@ascribe/identity'
 import { openJournalWriter } from '@ascribe/journal'
 import type { JournalFs, JournalWriter } from '@ascribe/journal'
 import { createRelay } from '@ascribe/relay'
-import type { Drain, Relay } from '@ascribe/relay'
+import type { Relay } from '@ascribe/relay'
 import { createIdSource } from '@ascribe/units'
 import { AdmissionControl } from './admission-control.ts'
 import { admissionPlaces, followAdmission } from './admission-files.ts'
@@ -16,9 +16,11 @@ import { createEndpointTable } from './endpoints.ts'
 import type { OwnRule } from './endpoints.ts'
 import { createGatewayMeters } from './gateway-meters.ts'
 import { refusalReply } from './replies.ts'
+import { openClaims } from './open-claims.ts'
 import { createRequestHandler } from './request-handler.ts'
 import { createRouteTable } from './routes.ts'
 import type { Route } from './routes.ts'
+import type { DrainBounds } from './terms.ts'
 
 export type GatewayConfig = {
   readonly host: string
@@ -30,8 +32,10 @@ export type GatewayConfig = {
   readonly trust: PeerTrustOptions
   /** Default `X-Saturn-`. */
   readonly headerPrefix?: string
-  /** How far a reply is read on after its client has left. */
-  readonly drain: Drain
+  /** What becomes of a reply whose client has left, for credentials without terms of their own. Default `drain`. */
+  readonly abort?: AbortPolicy
+  /** How far it is read on then. */
+  readonly drain: DrainBounds
   readonly bodyBytesMax: number
   /** `durable`: the client's last byte waits for the disk. `async`: for the kernel only. */
   readonly ack: 'durable' | 'async'
@@ -44,6 +48,8 @@ export type GatewayPlaces = {
   readonly policy: string
   /** The admission snapshot and the folder of lease reports. Default: `admission.json` and `leases` beside the policy snapshot. */
   readonly admission?: AdmissionPlaces
+  /** The `Idempotency-Key`s of this machine, made on first use; the gateways of one machine share it. Default: beside the policy snapshot. */
+  readonly idempotency?: string
 }
 
 export type GatewayDeps = {
@@ -100,7 +106,9 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
       report: () => control.report(clock()),
     }),
   )
+  const claims = held.use(openClaims({ config, places, keys, writer, tryLock: deps.tryLock, clock, logger }))
   const onRequest = createRequestHandler({
+    claims,
     admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
     control,
     endpoints: createEndpointTable(config.paths),
@@ -110,7 +118,6 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
     clock,
     meters: gatewayMeters,
     logger,
-    drain: config.drain,
     bodyBytesMax: config.bodyBytesMax,
     identityPrefix: headerPrefix.toLowerCase(),
     secretHeader: trust.secretHeader,
