@@ -15,6 +15,11 @@ function replyTo(kind: FailureKind): Reply {
       return serverError(502, 'The inference engine cannot be reached.', 'upstream_unreachable')
     case 'connect_timeout':
       return serverError(504, 'The inference engine did not accept a connection in time.', 'upstream_timeout')
+    case 'busy':
+      return serverError(503, 'The inference engine has more requests than it takes. Try again soon.', 'upstream_busy', [
+        'retry-after',
+        '1',
+      ])
     case 'head_timeout':
     case 'idle_timeout':
       return serverError(504, 'The inference engine did not answer in time.', 'upstream_timeout')

@@ -52,6 +52,12 @@ const REFUSALS: Readonly<Record<Refusal, Reply>> = {
   body_too_large: invalidRequest("The request's body is too large.", { status: 413, code: 'body_too_large' }),
   request_timeout: invalidRequest('The request did not arrive in time.', { status: 408, code: 'request_timeout' }),
   overloaded: serverError(503, 'The gateway holds as many requests as it can. Try again soon.', 'overloaded', RETRY_SOON),
+  too_many_connections: serverError(
+    503,
+    'The gateway has as many connections as it may. Try again soon.',
+    'too_many_connections',
+    RETRY_SOON,
+  ),
   unsupported: notServed('The request asks for something that this gateway does not do.', 'unsupported'),
   websocket: notServed(
     'WebSocket connections are refused: what passes on them (realtime) cannot be metered here. Use plain requests or event streams.',

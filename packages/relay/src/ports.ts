@@ -1,4 +1,4 @@
-import type { FailureKind, RawHeaders, Refusal, Reply, RequestHead, Upstream } from './types.ts'
+import type { BoundSocket, FailureKind, RawHeaders, Refusal, Reply, RequestHead, Upstream } from './types.ts'
 
 /** One request of a client and the way to answer it. node:http stands behind it, in client-server.ts, and nowhere else. */
 export type Client = {
@@ -42,6 +42,12 @@ export type ClientEvents = {
 
 export type ClientServer = {
   readonly url: string
+  /** Of the sockets that are listened on. */
+  readonly fds: readonly number[]
+  /** Listens on one more socket. */
+  listen(socket: BoundSocket): Promise<void>
+  /** Stops accepting; every reply from now on says that its connection is closed. Resolves when the last is. */
+  retire(): Promise<unknown>
   /** Stops accepting and closes idle connections; every reply from now on closes its connection. Resolves when the last is closed. */
   close(): Promise<void>
   /** Breaks every connection that is left. */
@@ -73,6 +79,8 @@ export type UpstreamEvents = {
 }
 
 export type UpstreamCall = {
+  /** It waits for a connection: the upstream has seen nothing. */
+  readonly waits: boolean
   /** At most one more chunk of up to 64 KiB comes after this. */
   pause(): void
   resume(): void

@@ -9,12 +9,15 @@ import type { Client, ClientEvents, ClientServer, Refuse } from './ports.ts'
 import { Session } from './session.ts'
 import type { SessionContext } from './session.ts'
 import { RelayTally } from './tally.ts'
-import type { Relay, RelayOptions } from './types.ts'
+import type { BoundSocket, Relay, RelayOptions } from './types.ts'
 
+const CONNECTIONS_MAX = 16_384
 const HEADER_BYTES_MAX = 16_384
 const BODY_BYTES_HELD_MAX = 268_435_456
 const HEAD_TIMEOUT_MS = 10_000
 const BODY_TIMEOUT_MS = 300_000
+const BODY_GRACE_MS = 20_000
+const BODY_RATE_MIN = 512
 const KEEP_ALIVE_TIMEOUT_MS = 600_000
 const CLIENT_STALL_TIMEOUT_MS = 600_000
 /** How long `close` waits for barriers once every request has ended. */
@@ -44,12 +47,20 @@ export async function createRelay(options: RelayOptions & RelayDeps): Promise<Re
     flushSoon: createHeadFlusher(),
     stopped: false,
   }
+  const connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX
   const server = await listenForClients({
     host: options.host,
     port: options.port,
+    sockets: options.sockets ?? [],
+    connectionsMax,
+    peerConnectionsMax: options.peerConnectionsMax ?? connectionsMax,
+    connections: tally.connections,
+    onDropped: () => tally.connectionDropped(),
     headerBytesMax: options.headerBytesMax ?? HEADER_BYTES_MAX,
     headTimeoutMs: options.headTimeoutMs ?? HEAD_TIMEOUT_MS,
     bodyTimeoutMs: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
+    bodyGraceMs: options.bodyGraceMs ?? BODY_GRACE_MS,
+    bodyRateMin: options.bodyRateMin ?? BODY_RATE_MIN,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? KEEP_ALIVE_TIMEOUT_MS,
     clientStallTimeoutMs: options.clientStallTimeoutMs ?? CLIENT_STALL_TIMEOUT_MS,
     accept: (client) => accept(context, client),
@@ -84,6 +95,18 @@ class RunningRelay implements Relay {
 
   get open(): number {
     return this.#context.openCount.count
+  }
+
+  get fds(): readonly number[] {
+    return this.#server.fds
+  }
+
+  listen(socket: BoundSocket): Promise<void> {
+    return this.#server.listen(socket)
+  }
+
+  async retire(): Promise<void> {
+    await this.#server.retire()
   }
 
   async close(options: { readonly graceMs: number; readonly abort?: AbortSignal }): Promise<void> {

@@ -312,7 +312,8 @@ export class Session implements ClientEvents, UpstreamEvents, SinkOwner, Listed 
 
   #clientGone(): void {
     const drain = this.#tellGone()
-    if (drain === undefined || drain.ms <= 0 || drain.bytes <= 0) {
+    // Who has not been asked yet is not asked for nobody.
+    if (this.#call?.waits === true || drain === undefined || drain.ms <= 0 || drain.bytes <= 0) {
       this.#fail('drain_exceeded', undefined)
       return
     }

@@ -1,8 +1,10 @@
-import type { Counter, Meters } from '@ascribe/kit'
+import type { Counter, Gauge, Meters } from '@ascribe/kit'
 import type { FailureKind, Refusal } from './types.ts'
 
 /** The relay's counters. All are off the common path: what goes well is counted by those who know what it was. */
 export class RelayTally {
+  readonly connections: Gauge
+  readonly #connectionsDropped: Counter
   readonly #refusals: Counter
   readonly #failures: Counter
   readonly #clientsGone: Counter
@@ -11,6 +13,8 @@ export class RelayTally {
   readonly #faults: Counter
 
   constructor(meters: Meters) {
+    this.connections = meters.gauge('relay_connections', 'Connections of clients that are open.')
+    this.#connectionsDropped = meters.counter('relay_connections_dropped_total', 'Connections reset at once: far too many were open.')
     this.#refusals = meters.counter('relay_refusals_total', 'Requests refused before anybody saw them, by reason.')
     this.#failures = meters.counter('relay_failures_total', 'Admitted requests that failed, by kind.')
     this.#clientsGone = meters.counter('relay_clients_gone_total', 'Clients that left before their reply had ended.')
@@ -20,6 +24,10 @@ export class RelayTally {
       'relay_faults_total',
       'Requests broken off because of a bug in their handling. Anything above zero is one.',
     )
+  }
+
+  connectionDropped(): void {
+    this.#connectionsDropped.add()
   }
 
   refused(refusal: Refusal): void {

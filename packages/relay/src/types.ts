@@ -134,6 +134,8 @@ export type FailureKind =
   /** No connection: refused, unresolved, TLS. The upstream saw nothing. */
   | 'connect'
   | 'connect_timeout'
+  /** All connections to the upstream are in use, and too many wait for one, or this one has waited too long. The upstream saw nothing. */
+  | 'busy'
   /** The connection broke after the request went out, before a head came. */
   | 'reset'
   | 'head_timeout'
@@ -155,12 +157,25 @@ export type Failure = {
 }
 
 /** What the relay refuses by itself, before anybody sees the request. */
-export type Refusal = 'bad_request' | 'headers_too_large' | 'body_too_large' | 'request_timeout' | 'overloaded' | 'unsupported' | 'websocket'
+export type Refusal =
+  | 'bad_request'
+  | 'headers_too_large'
+  | 'body_too_large'
+  | 'request_timeout'
+  | 'overloaded'
+  | 'too_many_connections'
+  | 'unsupported'
+  | 'websocket'
+
+/** A socket that is bound already, maybe shared with other processes: none of them takes it away from the others by closing it. */
+export type BoundSocket = { readonly fd: number }
 
 export type RelayOptions = {
   readonly host: string
   /** 0: a free one. */
   readonly port: number
+  /** Listened on instead of host and port. */
+  readonly sockets?: readonly BoundSocket[]
   /** Called once for each request whose head is whole. Must not throw, must not wait. */
   readonly onRequest: (head: RequestHead) => Verdict
   /** The reply to what the relay refuses by itself; the connection is closed after it. */
@@ -177,6 +192,10 @@ export type RelayOptions = {
   readonly headTimeoutMs?: number
   /** From the end of the head to the end of the body. Default 5 min. */
   readonly bodyTimeoutMs?: number
+  /** How long a body may take before it must keep up with `bodyRateMin`. Default 20 s. */
+  readonly bodyGraceMs?: number
+  /** Bytes a second that a body must come with, on average, after that. Default 512 (slow loris). */
+  readonly bodyRateMin?: number
   /** Of a connection without a request. Default 10 min. */
   readonly keepAliveTimeoutMs?: number
   /** A client that takes not one byte for this long, while there are bytes for it, is reset and counts as gone. Default 10 min. */
@@ -188,6 +207,15 @@ export type Relay = {
   readonly url: string
   /** Admitted requests that have not ended. */
   readonly open: number
+  /** Numbers of the sockets that it listens on, to be handed to another process; none: this platform does not say. */
+  readonly fds: readonly number[]
+  /** Listens on one more socket. Rejects with `RELAY_LISTEN`. */
+  listen(socket: BoundSocket): Promise<void>
+  /**
+   * Accepts no more connections, and cuts none: each may bring a request for 15 s more, whose reply says that it was the last. Resolves when
+   * no connection is left; `close` ends it before. For when somebody else accepts on the same sockets.
+   */
+  retire(): Promise<void>
   /**
    * Stops accepting, waits up to `graceMs` for open requests, then fails the rest with `shutdown` and waits until their
    * barriers are done. `abort` cuts the grace short. Idempotent.

@@ -146,3 +146,49 @@ test('createRelay() says where it cannot listen', async (t) => {
   const { port } = await startRelay(t, {})
   await assert.rejects(startRelay(t, { port }), { code: 'RELAY_LISTEN', message: new RegExp(`127\\.0\\.0\\.1:${port}`) })
 })
+
+test('retire() cuts nobody: a connection may bring one more request, and its reply says that it was the last', async (t) => {
+  const upstream = await rawUpstream(t, () => {})
+  const { port, relay, recorders } = await startRelay(t, { upstreamPort: upstream.port })
+  const [streaming, idle] = [await dial(t, port), await dial(t, port)]
+  idle.send(post('{}'))
+  await until('it is up', () => upstream.wires[0]?.text.endsWith('{}') === true)
+  upstream.wires[0]?.send(OK)
+  await idle.sees('\r\n\r\nok')
+  streaming.send(post('{"stream":true}'))
+  await until('it is up too', () => upstream.wires[0]?.text.endsWith('{"stream":true}') === true)
+  upstream.wires[0]?.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello')
+  await streaming.sees('Connection: keep-alive\r\n')
+  await streaming.sees('hello')
+
+  const retired = relay.retire()
+  // Its client reads that the connection is kept, and may be sending the next request already.
+  upstream.wires[0]?.send('world')
+  await streaming.sees('helloworld')
+  streaming.send(post('{"stream":false}'))
+  idle.send(post('{"idle":true}'))
+  await until('both are up', () => recorders.length === 4 && upstream.wires.length === 2)
+  for (const wire of upstream.wires) wire.send(OK)
+  for (const client of [streaming, idle]) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await client.isClosed()
+    assert.match(client.text, /\r\nConnection: close\r\n[^]*ok$/)
+    assert.equal(client.error, undefined)
+  }
+  await retired
+  assert.deepEqual(
+    recorders.map(({ calls }) => calls.at(-1)),
+    ['end', 'end', 'end', 'end'],
+  )
+})
+
+test('retire() accepts nobody, and close() ends it', async (t) => {
+  const { port, relay } = await startRelay(t, {})
+  const idle = await dial(t, port)
+  idle.send('GET / HT')
+  const retired = relay.retire()
+  await assert.rejects(dial(t, port), { code: 'ECONNREFUSED' })
+  await relay.close({ graceMs: 0 })
+  await retired
+  await idle.isClosed()
+})

@@ -4,7 +4,7 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { silentLogger, silentMeters } from '@ascribe/kit'
-import type { Logger } from '@ascribe/kit'
+import type { Logger, Meters } from '@ascribe/kit'
 import { createRelay, endToEndHeaders } from '../src/index.ts'
 import type {
   Drain,
@@ -97,7 +97,9 @@ const REFUSED = {
   body_too_large: 413,
   request_timeout: 408,
   overloaded: 503,
+  too_many_connections: 503,
   unsupported: 501,
+  websocket: 501,
 } as const
 
 export type TestRelay = {
@@ -118,6 +120,7 @@ export type TestRelayOptions = Partial<RelayOptions> & {
   readonly ready?: (head: RequestHead) => Promise<void>
   readonly verdict?: (head: RequestHead) => Verdict | undefined
   readonly logger?: Logger
+  readonly meters?: Meters
 }
 
 /** A relay that forwards everything to one upstream, on a free port; closed after the test. */
@@ -208,8 +211,8 @@ export class Wire {
   }
 }
 
-export async function dial(t: TestContext, port: number): Promise<Wire> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+export async function dial(t: TestContext, port: number, from = '127.0.0.1'): Promise<Wire> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from, allowHalfOpen: true, noDelay: true })
   t.after(() => socket.destroy())
   await once(socket, 'connect')
   return new Wire(socket)

@@ -10,6 +10,10 @@ import type { Refusal } from '../types.ts'
 
 /** How long a connection that we close is still read from, so that the client gets to see our reply before a reset. */
 const LINGER_MS = 2_000
+/** Fields of a request's head; more is 431. Clients and edges that we know send less than 40. */
+const FIELDS_MAX = 128
+/** How long a connection of a relay that retires may go without a request: long enough that one which is in use brings its next one. */
+const RETIRED_IDLE_MS = 15_000
 /** Bytes of later requests that may wait for their turn; beyond, the client is not read from. */
 const AHEAD_BYTES_MAX = 65_536
 const NO_BYTES = Buffer.alloc(0)
@@ -19,6 +23,9 @@ export type ConnectionRules = {
   readonly headerBytesMax: number
   readonly headTimeoutMs: number
   readonly bodyTimeoutMs: number
+  /** How long a body may take before it has to come with so many bytes a second, on average. */
+  readonly bodyGraceMs: number
+  readonly bodyRateMin: number
   readonly keepAliveTimeoutMs: number
   /** Longest time without a byte taken by a client that has bytes to take. */
   readonly clientStallTimeoutMs: number
@@ -29,7 +36,9 @@ export type ConnectionRules = {
   /** A reply could not be written; its connection has been broken. */
   readonly onFault: (error: unknown) => void
   readonly onClosed: (connection: ClientConnection) => void
-  /** True as soon as the server is closing: replies then close their connections. */
+  /** True as soon as the server takes no new connections: replies then say that theirs is closed. */
+  retiring: boolean
+  /** True as soon as the server is closing: replies then close their connections, whatever they have said. */
   closing: boolean
 }
 
@@ -62,12 +71,14 @@ export class ClientConnection implements Timed, RequestCarrier {
   #consuming = false
   #blocked = false
   #halfClosed = false
+  /** When the body began to come, and how much of it has. */
+  #bodyAt = 0
+  #bodyBytes = 0
 
   constructor(socket: Socket, rules: ConnectionRules) {
     this.socket = socket
     this.#rules = rules
-    const address = socket.remoteAddress ?? ''
-    this.peer = address.startsWith('::ffff:') ? address.slice(7) : address
+    this.peer = peerOf(socket)
     this.deadlineMs = performance.now() + rules.headTimeoutMs
     socket.on('data', (bytes: Buffer) => this.#read(bytes))
     socket.on('drain', () => this.#drained())
@@ -80,7 +91,7 @@ export class ClientConnection implements Timed, RequestCarrier {
   }
 
   get closing(): boolean {
-    return this.#rules.closing
+    return this.#rules.retiring
   }
 
   get keepAliveSeconds(): number {
@@ -115,6 +126,16 @@ export class ClientConnection implements Timed, RequestCarrier {
   timedOut(): void {
     if (this.#state === 'idle') this.socket.destroy()
     else this.#refuse('request_timeout')
+  }
+
+  /** Turns it away. Only a new one. */
+  refuse(refusal: Refusal): void {
+    this.#refuse(refusal)
+  }
+
+  /** It may bring one more request, soon. */
+  retire(): void {
+    if (this.#state === 'idle') this.deadlineMs = Math.min(this.deadlineMs, performance.now() + RETIRED_IDLE_MS)
   }
 
   /** Closes the connection at once, unless a request on it wants its reply. */
@@ -168,6 +189,7 @@ export class ClientConnection implements Timed, RequestCarrier {
     this.deadlineMs = 0
     const request = new ClientRequest(this, headReader)
     this.#request = request
+    if (headReader.headers.length > 2 * FIELDS_MAX) return this.#refuse('headers_too_large')
     if (headReader.isUnsupported) return this.#refuse('unsupported')
     if (headReader.isWebSocket) return this.#refuse('websocket')
     this.#state = request.bodyBytes === 0 ? 'reply' : 'body'
@@ -177,12 +199,20 @@ export class ClientConnection implements Timed, RequestCarrier {
     return next
   }
 
+  /** The body's whole time, or less where it does not keep up. */
+  get #bodyDeadlineMs(): number {
+    const { bodyTimeoutMs, bodyGraceMs, bodyRateMin } = this.#rules
+    return this.#bodyAt + Math.min(bodyTimeoutMs, bodyGraceMs + (this.#bodyBytes * 1_000) / bodyRateMin)
+  }
+
   #accepted(request: ClientRequest, events: ClientEvents, more: boolean): void {
     request.events = events
     if (this.#halfClosed) events.left(false)
     if (this.#state !== 'body') return
     if (request.bodyBytes < 0) request.chunks = new ChunkedBody()
-    this.deadlineMs = performance.now() + this.#rules.bodyTimeoutMs
+    this.#bodyAt = performance.now()
+    this.#bodyBytes = 0
+    this.deadlineMs = this.#bodyDeadlineMs
     if (request.deferred !== undefined && !more) this.#replySoon(request)
   }
 
@@ -207,8 +237,15 @@ export class ClientConnection implements Timed, RequestCarrier {
       else this.#replySoon(request)
       return bodyEnd
     }
-    if (chunk !== undefined) request.events?.bodyChunk(chunk)
-    if (request !== this.#request || request.bodyLeft !== 0) return bodyEnd
+    if (chunk !== undefined) {
+      this.#bodyBytes += chunk.length
+      request.events?.bodyChunk(chunk)
+    }
+    if (request !== this.#request) return bodyEnd
+    if (request.bodyLeft !== 0) {
+      this.deadlineMs = this.#bodyDeadlineMs
+      return bodyEnd
+    }
     this.#state = 'reply'
     this.deadlineMs = 0
     request.events?.bodyEnd()
@@ -234,7 +271,7 @@ export class ClientConnection implements Timed, RequestCarrier {
       return
     }
     this.#state = 'idle'
-    this.deadlineMs = performance.now() + this.#rules.keepAliveTimeoutMs
+    this.deadlineMs = performance.now() + (this.#rules.retiring ? RETIRED_IDLE_MS : this.#rules.keepAliveTimeoutMs)
     if (this.#stash === undefined && !this.#halfClosed) return
     // Not from here: requests that have come all at once would be answered one inside the other.
     if (!this.#consuming) setImmediate(() => this.#goOn())
@@ -316,6 +353,12 @@ export class ClientConnection implements Timed, RequestCarrier {
     events?.left(true)
     this.#rules.onClosed(this)
   }
+}
+
+/** The address of the other side; an IPv4 address that is mapped into IPv6 is unmapped. */
+export function peerOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? ''
+  return address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
 /** What is known of a request that was refused before its head was whole. */

@@ -8,6 +8,8 @@ import { UpstreamPool } from './upstream-pool.ts'
 import { encodeRequest } from './upstream-request.ts'
 
 const CONNECTIONS_MAX = 1024
+const WAITING_MAX = 1024
+const WAIT_TIMEOUT_MS = 30_000
 const CONNECT_TIMEOUT_MS = 5_000
 const HEAD_TIMEOUT_MS = 600_000
 const IDLE_TIMEOUT_MS = 600_000
@@ -86,7 +88,8 @@ export class NetTransport implements Transport {
     const connectionsMax = upstream.connectionsMax ?? CONNECTIONS_MAX
     const connectTimeoutMs = upstream.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
     for (const ms of [connectTimeoutMs, upstream.headTimeoutMs, upstream.idleTimeoutMs]) if (ms !== undefined) this.#deadlines.expect(ms)
-    const key = `${upstream.origin} ${connectionsMax} ${connectTimeoutMs} ${upstream.ca ?? ''}`
+    const { waitingMax = WAITING_MAX, waitTimeoutMs = WAIT_TIMEOUT_MS } = upstream
+    const key = `${upstream.origin} ${connectionsMax} ${waitingMax} ${waitTimeoutMs} ${connectTimeoutMs} ${upstream.ca ?? ''}`
     let entry = this.#pools.get(key)
     if (entry === undefined) {
       if (this.#pools.size >= POOLS_MAX) this.#closeLongestIdle()
@@ -102,6 +105,8 @@ export class NetTransport implements Transport {
           lookup: this.#names.lookup,
         },
         connectionsMax,
+        waitingMax,
+        waitTimeoutMs,
         deadlines: this.#deadlines,
       })
       entry = { key, pool, host, usedAt: performance.now(), closed: false }

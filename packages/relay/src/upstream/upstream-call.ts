@@ -39,6 +39,10 @@ export class Call implements UpstreamCall {
     this.idleTimeoutMs = options.idleTimeoutMs
   }
 
+  get waits(): boolean {
+    return this.carrier === undefined && !this.done
+  }
+
   pause(): void {
     if (this.paused) return
     this.paused = true

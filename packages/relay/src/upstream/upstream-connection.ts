@@ -34,6 +34,8 @@ export type ConnectionOwner = {
 
 /** Bytes of an upstream's head. Four times what most servers send at most. */
 const HEAD_BYTES_MAX = 65_536
+/** Fields of an upstream's head, without those of the connection. */
+const FIELDS_MAX = 256
 /** Interim replies (RFC 9110 section 15.2) before the one that counts. */
 const INTERIM_MAX = 32
 const READ_BYTES = 65_536
@@ -183,6 +185,7 @@ export class UpstreamConnection implements Timed, CallCarrier {
         this.#stash = Buffer.from(bytes.subarray(at, end))
         return -1
       }
+      if (headReader.headers.length > 2 * FIELDS_MAX) return this.#refuse('its head has too many fields')
       at = next
       // For us alone: the client has been answered 100 already, if it asked.
       if (headReader.status >= 200) break

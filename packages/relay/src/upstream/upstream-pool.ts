@@ -1,4 +1,5 @@
 import type { Deadlines } from '../deadlines.ts'
+import { UpstreamReplyError } from '../errors.ts'
 import type { Call } from './upstream-call.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 import type { ConnectionOwner, UpstreamAddress } from './upstream-connection.ts'
@@ -16,20 +17,23 @@ const KEEP_ALIVE_MARGIN_MS = 2_000
 export type PoolOptions = {
   readonly address: UpstreamAddress
   readonly connectionsMax: number
+  /** Most calls that wait for a connection, and how long one does. */
+  readonly waitingMax: number
+  readonly waitTimeoutMs: number
   readonly deadlines: Deadlines<UpstreamConnection>
 }
 
 /**
  * The connections to one upstream. The one that was used last is used next, so that those that are not needed grow old and are
- * closed. Calls that find none wait in their order; each has a client's connection behind it, which bounds them.
+ * closed. Calls that find none wait in their order: so many, for so long.
  */
 export class UpstreamPool implements ConnectionOwner {
   readonly address: UpstreamAddress
   tlsSession: Buffer | undefined
-  readonly #connectionsMax: number
+  readonly #options: PoolOptions
   readonly #deadlines: Deadlines<UpstreamConnection>
   readonly #idle: UpstreamConnection[] = []
-  readonly #waiting: Call[] = []
+  readonly #waiting: { readonly call: Call; readonly timer: NodeJS.Timeout }[] = []
   #count = 0
   #closed = false
   /** Somebody has asked for it since its owner last looked. */
@@ -37,7 +41,7 @@ export class UpstreamPool implements ConnectionOwner {
 
   constructor(options: PoolOptions) {
     this.address = options.address
-    this.#connectionsMax = options.connectionsMax
+    this.#options = options
     this.#deadlines = options.deadlines
   }
 
@@ -49,8 +53,8 @@ export class UpstreamPool implements ConnectionOwner {
   send(call: Call): void {
     const connection = this.#idle.pop()
     if (connection !== undefined) connection.start(call)
-    else if (this.#count < this.#connectionsMax) this.#open(call)
-    else this.#waiting.push(call)
+    else if (this.#count < this.#options.connectionsMax) this.#open(call)
+    else this.#wait(call)
   }
 
   released(connection: UpstreamConnection, idleMs: number): void {
@@ -79,7 +83,10 @@ export class UpstreamPool implements ConnectionOwner {
   close(): void {
     this.#closed = true
     for (const connection of this.#idle.slice()) connection.close()
-    for (const call of this.#waiting.splice(0)) call.fail('connect', undefined)
+    for (const { call, timer } of this.#waiting.splice(0)) {
+      clearTimeout(timer)
+      call.fail('connect', undefined)
+    }
   }
 
   #open(call: Call): void {
@@ -94,11 +101,30 @@ export class UpstreamPool implements ConnectionOwner {
     }
   }
 
+  #wait(call: Call): void {
+    const { waitingMax, waitTimeoutMs } = this.#options
+    // Whoever has left needs no place.
+    for (let at = this.#waiting.length - 1; this.#waiting.length >= waitingMax && at >= 0; at -= 1)
+      if (this.#waiting[at]?.call.done === true) clearTimeout(this.#waiting.splice(at, 1)[0]?.timer)
+    if (this.#waiting.length >= waitingMax) {
+      call.fail('busy', new UpstreamReplyError(`all its connections are in use, and ${waitingMax} requests wait for one`))
+      return
+    }
+    const timer = setTimeout(() => {
+      const at = this.#waiting.findIndex((waiting) => waiting.call === call)
+      if (at >= 0) this.#waiting.splice(at, 1)
+      call.fail('busy', new UpstreamReplyError(`all its connections were in use for ${waitTimeoutMs} ms`))
+    }, waitTimeoutMs)
+    this.#waiting.push({ call, timer })
+  }
+
   #nextWaiting(): Call | undefined {
     for (;;) {
-      const call = this.#waiting.shift()
+      const next = this.#waiting.shift()
+      if (next === undefined) return undefined
+      clearTimeout(next.timer)
       // Nobody may wait any more for one that waited.
-      if (call === undefined || !call.done) return call
+      if (!next.call.done) return next.call
     }
   }
 }
