@@ -5,6 +5,7 @@ import { boundText, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
 import type { AdmissionControl, RequestHold } from './admission-control.ts'
 import type { Admission, Admitted } from './admission.ts'
+import type { EdgeProbe } from './edge-probe.ts'
 import { requestFacts } from './endpoint-facts.ts'
 import { endpointReply } from './endpoint-replies.ts'
 import { upstreamTarget } from './endpoints.ts'
@@ -25,6 +26,7 @@ export type RequestHandlerDeps = {
   readonly endpoints: EndpointTable
   /** Terms of credentials, and what a request needs for itself alone. */
   readonly claims: Pick<RequestClaims, 'refusal' | 'take'>
+  readonly probe: EdgeProbe
   readonly routes: RouteTable
   readonly journal: JournalPort
   readonly newId: () => string
@@ -49,6 +51,8 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
   function decide({ head, admitted, endpoint }: Asked, body: Buffer): Decision {
     const facts = requestFacts(body, endpoint.api, head)
     if (facts.kind === 'invalid') return refuse(deps, 'invalid_body', facts.message, facts.param)
+    const probed = deps.probe.replyTo(facts.model, { head, admitted })
+    if (probed !== undefined) return { kind: 'reply', reply: probed }
     const route = deps.routes.find({ model: facts.model, resourceId: admitted.caller.resourceId })
     if (route === undefined) return unroutable(deps, facts.model)
     // Embeddings have one count for all inputs with every engine.

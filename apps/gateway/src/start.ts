@@ -12,6 +12,7 @@ import { AdmissionControl } from './admission-control.ts'
 import { admissionPlaces, followAdmission } from './admission-files.ts'
 import type { AdmissionPlaces } from './admission-files.ts'
 import { createAdmission } from './admission.ts'
+import { createEdgeProbe } from './edge-probe.ts'
 import { createEndpointTable } from './endpoints.ts'
 import type { OwnRule } from './endpoints.ts'
 import { createGatewayMeters } from './gateway-meters.ts'
@@ -112,6 +113,13 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
     admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
     control,
     endpoints: createEndpointTable(config.paths),
+    probe: createEdgeProbe({
+      serverSecret: deps.serverSecret,
+      clock,
+      logger,
+      identityPrefix: headerPrefix.toLowerCase(),
+      secretHeader: trust.secretHeader,
+    }),
     routes,
     journal,
     newId,
