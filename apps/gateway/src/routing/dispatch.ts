@@ -15,17 +15,19 @@ const NAME_LENGTH_MAX = 200
 /** Why no upstream gets a request; `undefined`: one may. */
 export type Unserved = { readonly reason: string; readonly reply: Reply }
 
+type Sets = { setOf(balance: Balance): UpstreamSet }
+
 export type DispatchDeps = {
-  readonly setOf: (balance: Balance) => UpstreamSet
+  readonly routes: Sets
   readonly clock: Clock
   readonly logger: Logger
-  readonly meters: RoutingMeters
+  readonly routing: RoutingMeters
 }
 
 /** Whether the route of a request serves: it may have retired, or have no upstream that is up. */
-export function unserved(route: Route, setOf: DispatchDeps['setOf'], { model, resourceId }: Wanted): Unserved | undefined {
+export function unserved(route: Route, routes: Sets, { model, resourceId }: Wanted): Unserved | undefined {
   if (route.isRetired === true) return { reason: 'retired', reply: goneReply(route, { model, resourceId }) }
-  if (route.balance === undefined || setOf(route.balance).isServable) return undefined
+  if (route.balance === undefined || routes.setOf(route.balance).isServable) return undefined
   const reply = serverError(503, 'No inference engine for this model is up. Try again soon.', 'upstream_unavailable', ['retry-after', '5'])
   return { reason: 'no_upstream', reply }
 }
@@ -68,7 +70,7 @@ export function dispatch(
   deps: DispatchDeps,
 ): Dispatched {
   const { route, eventId, startedAt, facts, requestAt } = request
-  const set = deps.setOf(balance)
+  const set = deps.routes.setOf(balance)
   // Another request may have taken the one that was left; then the first serves as well as any.
   const first = set.pick() ?? firstOf(balance)
   const requestTo = (place: Place): Resend => requestAt(routeAt(route, place))
@@ -80,7 +82,7 @@ export function dispatch(
     requestTo,
     promptTokens: facts.promptBytes === 0 ? 0 : Math.ceil(facts.promptBytes / TOKEN_BYTES),
     onResend: (from, to, why) => {
-      deps.meters.resends.add(1, { why: why.startsWith('it answers') ? 'status' : why })
+      deps.routing.resends.add(1, { why: why.startsWith('it answers') ? 'status' : why })
       deps.logger.warn('request goes to another upstream', { eventId, route: route.id, from: from.id, to: to.id, why })
     },
   })

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Logger, Meters } from '@ascribe/kit'
+import type { Logger } from '@ascribe/kit'
 import { errorChain } from '@ascribe/kit'
 import type { DeploymentEntry, DeploymentList } from '@ascribe/identity'
 import { createUpstreamProbe } from '@ascribe/relay'
@@ -8,7 +8,6 @@ import type { Route, RouteTable, Wanted } from '../routes.ts'
 import type { Balance } from './balance.ts'
 import { HealthChecks } from './health-checks.ts'
 import type { LastGood } from './last-good.ts'
-import { createRoutingMeters } from './routing-meters.ts'
 import type { RoutingMeters } from './routing-meters.ts'
 import { UpstreamSet } from './upstream-set.ts'
 
@@ -21,7 +20,7 @@ export type RouteBookOptions = {
   /** Looks for a newer directory at once, which then comes by {@link RouteBook.follow}. */
   readonly refresh?: () => void
   readonly logger: Logger
-  readonly meters: Meters
+  readonly meters: RoutingMeters
 }
 
 /**
@@ -30,7 +29,6 @@ export type RouteBookOptions = {
  */
 export class RouteBook implements RouteTable, AsyncDisposable {
   readonly #options: RouteBookOptions
-  readonly #counts: RoutingMeters
   readonly #probe = createUpstreamProbe()
   readonly #checks: HealthChecks
   #configured: readonly Route[]
@@ -43,7 +41,6 @@ export class RouteBook implements RouteTable, AsyncDisposable {
   /** With the last good directory, until a newer one is followed. @throws {InputError} */
   constructor(options: RouteBookOptions) {
     this.#options = options
-    this.#counts = createRoutingMeters(options.meters)
     this.#checks = new HealthChecks({ probe: this.#probe, now: () => performance.now(), random: () => Math.random() })
     this.#configured = options.routes
     this.#table = this.#adopt(options.routes, undefined)
@@ -81,7 +78,7 @@ export class RouteBook implements RouteTable, AsyncDisposable {
       this.#configured = routes
       this.#settled('configuration', routes.length)
     } catch (error) {
-      this.#counts.tables.add(1, { source: 'configuration', outcome: 'refused' })
+      this.#options.meters.tables.add(1, { source: 'configuration', outcome: 'refused' })
       throw error
     }
   }
@@ -101,7 +98,7 @@ export class RouteBook implements RouteTable, AsyncDisposable {
     } catch (error) {
       this.#refused = name
       this.#trouble = `the directory of version ${list.version} is refused: ${errorChain(error)}`
-      this.#counts.tables.add(1, { source: 'directory', outcome: 'refused' })
+      this.#options.meters.tables.add(1, { source: 'directory', outcome: 'refused' })
       logger.error('deployments of the ledger cannot be used, the last good ones stay in force', { version: list.version, error })
       return
     }
@@ -129,7 +126,7 @@ export class RouteBook implements RouteTable, AsyncDisposable {
 
   #settled(source: 'configuration' | 'directory', count: number): void {
     this.#trouble = undefined
-    this.#counts.tables.add(1, { source, outcome: 'adopted' })
+    this.#options.meters.tables.add(1, { source, outcome: 'adopted' })
     this.#options.logger.info('route table in force', { source, routes: count, models: this.#table.models.length })
   }
 
@@ -158,7 +155,7 @@ export class RouteBook implements RouteTable, AsyncDisposable {
       now: () => performance.now(),
       random: () => Math.random(),
       onChange: (place, { isUp, why }) => {
-        this.#counts.changes.add(1, { to: isUp ? 'up' : 'down' })
+        this.#options.meters.changes.add(1, { to: isUp ? 'up' : 'down' })
         if (isUp) logger.info('upstream is up', { route, upstream: place.id, why })
         else logger.warn('upstream is down', { route, upstream: place.id, why })
       },
