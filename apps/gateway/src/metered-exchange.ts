@@ -12,6 +12,7 @@ import type { GatewayMeters } from './gateway-meters.ts'
 import { withoutLimits } from './limit-headers.ts'
 import { createFramedBody, createOpaqueBody, readBody } from './reply-body.ts'
 import type { ReplyBody } from './reply-body.ts'
+import type { Attempts } from './routing/attempts.ts'
 import type { RequestClaim } from './request-claims.ts'
 import type { RequestTerms } from './terms.ts'
 import { clientHeaders } from './upstream-headers.ts'
@@ -29,6 +30,8 @@ export type MeteredExchangeOptions = {
   readonly terms: RequestTerms
   /** What it takes up until it has ended, if anything. */
   readonly claim: RequestClaim | undefined
+  /** What becomes of it at the upstreams of its route, where there are several or they are looked after. */
+  readonly attempts: Attempts | undefined
   readonly multipleChoices: MultipleChoices
   readonly clock: Clock
   readonly meters: GatewayMeters
@@ -61,6 +64,7 @@ export class MeteredExchange implements Exchange {
     this.#status = status
     this.#firstByteMs = Math.max(0, clock() - intent.startedAt)
     meters.firstByte.observe(this.#firstByteMs / 1000)
+    this.#options.attempts?.headed(status)
     const { contentType, contentEncoding, contentLength } = bodyFields(headers)
     const encoded = isEncoded(contentEncoding)
     const reader = createReplyReader({
@@ -131,6 +135,7 @@ export class MeteredExchange implements Exchange {
       sink.end()
       return
     }
+    this.#options.attempts?.failed(failure.kind)
     const outcome = this.#failedOutcome(failure)
     if (outcome !== 'aborted')
       logger.warn('upstream failed', { eventId: intent.eventId, route: intent.route, kind: failure.kind, cause: errorChain(failure.cause) })
@@ -216,7 +221,8 @@ export class MeteredExchange implements Exchange {
     if (intent.api === 'free') ending.isFree = true
     if (this.#status !== undefined) ending.status = this.#status
     if (this.#firstByteMs !== undefined) ending.firstByteMs = this.#firstByteMs
-    const settlement = settle(this.#reader?.observation, ending)
+    const own = settle(this.#reader?.observation, ending)
+    const settlement = this.#options.attempts?.settlement(own) ?? own
     meters.records.add(1, recordLabels(settlement.outcome, settlement.provenance))
     this.#options.hold?.settle(intent, settlement)
     const durable = record.settle(settlement)

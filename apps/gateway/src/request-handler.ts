@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@ascribe/kit'
 import { singleHeader } from '@ascribe/identity'
-import type { Decision, Reply, RequestHead, Verdict } from '@ascribe/relay'
+import type { Decision, Reply, RequestHead, Resend, Verdict } from '@ascribe/relay'
 import { boundText, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
 import type { AdmissionControl, RequestHold } from './admission-control.ts'
@@ -14,7 +14,10 @@ import type { GatewayMeters } from './gateway-meters.ts'
 import { MeteredExchange } from './metered-exchange.ts'
 import { invalidRequest } from './replies.ts'
 import type { Claims, RequestClaims } from './request-claims.ts'
-import type { Route, RouteTable } from './routes.ts'
+import type { Route, Wanted } from './routes.ts'
+import { dispatch, unserved } from './routing/dispatch.ts'
+import type { RouteBook } from './routing/route-book.ts'
+import type { RoutingMeters } from './routing/routing-meters.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 import { openRecord } from './usage-journal.ts'
 import type { JournalPort } from './usage-journal.ts'
@@ -27,7 +30,8 @@ export type RequestHandlerDeps = {
   /** Terms of credentials, and what a request needs for itself alone. */
   readonly claims: Pick<RequestClaims, 'refusal' | 'take'>
   readonly probe: EdgeProbe
-  readonly routes: RouteTable
+  readonly routes: Pick<RouteBook, 'find' | 'models' | 'setOf'>
+  readonly routing: RoutingMeters
   readonly journal: JournalPort
   readonly newId: () => string
   readonly clock: Clock
@@ -53,8 +57,11 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
     if (facts.kind === 'invalid') return refuse(deps, 'invalid_body', facts.message, facts.param)
     const probed = deps.probe.replyTo(facts.model, { head, admitted })
     if (probed !== undefined) return { kind: 'reply', reply: probed }
-    const route = deps.routes.find({ model: facts.model, resourceId: admitted.caller.resourceId })
-    if (route === undefined) return unroutable(deps, facts.model)
+    const wanted = { model: facts.model, resourceId: admitted.caller.resourceId }
+    const route = deps.routes.find(wanted)
+    if (route === undefined) return unroutable(deps, wanted)
+    const idle = unserved(route, deps.routes, wanted)
+    if (idle !== undefined) return refusal(deps, idle)
     // Embeddings have one count for all inputs with every engine.
     if (route.multipleChoices === 'refuse' && endpoint.api !== 'embeddings' && facts.choices * facts.prompts > 1) {
       return refuse(deps, 'multiple_choices', 'This model serves one choice for one prompt at a time.', facts.choices > 1 ? 'n' : 'prompt')
@@ -118,21 +125,30 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
   const intent = intentOf(forwarded)
   const record = openRecord(deps.journal, intent)
   const { parts, injected } = spliceIncludeUsage(body, facts)
-  return {
-    kind: 'forward',
-    upstream: route.upstream,
-    method: endpoint.method,
-    target: upstreamTarget(route.basePath, endpoint),
+  const requestAt = (at: Route): Resend => ({
+    upstream: at.upstream,
+    target: upstreamTarget(at.basePath, endpoint),
     headers: upstreamHeaders(head.headers, {
-      route,
+      route: at,
       identityPrefix: deps.identityPrefix,
       isIdentityTrusted: admitted.isIdentityTrusted,
       secretHeader: deps.secretHeader,
       eventId,
       clientRequestId: admitted.caller.requestId,
     }),
+  })
+  const dispatched = route.balance === undefined ? undefined : dispatch(route.balance, { ...forwarded, requestAt }, deps)
+  const { upstream, target, headers } = dispatched?.first ?? requestAt(route)
+  const retry = dispatched?.attempts.retry
+  return {
+    kind: 'forward',
+    upstream,
+    method: endpoint.method,
+    target,
+    headers,
     body: parts,
     ready: record.admitted,
+    ...(retry !== undefined && { retry }),
     exchange: new MeteredExchange({
       intent,
       record,
@@ -141,6 +157,7 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
       hold,
       terms: claims.terms,
       claim: claims.claim,
+      attempts: dispatched?.attempts,
       multipleChoices: route.multipleChoices,
       clock: deps.clock,
       meters: deps.meters,
@@ -187,9 +204,11 @@ function refuse(deps: RequestHandlerDeps, reason: string, message: string, param
   return { kind: 'reply', reply: invalidRequest(message, param === undefined ? {} : { param }) }
 }
 
-function unroutable(deps: RequestHandlerDeps, model: string | undefined): Decision {
-  if (model === undefined) return refuse(deps, 'no_model', 'You must provide a model parameter.', 'model')
-  deps.meters.refused.add(1, { reason: 'unknown_model' })
-  const message = `The model \`${boundText(model, MODEL_LENGTH_MAX)}\` does not exist or you do not have access to it.`
-  return { kind: 'reply', reply: invalidRequest(message, { status: 404, code: 'model_not_found', param: 'model' }) }
+function unroutable(deps: RequestHandlerDeps, { model, resourceId }: Wanted): Decision {
+  if (model === undefined && resourceId === undefined) return refuse(deps, 'no_model', 'You must provide a model parameter.', 'model')
+  deps.meters.refused.add(1, { reason: model === undefined ? 'unknown_resource' : 'unknown_model' })
+  const name = boundText(model ?? resourceId ?? '', MODEL_LENGTH_MAX)
+  const message = `The ${model === undefined ? 'resource' : 'model'} \`${name}\` does not exist or you do not have access to it.`
+  const options = model === undefined ? { code: 'resource_not_found' } : { code: 'model_not_found', param: 'model' }
+  return { kind: 'reply', reply: invalidRequest(message, { status: 404, ...options }) }
 }

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import { systemClock } from '@ascribe/kit'
-import { DEFAULT_HEADER_PREFIX, createGate, createPeerTrust, openKeyDirectory } from '@ascribe/identity'
-import type { AbortPolicy, PeerTrustOptions, ServerSecret } from '@ascribe/identity'
+import { DEFAULT_HEADER_PREFIX, createGate, createPeerTrust } from '@ascribe/identity'
+import type { AbortPolicy, DeploymentEntry, PeerTrustOptions, ServerSecret } from '@ascribe/identity'
 import { openJournalWriter } from '@ascribe/journal'
 import type { JournalFs, JournalWriter } from '@ascribe/journal'
 import { createRelay } from '@ascribe/relay'
@@ -18,9 +18,10 @@ import type { OwnRule } from './endpoints.ts'
 import { createGatewayMeters } from './gateway-meters.ts'
 import { refusalReply } from './replies.ts'
 import { openClaims } from './open-claims.ts'
+import { openRoutes } from './open-routes.ts'
 import { createRequestHandler } from './request-handler.ts'
-import { createRouteTable } from './routes.ts'
 import type { Route } from './routes.ts'
+import type { RouteBook } from './routing/route-book.ts'
 import type { DrainBounds } from './terms.ts'
 
 export type GatewayConfig = {
@@ -28,6 +29,8 @@ export type GatewayConfig = {
   /** 0: a free one. */
   readonly port: number
   readonly routes: readonly Route[]
+  /** Turns a deployment of the ledger into a route. Absent: only the routes above are followed. @throws {InputError} */
+  readonly readDeployment?: (entry: DeploymentEntry) => Route
   /** What becomes of paths of which nothing is said here, or something else. Default: nothing. */
   readonly paths?: readonly OwnRule[]
   readonly trust: PeerTrustOptions
@@ -67,6 +70,10 @@ export type Gateway = {
   readonly url: string
   /** Why it would refuse everything; `undefined` when it serves. */
   readonly unready: string | undefined
+  /** Why the deployments that came last are not in force; `undefined`: they are. Others are, so it serves. */
+  readonly routeTrouble: string | undefined
+  /** Puts other routes of the configuration in force; requests under way keep theirs. @throws {InputError} when they cannot be used; then nothing changes. */
+  reroute(routes: readonly Route[]): void
   /**
    * Takes no more requests, lets open ones end for up to `graceMs`, settles what is left, and closes the journal.
    * `cut` ends the grace.
@@ -77,11 +84,10 @@ export type Gateway = {
 /** Starts the metering proxy: a relay whose every admitted request leaves one record in a journal of its own. */
 export async function startGateway(config: GatewayConfig, places: GatewayPlaces, deps: GatewayDeps): Promise<Gateway> {
   const { logger, meters, clock = systemClock } = deps
-  const routes = createRouteTable(config.routes)
   const trust = createPeerTrust(config.trust)
   mkdirSync(places.journal, { recursive: true, mode: 0o700 })
   await using held = new AsyncDisposableStack()
-  const keys = held.use(openKeyDirectory({ path: places.policy, serverSecret: deps.serverSecret, logger, clock }))
+  const { routes, routing, keys } = held.use(openRoutes(config, places, { ...deps, clock }))
   const newId = createIdSource(clock)
   const writer = newId()
   const journal = await openJournalWriter({
@@ -121,6 +127,7 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
       secretHeader: trust.secretHeader,
     }),
     routes,
+    routing,
     journal,
     newId,
     clock,
@@ -132,14 +139,16 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   })
   try {
     const relay = await createRelay({ host: config.host, port: config.port, onRequest, refuse: refusalReply, logger, meters })
-    return gatewayOf(relay, journal, held.move())
+    return gatewayOf({ relay, journal, routes }, held.move())
   } catch (error) {
     await journal.close()
     throw error
   }
 }
 
-function gatewayOf(relay: Relay, journal: JournalWriter, held: AsyncDisposable): Gateway {
+type Running = { readonly relay: Relay; readonly journal: JournalWriter; readonly routes: RouteBook }
+
+function gatewayOf({ relay, journal, routes }: Running, held: AsyncDisposable): Gateway {
   let closing: Promise<void> | undefined
   return {
     url: relay.url,
@@ -147,6 +156,10 @@ function gatewayOf(relay: Relay, journal: JournalWriter, held: AsyncDisposable):
       if (closing !== undefined) return 'it is shutting down'
       return journal.state === 'open' ? undefined : `the journal is ${journal.state}`
     },
+    get routeTrouble() {
+      return routes.trouble
+    },
+    reroute: (table) => routes.reroute(table),
     close({ graceMs, cut }) {
       closing ??= (async () => {
         await relay.close({ graceMs, ...(cut !== undefined && { abort: cut }) })
