@@ -18,6 +18,12 @@ export class RefusalError extends AscribeError {
     this.openaiCode = options.openaiCode ?? null
   }
 
+  /** Anthropic's error body. */
+  messagesBody(): string {
+    const type = this.status === 401 ? 'authentication_error' : this.status >= 500 ? 'api_error' : this.type
+    return JSON.stringify({ type: 'error', error: { type, message: this.message } })
+  }
+
   /** OpenAI's error body. */
   body(): string {
     return JSON.stringify({ error: { message: this.message, type: this.type, param: this.param, code: this.openaiCode } })

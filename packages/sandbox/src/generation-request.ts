@@ -1,10 +1,11 @@
 import { InputError } from '@ascribe/kit'
+import { type Conversation, messagesConversation, responsesConversation } from './conversation-request.ts'
 import { RefusalError } from './errors.ts'
 import { type Faults, NO_FAULTS, parseFaults } from './faults.ts'
 import { SANDBOX_MODELS, type SandboxModel } from './models.ts'
 import { hashText } from './tokens.ts'
 
-export type Api = 'chat' | 'completions' | 'embeddings'
+export type Api = 'chat' | 'completions' | 'embeddings' | 'responses' | 'messages'
 
 /** A request as the engine understood it. */
 export type GenerationRequest = {
@@ -14,6 +15,8 @@ export type GenerationRequest = {
   readonly modelName: string
   /** One for a chat; as many as were sent for completions and embeddings. */
   readonly prompts: readonly string[]
+  /** Of Responses and Messages: what the prompt is made of. */
+  readonly conversation: Conversation | undefined
   /** Tokens of the chat template, which are in no prompt. */
   readonly templateTokens: number
   /** Choices of each prompt. */
@@ -44,7 +47,8 @@ export function parseGenerationRequest(api: Api, body: Buffer, standing: Faults)
   const faults = faultsOf(fields['sandbox'], standing)
   const { model, modelName } = modelOf(fields['model'], faults)
   if (model.kind === 'embedding' && api !== 'embeddings') throw new RefusalError(400, `The model \`${model.id}\` does not generate text.`)
-  const prompts = api === 'chat' ? [chatText(fields['messages'])] : promptsOf(fields[api === 'embeddings' ? 'input' : 'prompt'], api)
+  const conversation = conversationOf(fields, api)
+  const prompts = conversation === undefined ? promptsFor(fields, api) : [conversation.text]
   const options = objectOf(fields['stream_options'])
   const stream = api !== 'embeddings' && isLaxTrue(fields['stream'])
   return {
@@ -52,13 +56,11 @@ export function parseGenerationRequest(api: Api, body: Buffer, standing: Faults)
     model,
     modelName,
     prompts,
-    templateTokens: api === 'chat' ? REPLY_TOKENS + MESSAGE_TOKENS * (fields['messages'] as readonly unknown[]).length : 0,
+    conversation,
+    templateTokens: templateTokens(conversation?.messages ?? (api === 'chat' ? (fields['messages'] as readonly unknown[]).length : 0)),
     // llama-cpp-python ignores n.
-    n: faults.style === 'python' ? 1 : countOf(fields, 'n', { otherwise: 1, max: N_MAX }),
-    maxTokens: countOf(fields, fields['max_completion_tokens'] === undefined ? 'max_tokens' : 'max_completion_tokens', {
-      otherwise: SANDBOX_OUTPUT_TOKENS,
-      max: Number.MAX_SAFE_INTEGER,
-    }),
+    n: faults.style === 'python' || conversation !== undefined ? 1 : countOf(fields, 'n', { otherwise: 1, max: N_MAX }),
+    maxTokens: countOf(fields, limitName(fields, api), { otherwise: SANDBOX_OUTPUT_TOKENS, max: Number.MAX_SAFE_INTEGER }),
     seed: typeof fields['seed'] === 'number' ? hashText(String(fields['seed'])) : hashText(prompts[0]?.slice(0, 4096) ?? ''),
     ignoreEnd: fields['ignore_eos'] === true,
     stream,
@@ -67,6 +69,26 @@ export function parseGenerationRequest(api: Api, body: Buffer, standing: Faults)
     base64: fields['encoding_format'] === 'base64',
     faults,
   }
+}
+
+function conversationOf(fields: Fields, api: Api): Conversation | undefined {
+  if (api === 'responses') return responsesConversation(fields)
+  if (api !== 'messages') return undefined
+  if (fields['max_tokens'] === undefined) throw new RefusalError(400, 'max_tokens: Field required', { param: 'max_tokens' })
+  return messagesConversation(fields)
+}
+
+function promptsFor(fields: Fields, api: Api): readonly string[] {
+  return api === 'chat' ? [chatText(fields['messages'])] : promptsOf(fields[api === 'embeddings' ? 'input' : 'prompt'], api)
+}
+
+function templateTokens(messages: number): number {
+  return messages === 0 ? 0 : REPLY_TOKENS + MESSAGE_TOKENS * messages
+}
+
+function limitName(fields: Fields, api: Api): string {
+  if (api === 'responses') return 'max_output_tokens'
+  return api === 'messages' || fields['max_completion_tokens'] === undefined ? 'max_tokens' : 'max_completion_tokens'
 }
 
 function parseFields(body: Buffer): Fields {

@@ -1,7 +1,7 @@
 import { RefusalError } from './errors.ts'
 import type { GenerationRequest } from './generation-request.ts'
 import type { PrefixCache, PromptCount } from './prefix-cache.ts'
-import { hashText, wordAt } from './tokens.ts'
+import { hashText, tokenize, wordAt } from './tokens.ts'
 
 /** One answer, decided before its first token: how long it is follows from the seed, as the words do. */
 export type Choice = {
@@ -28,7 +28,7 @@ export type GenerationContext = { readonly id: string; readonly created: number;
 /** Counts the prompts and decides every choice. @throws {RefusalError} when a prompt does not fit the model's context. */
 export function planGeneration(request: GenerationRequest, { id, created, cache }: GenerationContext): Generation {
   const { model, api } = request
-  const prompts = request.prompts.map((text) => cache.count(model.id, text, request.templateTokens))
+  const prompts = request.prompts.map((text) => promptOf(request, text, cache))
   const choices: Choice[] = []
   for (const [at, prompt] of prompts.entries()) {
     const room = model.contextMax - prompt.tokens
@@ -39,6 +39,18 @@ export function planGeneration(request: GenerationRequest, { id, created, cache 
     }
   }
   return { request, id, created, prompts, choices }
+}
+
+/** Messages reads and keeps only what it is asked to keep; all others, and llama-server, whatever there is. */
+function promptOf(request: GenerationRequest, text: string, cache: PrefixCache): PromptCount {
+  const counted = cache.count(request.model.id, text, request.templateTokens)
+  if (request.api !== 'messages' || request.faults.style === 'llama') return counted
+  const { hour = 0, minutes = 0 } = request.conversation?.keep ?? {}
+  const tokensTo = (end: number): number => tokenize(text.slice(0, end)).length
+  const [toHour, toMinutes] = [tokensTo(hour), tokensTo(minutes)]
+  const cached = Math.min(counted.cached, Math.max(toHour, toMinutes))
+  const write1h = Math.max(0, toHour - cached)
+  return { tokens: counted.tokens, cached, write1h, write5m: Math.max(0, toMinutes - Math.max(cached, toHour)) }
 }
 
 function planChoice(request: GenerationRequest, place: { index: number; room: number; prompt: PromptCount }): Choice {

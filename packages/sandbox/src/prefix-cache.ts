@@ -6,8 +6,8 @@ const BLOCKS_MAX = 16_384
 // Beyond it a prompt is counted, but no longer looked up: a body of many megabytes must not sweep the cache.
 const BLOCKS_OF_PROMPT_MAX = 256
 
-/** What a prompt costs: its tokens, and how many of them were there from earlier prompts with the same beginning. */
-export type PromptCount = { readonly tokens: number; readonly cached: number }
+/** What a prompt costs: its tokens, how many of them were there from earlier prompts with the same beginning, and how many are kept as asked. */
+export type PromptCount = { readonly tokens: number; readonly cached: number; readonly write5m?: number; readonly write1h?: number }
 
 /** Simulates an engine's prefix cache: by blocks of 16 tokens, least recently made out first. */
 export class PrefixCache {

@@ -1,11 +1,19 @@
 import type { Choice, Generation } from './generation.ts'
 import { choiceText, tokensOf } from './generation.ts'
 import type { Style } from './faults.ts'
+import type { PromptCount } from './prefix-cache.ts'
 
 // What the three engines call things, and in which order: as in test/recorded.
 
 /** What a usage block counts. */
-export type Counts = { readonly prompt: number; readonly cached: number; readonly completion: number; readonly reasoning: number }
+export type Counts = {
+  readonly prompt: number
+  readonly cached: number
+  readonly write5m: number
+  readonly write1h: number
+  readonly completion: number
+  readonly reasoning: number
+}
 type Json = Readonly<Record<string, unknown>>
 
 /** The style of a generation's replies. */
@@ -24,8 +32,8 @@ export function countsOf(generation: Generation, options: { choice?: Choice; mad
     completion += made
     reasoning += Math.min(made, choice.reasoningTokens)
   }
-  const sum = (of: 'tokens' | 'cached'): number => prompts.reduce((total, prompt) => total + prompt[of], 0)
-  return { prompt: sum('tokens'), cached: sum('cached'), completion, reasoning }
+  const sum = (of: keyof PromptCount): number => prompts.reduce((total, prompt) => total + (prompt[of] ?? 0), 0)
+  return { prompt: sum('tokens'), cached: sum('cached'), write5m: sum('write5m'), write1h: sum('write1h'), completion, reasoning }
 }
 
 /** The `usage` object, with whatever counts the faults put in place of the true ones. */

@@ -3,7 +3,9 @@ import { embeddingReply } from './embedding.ts'
 import { NO_FAULTS } from './faults.ts'
 import { type Generation, tokensOf } from './generation.ts'
 import { countsOf, replyOf, styleOf, usageOf } from './reply-shapes.ts'
-import { type StreamEvent, eventText, streamEvents } from './stream-events.ts'
+import { messageOf, messagesEvents } from './messages-events.ts'
+import { responseOf, responsesEvents } from './responses-events.ts'
+import { type StreamEvent, chunkEvents, eventText } from './stream-events.ts'
 
 const PAD_BLOCK = 'x'.repeat(64 * 1024)
 const PAD_MARK = '@padding@'
@@ -18,7 +20,7 @@ export async function sendStream(generation: Generation, delivery: Delivery, onT
   delivery.head(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' })
   let held = ''
   let previous: StreamEvent | undefined
-  for (const event of streamEvents(generation)) {
+  for (const event of eventsOf(generation)) {
     if (faults !== NO_FAULTS) await beforeEvent(event, { previous, generation, delivery })
     if (delivery.isOver) return
     onTokens(event.tokens)
@@ -30,6 +32,17 @@ export async function sendStream(generation: Generation, delivery: Delivery, onT
     held = ''
   }
   await delivery.end()
+}
+
+function eventsOf(generation: Generation): Generator<StreamEvent, void, undefined> {
+  switch (generation.request.api) {
+    case 'responses':
+      return responsesEvents(generation)
+    case 'messages':
+      return messagesEvents(generation)
+    default:
+      return chunkEvents(generation)
+  }
 }
 
 type EventContext = { readonly previous: StreamEvent | undefined; readonly generation: Generation; readonly delivery: Delivery }
@@ -47,7 +60,7 @@ export async function sendReply(generation: Generation, delivery: Delivery, onTo
   const { faults } = generation.request
   await generateAll(generation, delivery, onTokens)
   if (delivery.isOver) return
-  const text = generation.request.api === 'embeddings' ? embeddingReply(generation) : chatOrText(generation)
+  const text = textOf(generation)
   const padBytes = faults.padBytes ?? 0
   const sizeBytes = Buffer.byteLength(text) + (padBytes === 0 ? 0 : padBytes - PAD_MARK.length)
   const type = styleOf(generation) === 'llama' ? 'application/json; charset=utf-8' : 'application/json'
@@ -73,11 +86,25 @@ async function generateAll({ request, choices }: Generation, delivery: Delivery,
   }
 }
 
-function chatOrText(generation: Generation): string {
+function textOf(generation: Generation): string {
+  const { api, faults } = generation.request
+  const padding = faults.padBytes === undefined || faults.padBytes === 0 ? undefined : PAD_MARK
+  switch (api) {
+    case 'embeddings':
+      return embeddingReply(generation)
+    case 'responses':
+      return JSON.stringify(responseOf(generation, padding))
+    case 'messages':
+      return JSON.stringify(messageOf(generation, padding))
+    default:
+      return chatOrText(generation, padding)
+  }
+}
+
+function chatOrText(generation: Generation, padding: string | undefined): string {
   const { faults } = generation.request
   const [choice] = generation.choices
   const isUnder = faults.underReport ?? styleOf(generation) === 'llama'
   const counts = isUnder && choice !== undefined ? countsOf(generation, { choice }) : countsOf(generation)
-  const padding = faults.padBytes === undefined || faults.padBytes === 0 ? undefined : PAD_MARK
   return JSON.stringify(replyOf(generation, usageOf(generation, counts), padding))
 }

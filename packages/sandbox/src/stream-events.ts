@@ -6,6 +6,8 @@ import { wordAt } from './tokens.ts'
 /** One event of a stream, in the order in which the engine makes them. */
 export type StreamEvent = {
   readonly kind: 'role' | 'token' | 'finish' | 'usage' | 'pad' | 'done'
+  /** What stands after `event:`, where events have a name. */
+  readonly name?: string
   /** What stands after `data:`. */
   readonly data: string
   /** Tokens that were generated to make it: 0 or 1. */
@@ -19,7 +21,7 @@ export type StreamEvent = {
 type Usage = NonNullable<Faults['usage']> | 'at-end'
 
 /** The events of a streamed chat or completion. Lazy: what nobody takes is not generated. */
-export function* streamEvents(generation: Generation): Generator<StreamEvent, void, undefined> {
+export function* chunkEvents(generation: Generation): Generator<StreamEvent, void, undefined> {
   const { request, choices } = generation
   const { faults } = request
   if (faults.emptyStream === true) return
@@ -131,7 +133,8 @@ export function eventText(event: StreamEvent, faults: Faults, isFirst: boolean):
   const newline = faults.lineEnd ?? '\n'
   const blank = `${newline}${newline}`
   const comment = faults.comments === true ? `: keep-alive${blank}` : ''
-  const line = `${comment}data:${faults.spaceAfterColon === false ? '' : ' '}${event.data}`
+  const name = event.name === undefined ? '' : `event:${faults.spaceAfterColon === false ? '' : ' '}${event.name}${newline}`
+  const line = `${comment}${name}data:${faults.spaceAfterColon === false ? '' : ' '}${event.data}`
   if (faults.finalNewline === false) return isFirst ? line : `${blank}${line}`
   return `${line}${blank}`
 }
