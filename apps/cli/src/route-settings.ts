@@ -26,6 +26,8 @@ export type RouteSettings = {
   readonly multiple_choices: Route['multipleChoices']
   /** What a budget reserves for one choice when a request does not say; absent: such a request is refused under a budget. */
   readonly max_output_tokens?: number | undefined
+  /** What a budget reserves for a transcription, in seconds of sound; absent: such a request is refused under a budget. */
+  readonly max_audio_seconds?: number | undefined
   /** Whether `store: true`, `previous_response_id`, `conversation` and `prompt` of Responses are let through. */
   readonly stored_responses: boolean
   readonly connections_max?: number | undefined
@@ -49,6 +51,7 @@ export const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
   forward_request_id: z.boolean().default(false),
   multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
   max_output_tokens: z.int().min(1).optional(),
+  max_audio_seconds: z.int().min(1).optional(),
   stored_responses: z.boolean().default(false),
   connections_max: z.int().min(1).optional(),
   connect_timeout: durationMs().optional(),
@@ -83,6 +86,7 @@ function routeOf(fields: RouteSettings): Route {
     forwardRequestId: fields.forward_request_id,
     multipleChoices: fields.multiple_choices,
     ...(fields.max_output_tokens !== undefined && { maxOutputTokens: fields.max_output_tokens }),
+    ...(fields.max_audio_seconds !== undefined && { maxAudioSeconds: fields.max_audio_seconds }),
     ...(fields.stored_responses && { storedResponses: true }),
   }
 }

@@ -14,6 +14,7 @@ import {
   unboundedReply,
   unpricedReply,
 } from './budget-replies.ts'
+import { mediaReservation, unboundedMediaReply } from './endpoint-bounds.ts'
 import { limitHeaders } from './limit-headers.ts'
 import type { Route } from './routes.ts'
 
@@ -95,9 +96,12 @@ export class AdmissionControl {
     if (this.#state === 'idle') return undefined
     if (this.#state === 'unreadable') return refused('admission_unavailable', unavailableReply())
     const subject = this.#subjectOf(asking)
-    const budgets = this.#leases.budgetsOf(subject, asking.startedAt)
+    // What costs nothing is held against nothing; a rate limit counts it all the same.
+    const budgets = asking.facts.api === 'free' ? [] : this.#leases.budgetsOf(subject, asking.startedAt)
     const outputTokens = outputOf(asking)
-    const tokens = estimateTokens(asking.body.length, outputTokens)
+    // A file is not read as text.
+    const textBytes = asking.facts.media === undefined ? asking.body.length : asking.facts.promptBytes
+    const tokens = estimateTokens(textBytes, outputTokens)
     const limited = this.#limits.pass(subject, tokens, performance.now())
     if (limited?.kind === 'limited') return refused('rate_limited', limitedReply(limited))
     const reserved = budgets.length === 0 ? undefined : this.#reserve(asking, { subject, budgets, outputTokens })
@@ -126,13 +130,23 @@ export class AdmissionControl {
   #reserve(asking: Asking, { subject, budgets, outputTokens }: Bounded): BudgetHold | Refused {
     const { unboundedBy, api } = asking.facts
     if (unboundedBy !== undefined && api !== 'embeddings') return refused('budget_unbounded', unboundedByReply(unboundedBy, api))
-    if (outputTokens === undefined) return refused('budget_unbounded', unboundedReply(asking.route.id, api))
-    const { body, caller, facts, startedAt: at } = asking
+    const { body, caller, facts, startedAt: at, route } = asking
     const { organizationId } = subject
-    const size = { bodyBytes: body.length, outputTokens, model: facts.model, baseModel: caller.baseModel, organizationId }
+    const { media } = facts
+    if (outputTokens === undefined && media === undefined) return refused('budget_unbounded', unboundedReply(route.id, api))
+    const model = { model: facts.model, baseModel: caller.baseModel, organizationId }
     const amounts = new Map<string, bigint>()
     for (const { budget } of budgets) {
-      const amount = reservationOf(size, budget.unit, { prices: this.#prices.get(budget.unit), at })
+      const pricing = { prices: this.#prices.get(budget.unit), at }
+      if (media !== undefined) {
+        const size = { facts, media, bodyBytes: body.length, route }
+        const reservation = mediaReservation(size, budget.unit, { model, ...pricing })
+        if (reservation.kind === 'unpriced') return refused('budget_unpriced', unpricedReply(budget))
+        if (reservation.kind === 'unbounded') return refused('budget_unbounded', unboundedMediaReply(route.id, size))
+        amounts.set(budget.unit, reservation.amount)
+        continue
+      }
+      const amount = reservationOf({ ...model, bodyBytes: body.length, outputTokens: outputTokens ?? 0 }, budget.unit, pricing)
       if (amount === undefined) return refused('budget_unpriced', unpricedReply(budget))
       amounts.set(budget.unit, amount)
     }
@@ -211,6 +225,7 @@ function withHeaders(refusal: Refused, limits: LimitHold | undefined): Refused {
 
 function outputOf({ facts, route }: Asking): number | undefined {
   const { api, maxTokens, choices, prompts } = facts
+  if (facts.media !== undefined) return undefined
   return outputBound({ api, maxTokens, choices, prompts, routeMax: route.maxOutputTokens })
 }
 

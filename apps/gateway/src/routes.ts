@@ -34,6 +34,8 @@ export type Route = {
   readonly multipleChoices: MultipleChoices
   /** The most tokens that the engine generates for one choice when a request does not say: what a budget then reserves. */
   readonly maxOutputTokens?: number
+  /** The longest sound that the engine takes: what a budget reserves for a transcription. */
+  readonly maxAudioSeconds?: number
   /** Whether requests may have the engine keep their response, or use one that it has kept (Responses only). Default: such a request is refused. */
   readonly storedResponses?: boolean
 }

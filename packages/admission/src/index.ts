@@ -1,3 +1,5 @@
+export { reservationOfAlternatives } from './alternatives.ts'
+export type { Alternative, AlternativeReservation } from './alternatives.ts'
 export {
   BUDGET_PERIODS,
   BUDGET_SCOPES,

@@ -32,7 +32,8 @@ test('cost() prices a fine-tune by its base model, and no other model', () => {
 test('cost() takes the dearest rate for what has no price: it is not free, and not unlimited either', () => {
   assert.equal(cost('nobody-priced', { input_tokens: 2, output_tokens: 1 }), 2n * 100n + 400n)
   assert.equal(cost(undefined, { output_tokens: 1 }), 400n)
-  assert.equal(cost('small', { output_audio_tokens: 1 }), 1000n)
+  assert.equal(cost('small', { output_audio_tokens: 1 }), 400n, 'as the dearest token, not as a picture')
+  assert.equal(cost('small', { search_units: 1 }), 1000n)
 })
 
 test('cost() goes by the list in force at the instant', () => {

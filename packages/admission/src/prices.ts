@@ -43,8 +43,9 @@ type List = Listed & {
   readonly overrides: ReadonlyMap<string, Listed>
   /** The dearest rate of each meter. */
   readonly dearest: Rates
-  /** The dearest of all. */
+  /** The dearest of all, and of all that are for tokens. */
   readonly most: bigint
+  readonly mostToken: bigint
 }
 
 /** The largest price that a request can come to, per token that goes in and comes out. */
@@ -89,7 +90,14 @@ export class PriceTable {
     if (list === undefined || list.dearest.size === 0) return undefined
     const own = dearestOf(ratesOf(list, key) ?? new Map())
     const any = dearestOf(list.dearest)
-    return { input: own.input ?? any.input ?? list.most, output: own.output ?? any.output ?? list.most }
+    return { input: own.input ?? any.input ?? list.mostToken, output: own.output ?? any.output ?? list.mostToken }
+  }
+
+  /** Whether the model that usage would be of has a price for one of `meters`. */
+  lists(key: PricedModel, meters: readonly string[], at: Instant): boolean {
+    const list = this.#at(at)
+    const rates = list && ratesOf(list, key)
+    return rates !== undefined && meters.some((meter) => rates.has(meter))
   }
 
   #at(at: Instant): List | undefined {
@@ -102,15 +110,17 @@ function listOf({ from = -Infinity, overrides = {}, ...own }: PriceList): List {
   const others = new Map(Object.entries(overrides).map(([organization, rates]) => [organization.toLowerCase(), listedOf(rates)]))
   const dearest = new Map<string, bigint>()
   let most = 0n
+  let mostToken = 0n
   for (const { models, derived } of [listed, ...others.values()]) {
     for (const rates of [...models.values(), ...derived.values()]) {
       for (const [meter, rate] of rates) {
         if (rate > (dearest.get(meter) ?? -1n)) dearest.set(meter, rate)
         if (rate > most) most = rate
+        if (isTokenMeter(meter) && rate > mostToken) mostToken = rate
       }
     }
   }
-  return { from, ...listed, overrides: others, dearest, most }
+  return { from, ...listed, overrides: others, dearest, most, mostToken: mostToken > 0n ? mostToken : most }
 }
 
 function listedOf({ models, derived = {} }: ListedRates): Listed {
@@ -129,7 +139,8 @@ function ratesFrom(rates: MeterRates): Rates {
  */
 function unlisted(list: List, measure: Measure): bigint {
   if (meterScale(measure) > 0) return 0n
-  return list.dearest.get(measure.meter) ?? list.most
+  // A picture costs as much as a thousand tokens: what has no price is dear, but of its kind.
+  return list.dearest.get(measure.meter) ?? (isTokenMeter(measure.meter) ? list.mostToken : list.most)
 }
 
 /** As the price book resolves a model: by its own name, else, for a fine-tune, by its base model's. */

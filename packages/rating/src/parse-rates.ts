@@ -27,7 +27,8 @@ const MODEL_KEYS: readonly string[] = [...METER_OF_KEY.keys(), 'meters', 'per']
 const METER_NAME = /^[a-z][a-z0-9_]{0,62}$/
 
 /**
- * Reads the rates of one model. `prompt`, `cached` and `completion` are required. Reasoning costs what output costs, and is counted
+ * Reads the rates of one model. `prompt`, `cached` and `completion` are required, unless it prices what is no token (characters, sound, images):
+ * then tokens without a price are held, not free. Reasoning costs what output costs, and is counted
  * with it, unless it has a price of its own; any other meter without a price stays without, so that its usage is held and not mispriced.
  */
 export function readModelRates(reader: YamlReader, model: Entry, per: RatePer): Rates {
@@ -35,8 +36,9 @@ export function readModelRates(reader: YamlReader, model: Entry, per: RatePer): 
   if (read === undefined) return new Map()
   // Machines have no tokens to price.
   if (read.isMachine) return read.rates
+  const countsTokens = [...read.rates.keys()].every((meter) => meter.endsWith('_tokens'))
   for (const key of REQUIRED_KEYS) {
-    if (read.keys.has(key)) continue
+    if (!countsTokens || read.keys.has(key)) continue
     reader.report(model.keyPlace, `${model.path} has no ${key} rate`, `add ${key}: with a decimal in quotes; "0" makes it free`)
   }
   return withReasoning(read.rates)

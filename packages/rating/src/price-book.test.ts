@@ -50,3 +50,11 @@ test('resolvePrice() has no price for anything else: never 0, never the base rat
   ]
   for (const key of unpriced) assert.equal(found(key), undefined, JSON.stringify(key))
 })
+
+test('parsePriceBook() takes a model that counts no tokens without their prices, and then prices none: tokens are held, not free', () => {
+  const text = 'version: 1\nbase_models:\n  whisper:\n    meters:\n      input_audio_ms: "0.0000001"\n'
+  const rates = resolvePrice(parsePriceBook(text, { file: 'book' }), { model: 'whisper' })?.rates
+  assert.deepEqual([...(rates?.keys() ?? [])], ['input_audio_ms'])
+  const tokens = 'version: 1\nbase_models:\n  m:\n    meters:\n      input_image_tokens: "0.01"\n'
+  assert.throws(() => parsePriceBook(tokens, { file: 'book' }), /no prompt rate/)
+})
