@@ -24,6 +24,7 @@ export type RouteSettings = {
   readonly forward_headers: readonly string[]
   readonly forward_request_id: boolean
   readonly multiple_choices: Route['multipleChoices']
+  readonly silent_streams: 'estimate' | 'tokenize' | 'refuse'
   /** What a budget reserves for one choice when a request does not say; absent: such a request is refused under a budget. */
   readonly max_output_tokens?: number | undefined
   /** What a budget reserves for a transcription, in seconds of sound; absent: such a request is refused under a budget. */
@@ -50,6 +51,7 @@ export const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
   forward_headers: z.array(name).default([]),
   forward_request_id: z.boolean().default(false),
   multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
+  silent_streams: z.enum(['estimate', 'tokenize', 'refuse']).default('estimate'),
   max_output_tokens: z.int().min(1).optional(),
   max_audio_seconds: z.int().min(1).optional(),
   stored_responses: z.boolean().default(false),
@@ -85,10 +87,19 @@ function routeOf(fields: RouteSettings): Route {
     forwardHeaders: new Set(fields.forward_headers.map((each) => each.toLowerCase())),
     forwardRequestId: fields.forward_request_id,
     multipleChoices: fields.multiple_choices,
+    ...(fields.silent_streams !== 'estimate' && { silentStreams: silentStreamsOf(fields) }),
     ...(fields.max_output_tokens !== undefined && { maxOutputTokens: fields.max_output_tokens }),
     ...(fields.max_audio_seconds !== undefined && { maxAudioSeconds: fields.max_audio_seconds }),
     ...(fields.stored_responses && { storedResponses: true }),
   }
+}
+
+/** The tokenizer is called by another client than the engine, which trusts the machine's authorities only. @throws {InputError} */
+function silentStreamsOf({ id, silent_streams: silentStreams, ca_file: caFile }: RouteSettings): RouteSettings['silent_streams'] {
+  if (silentStreams !== 'tokenize' || caFile === undefined) return silentStreams
+  throw new InputError(`Cannot use route "${id}": silent_streams: tokenize calls the engine's tokenizer, and not with a ca_file`, {
+    hint: 'Put the authority among those of the machine (NODE_EXTRA_CA_CERTS), or say silent_streams: estimate.',
+  })
 }
 
 function readAuthorities(route: string, file: string): string {

@@ -9,6 +9,8 @@ export type GatewayMeters = {
   /** By `outcome` and `provenance`. */
   readonly records: Counter
   readonly firstByte: Histogram
+  /** By `result`. */
+  readonly tokenized: Counter
 }
 
 export function createGatewayMeters(meters: Meters): GatewayMeters {
@@ -17,6 +19,10 @@ export function createGatewayMeters(meters: Meters): GatewayMeters {
     strippedHeaders: meters.counter(
       'ascribe_gateway_stripped_identity_headers_total',
       'Identity headers dropped because their peer is not trusted.',
+    ),
+    tokenized: meters.counter(
+      'ascribe_gateway_tokenized_total',
+      "Streams without usage whose text the engine's tokenizer was asked about, by result.",
     ),
     records: meters.counter('ascribe_gateway_usage_records_total', 'Usage records settled, by outcome and provenance.'),
     firstByte: meters.histogram('ascribe_gateway_first_byte_seconds', "From admission to the first byte of the upstream's reply.", {

@@ -5,6 +5,12 @@ import type { Balance } from './routing/balance.ts'
 import { PlacedRoutes } from './routing/placed-route.ts'
 import type { UpstreamTemplate } from './routing/template.ts'
 
+/**
+ * What becomes of streams of an engine that reports no usage in them. `estimate`: counted by what passed. `tokenize`: the engine's own
+ * tokenizer is asked, and what it says is marked `estimated` all the same. `refuse`: no streams on this route.
+ */
+export type SilentStreams = 'estimate' | 'tokenize' | 'refuse'
+
 /** Where requests for some models go, and under what terms. */
 export type Route = {
   /** Written into every record. */
@@ -32,6 +38,8 @@ export type Route = {
   readonly forwardRequestId: boolean
   /** What to make of a request for several choices or prompts, which engines are known to under-report. */
   readonly multipleChoices: MultipleChoices
+  /** What becomes of streams that carry no usage. Default: `estimate`. */
+  readonly silentStreams?: SilentStreams
   /** The most tokens that the engine generates for one choice when a request does not say: what a budget then reserves. */
   readonly maxOutputTokens?: number
   /** The longest sound that the engine takes: what a budget reserves for a transcription. */

@@ -23,7 +23,7 @@ export type TokenizerOptions = {
 /** An engine's own count of a text: what it generates, or a prompt, which may begin with a token that is in no text. */
 export type Tokenizer = {
   /** @throws {HttpCallError} when nobody answers in time. `undefined`: there is no tokenizer that we know, or its answer is no count. */
-  count(text: string, as: 'output' | 'prompt'): Promise<number | undefined>
+  count(text: string, as: 'output' | 'prompt', signal?: AbortSignal): Promise<number | undefined>
   /** Whose tokenizer answered, once one has. */
   readonly engine: string | undefined
 }
@@ -63,7 +63,7 @@ export function createTokenizer(place: TokenizerPlace, { timeoutMs, call = callH
   /** Tokens that an empty text has. */
   let beginning: number | undefined
 
-  async function ask(dialect: Dialect, text: string, special: boolean): Promise<number | 'elsewhere' | undefined> {
+  async function ask(dialect: Dialect, { text, special, signal }: Asked): Promise<number | 'elsewhere' | undefined> {
     const reply = await call({
       url: `${root}${dialect.path}`,
       method: 'POST',
@@ -74,16 +74,17 @@ export function createTokenizer(place: TokenizerPlace, { timeoutMs, call = callH
       body: JSON.stringify(dialect.body({ text, model: place.model, special })),
       timeoutMs,
       replyBytesMax: REPLY_BYTES_MAX,
+      ...(signal !== undefined && { signal }),
     })
     if (reply.status === 404 || reply.status === 405 || reply.status === 501) return 'elsewhere'
     return reply.status === 200 ? countIn(reply.body) : undefined
   }
 
-  async function countWith(dialect: Dialect, text: string, special: boolean): Promise<number | 'elsewhere' | undefined> {
-    const count = await ask(dialect, text, special)
-    if (typeof count !== 'number' || special || !dialect.countsBeginning) return count
+  async function countWith(dialect: Dialect, asked: Asked): Promise<number | 'elsewhere' | undefined> {
+    const count = await ask(dialect, asked)
+    if (typeof count !== 'number' || asked.special || !dialect.countsBeginning) return count
     if (beginning === undefined) {
-      const empty = await ask(dialect, '', false)
+      const empty = await ask(dialect, { ...asked, text: '' })
       if (typeof empty !== 'number') return empty
       beginning = empty
     }
@@ -94,9 +95,9 @@ export function createTokenizer(place: TokenizerPlace, { timeoutMs, call = callH
     get engine() {
       return known?.engine
     },
-    async count(text, as) {
+    async count(text, as, signal) {
       for (const dialect of known === undefined ? DIALECTS : [known]) {
-        const count = await countWith(dialect, text, as === 'prompt')
+        const count = await countWith(dialect, { text, special: as === 'prompt', signal })
         if (count === 'elsewhere') continue
         if (count !== undefined) known = dialect
         return count
@@ -105,6 +106,9 @@ export function createTokenizer(place: TokenizerPlace, { timeoutMs, call = callH
     },
   }
 }
+
+/** `special`: with the tokens that begin a text. */
+type Asked = { readonly text: string; readonly special: boolean; readonly signal: AbortSignal | undefined }
 
 /** `count` as vLLM and llama-cpp-python have it, or as many `tokens` as llama-server lists. */
 function countIn(body: Buffer): number | undefined {

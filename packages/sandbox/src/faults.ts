@@ -68,6 +68,8 @@ export type Faults = {
   readonly underReport?: boolean
   /** Replaces counts of the usage block by any JSON value: -1, 1.5, 1e30, "7", null. */
   readonly counts?: Readonly<Record<string, unknown>>
+  /** How it tokenizes: not at all, like llama-cpp-python, with an error, or never. */
+  readonly tokenizer?: 'none' | 'python' | 'error' | 'hang'
   /** JSON replies name `usage` before `choices`. */
   readonly usageFirst?: boolean
 }
@@ -109,6 +111,7 @@ const CHECKS: Readonly<Record<keyof Faults, Check>> = {
   usage: oneOf('none', 'last-chunk', 'per-choice', 'continuous', 'twice', 'null-elsewhere'),
   underReport: isBoolean,
   counts: isObject,
+  tokenizer: oneOf('none', 'python', 'error', 'hang'),
   usageFirst: isBoolean,
 }
 
