@@ -74,10 +74,11 @@ export class Delivery {
   }
 
   /** Sends a part of the body; done when the client can take more. */
-  async send(text: string): Promise<void> {
+  async send(part: string | Buffer): Promise<void> {
     if (this.isOver) return
-    if (this.#faults === NO_FAULTS) return this.#write(text)
-    await this.#sendBytes(this.#compressor ? await this.#compress(this.#compressor, text) : Buffer.from(text))
+    if (this.#faults === NO_FAULTS) return this.#write(part)
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part
+    await this.#sendBytes(this.#compressor ? await this.#compress(this.#compressor, bytes) : bytes)
   }
 
   /**
@@ -103,8 +104,8 @@ export class Delivery {
     await this.#closed
   }
 
-  async #compress(compressor: Gzip | BrotliCompress, text: string): Promise<Buffer> {
-    compressor.write(text)
+  async #compress(compressor: Gzip | BrotliCompress, part: Buffer): Promise<Buffer> {
+    compressor.write(part)
     const kind = this.#faults.encoding === 'gzip' ? constants.Z_SYNC_FLUSH : constants.BROTLI_OPERATION_FLUSH
     await new Promise<void>((resolve) => compressor.flush(kind, resolve))
     // What was flushed comes as events of a later turn.

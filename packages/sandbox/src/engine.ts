@@ -7,6 +7,8 @@ import { RefusalError } from './errors.ts'
 import { type Faults, NO_FAULTS, parseFaults } from './faults.ts'
 import { type GenerationRequest, parseGenerationRequest, type Api } from './generation-request.ts'
 import { planGeneration } from './generation.ts'
+import { serveMedia } from './media.ts'
+import { type MediaRequest, mediaKindOf, parseMediaRequest } from './media-request.ts'
 import { SANDBOX_MODELS } from './models.ts'
 import { PrefixCache } from './prefix-cache.ts'
 import { SeenLog, type SeenRequest } from './seen.ts'
@@ -14,7 +16,7 @@ import { sendReply, sendStream } from './send-reply.ts'
 import { tokenize } from './tokens.ts'
 
 export type EngineOptions = Partial<HostPort> & {
-  /** Requires `Authorization: Bearer …` with it. Default: takes everybody. */
+  /** Requires `Authorization: Bearer …` or `X-Api-Key` with it. Default: takes everybody. */
   readonly apiKey?: string
   /** Faults of every request, see {@link SandboxEngine.setFaults}. */
   readonly faults?: Faults
@@ -44,6 +46,16 @@ const APIS: Readonly<Record<string, Api>> = {
   '/v1/chat/completions': 'chat',
   '/v1/completions': 'completions',
   '/v1/embeddings': 'embeddings',
+  '/v1/responses': 'responses',
+  '/v1/messages': 'messages',
+}
+
+const ID_PREFIXES: Readonly<Record<Api, string>> = {
+  chat: 'chatcmpl-',
+  completions: 'cmpl-',
+  embeddings: 'cmpl-',
+  responses: 'resp_',
+  messages: 'msg_',
 }
 
 /** Starts an OpenAI-compatible inference engine. It has no weights: its text follows from the seed. Its counts are exact. */
@@ -118,14 +130,18 @@ class Engine {
     const api = request.method === 'POST' ? APIS[path] : undefined
     try {
       this.#authorize(request)
-      if (api === undefined) return await this.#serveOther(path, request, response)
+      const media = request.method === 'POST' ? mediaKindOf(path) : undefined
+      if (api === undefined && media === undefined) return await this.#serveOther(path, request, response)
       this.seen.add(seen)
       this.totals.requests += 1
       const body = await readBody(request)
       seen.body = body.subarray(0, SEEN_BODY_BYTES)
-      await this.#generate(parseGenerationRequest(api, body, this.#faults), response, seen)
+      if (api !== undefined) return await this.#generate(parseGenerationRequest(api, body, this.#faults), response, seen)
+      if (media === undefined) return
+      const asked = { path, body, contentType: request.headers['content-type'] }
+      await this.#serveMedia(await parseMediaRequest(media, asked, this.#faults), response, seen)
     } catch (error) {
-      refuse(response, error)
+      refuse(response, error, path)
     } finally {
       if (response.headersSent) seen.status = response.statusCode
       if (seen.ending === 'open') seen.ending = response.writableEnded ? 'completed' : 'client-left'
@@ -134,21 +150,15 @@ class Engine {
 
   #authorize(request: IncomingMessage): void {
     const { apiKey } = this.#options
-    if (apiKey === undefined || request.headers.authorization === `Bearer ${apiKey}`) return
+    if (apiKey === undefined || request.headers.authorization === `Bearer ${apiKey}` || request.headers['x-api-key'] === apiKey) return
     throw new RefusalError(401, 'Incorrect API key provided.', { openaiCode: 'invalid_api_key' })
   }
 
   async #generate(request: GenerationRequest, response: ServerResponse, seen: SeenRequest): Promise<void> {
-    const { faults } = request
-    const delivery = new Delivery(response, faults, request.seed)
-    if (faults !== NO_FAULTS) {
-      if (faults.headDelayMs !== undefined) await delivery.wait(faults.headDelayMs)
-      await delivery.reach('before-head')
-      if (delivery.isOver) return void (seen.ending = delivery.ending)
-      if (faults.status !== undefined) throw new RefusalError(faults.status, `The sandbox was asked to answer ${faults.status}.`)
-    }
+    const delivery = await this.#begin(request, response, seen)
+    if (delivery.isOver) return
     const { api } = request
-    const id = `${api === 'chat' ? 'chatcmpl' : 'cmpl'}-${this.#nextId()}`
+    const id = `${ID_PREFIXES[api]}${this.#nextId()}`
     const generation = planGeneration(request, { id, created: Math.floor(Date.now() / 1000), cache: this.#cache })
     for (const { tokens } of generation.prompts) seen.promptTokens += tokens
     this.totals.promptTokens += seen.promptTokens
@@ -159,6 +169,30 @@ class Engine {
     if (request.stream) await sendStream(generation, delivery, made)
     else await sendReply(generation, delivery, made)
     seen.ending = delivery.ending
+  }
+
+  async #serveMedia(request: MediaRequest, response: ServerResponse, seen: SeenRequest): Promise<void> {
+    const delivery = await this.#begin(request, response, seen)
+    if (delivery.isOver) return
+    await serveMedia(request, delivery, (truth) => {
+      seen.media = truth
+    })
+    seen.ending = delivery.ending
+  }
+
+  /** Everything before the head of a reply, with the faults that belong there. */
+  async #begin(
+    { faults, seed }: { readonly faults: Faults; readonly seed: number },
+    response: ServerResponse,
+    seen: SeenRequest,
+  ): Promise<Delivery> {
+    const delivery = new Delivery(response, faults, seed)
+    if (faults === NO_FAULTS) return delivery
+    if (faults.headDelayMs !== undefined) await delivery.wait(faults.headDelayMs)
+    await delivery.reach('before-head')
+    if (delivery.isOver) seen.ending = delivery.ending
+    else if (faults.status !== undefined) throw new RefusalError(faults.status, `The sandbox was asked to answer ${faults.status}.`)
+    return delivery
   }
 
   async #serveOther(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -198,13 +232,13 @@ function sendJson(response: ServerResponse, value: unknown): void {
   response.end(text)
 }
 
-function refuse(response: ServerResponse, error: unknown): void {
+function refuse(response: ServerResponse, error: unknown, path: string): void {
   if (response.headersSent || response.destroyed) return void response.destroy()
   const refusal =
     error instanceof RefusalError
       ? error
       : new RefusalError(error instanceof SyntaxError || error instanceof InputError ? 400 : 500, String(error))
-  const text = refusal.body()
+  const text = path.startsWith('/v1/messages') ? refusal.messagesBody() : refusal.body()
   response.writeHead(refusal.status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
   response.end(text)
 }

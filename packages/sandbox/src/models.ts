@@ -1,7 +1,8 @@
 /** A model that the engine serves. */
 export type SandboxModel = {
   readonly id: string
-  readonly kind: 'text' | 'reasoning' | 'embedding'
+  /** `media`: sound, images and rankings; it speaks as well as any other if it is asked to chat. */
+  readonly kind: 'text' | 'reasoning' | 'embedding' | 'media'
   /** Tokens of prompt and completion together. */
   readonly contextMax: number
 }
@@ -12,4 +13,11 @@ export const SANDBOX_MODELS: readonly SandboxModel[] = [
   { id: 'sandbox-large', kind: 'text', contextMax: 131_072 },
   { id: 'sandbox-reasoner', kind: 'reasoning', contextMax: 131_072 },
   { id: 'sandbox-embed', kind: 'embedding', contextMax: 8192 },
+  // Their names say how their usage is counted: `whisper` by time, `plain` by the image.
+  { id: 'sandbox-tts', kind: 'media', contextMax: 8192 },
+  { id: 'sandbox-whisper', kind: 'media', contextMax: 8192 },
+  { id: 'sandbox-transcribe', kind: 'media', contextMax: 8192 },
+  { id: 'sandbox-image', kind: 'media', contextMax: 8192 },
+  { id: 'sandbox-image-plain', kind: 'media', contextMax: 8192 },
+  { id: 'sandbox-rerank', kind: 'media', contextMax: 8192 },
 ]

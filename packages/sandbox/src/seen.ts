@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Ending } from './delivery.ts'
+import type { MediaTruth } from './media.ts'
 
 /** A request that the engine saw, and what it made of it. Counts grow while it runs. */
 export type SeenRequest = {
@@ -15,6 +16,8 @@ export type SeenRequest = {
   promptTokens: number
   /** Tokens generated, whether the client got them or not: the engine's truth, whatever its `usage` says. */
   completionTokens: number
+  /** Of what is no text: what it truly used, by the names of meters. */
+  media?: MediaTruth
   ending: Ending | 'open'
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { type SandboxEngine, startEngine } from '../src/engine.ts'
+import { SANDBOX_MODELS } from '../src/models.ts'
 import { eventsOf } from './raw-http.ts'
 
 type Usage = {
@@ -171,7 +172,7 @@ test('startEngine() refuses in the shape of OpenAI errors', async () => {
     ['/v1/chat/completions', { model: 'sandbox-small', messages: MESSAGES, sandbox: { splitEvery: 0 } }, 400, null],
     ['/v1/embeddings', { model: 'sandbox-embed', input: 'x '.repeat(9000) }, 400, 'context_length_exceeded'],
     ['/v1/chat/completions', 'not JSON', 400, null],
-    ['/v1/responses', {}, 404, null],
+    ['/v1/batches', {}, 404, null],
   ]
   for (const [path, body, status, code] of refusals) {
     const response = await fetch(`${engine.url}${path}`, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
@@ -189,7 +190,7 @@ test('startEngine() with an apiKey serves only who has it', async () => {
   const { data } = (await response.json()) as { data: { id: string }[] }
   assert.deepEqual(
     data.map(({ id }) => id),
-    ['sandbox-small', 'sandbox-large', 'sandbox-reasoner', 'sandbox-embed'],
+    SANDBOX_MODELS.map(({ id }) => id),
   )
 })
 
