@@ -13,7 +13,7 @@ import { SANDBOX_MODELS } from './models.ts'
 import { PrefixCache } from './prefix-cache.ts'
 import { SeenLog, type SeenRequest } from './seen.ts'
 import { sendReply, sendStream } from './send-reply.ts'
-import { tokenize } from './tokens.ts'
+import { tokenizerReply } from './tokenizer-reply.ts'
 
 export type EngineOptions = Partial<HostPort> & {
   /** Requires `Authorization: Bearer …` or `X-Api-Key` with it. Default: takes everybody. */
@@ -215,11 +215,9 @@ class Engine {
       case 'PUT /sandbox/faults':
         this.setFaults(parseFaults(JSON.parse((await readBody(request)).toString())))
         return sendJson(response, this.#faults)
-      case 'POST /tokenize': {
-        const { content, prompt } = JSON.parse((await readBody(request)).toString()) as Record<string, unknown>
-        const tokens = tokenize(typeof content === 'string' ? content : typeof prompt === 'string' ? prompt : '')
-        return sendJson(response, { tokens, count: tokens.length })
-      }
+      case 'POST /tokenize':
+      case 'POST /extras/tokenize/count':
+        return sendJson(response, await tokenizerReply({ path, body: await readBody(request), fault: this.#faults.tokenizer }))
       default:
         throw new RefusalError(404, `There is no ${request.method} ${path} here.`)
     }
