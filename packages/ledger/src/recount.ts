@@ -81,7 +81,7 @@ export async function createRecount(db: Queryable, options: RecountOptions = {})
         baseModel: null,
       }
       const used = Object.entries(record.meters).filter(([, quantity]) => quantity > 0)
-      if (record.outcome === 'upstream_error' && used.length === 0) return { ...base, state: 'free' }
+      if ((record.outcome === 'upstream_error' || record.api === 'free') && used.length === 0) return { ...base, state: 'free' }
       if (mapping === undefined || mapping.organizationId === null || contradicts(record.claimedOrganizationId, mapping.organizationId))
         return { ...base, state: 'unattributed' }
       if (record.provenance === 'unknown' || Object.keys(record.meters).length === 0) return { ...base, state: 'unknown' }

@@ -24,7 +24,7 @@ export type UsageGroup = {
   /** What prices go by, see {@link PRICED_MODEL_SQL}. */
   readonly model: string | null
   readonly baseModel: string | null
-  /** The upstream refused or failed. */
+  /** The upstream refused or failed, or the path costs nothing: without quantities it is free. */
   readonly failed: boolean
   /** Nobody knows the quantities. */
   readonly unknown: boolean
@@ -75,7 +75,7 @@ export const PRICED_MODEL_SQL: string =
 // Groups the records of [$1, $2) so that few rows come back; the directory is asked once a group, not once a record. Mappings
 // that begin within the period are rare; `boundary` holds them, and records after one are grouped apart. Index (instant, event_id).
 function groupSql({ others, superseded }: { readonly others: boolean; readonly superseded: boolean }): string {
-  const keys = `r.auth_id, r.claimed_organization_id, r.resource_id, ${PRICED_MODEL_SQL}, r.base_model, r.outcome = 'upstream_error',
+  const keys = `r.auth_id, r.claimed_organization_id, r.resource_id, ${PRICED_MODEL_SQL}, r.base_model, r.outcome = 'upstream_error' or r.api = 'free',
     r.provenance = 'unknown' or (r.input_tokens is null and r.cached_input_tokens is null and r.output_tokens is null
       and r.reasoning_tokens is null and r.other_meters is null),
     coalesce(r.input_tokens > 0, false), coalesce(r.cached_input_tokens > 0, false), coalesce(r.output_tokens > 0, false),

@@ -176,6 +176,9 @@ test('rateDirtyHours() counts every record in exactly one state', async () => {
     usageRecord({ meters: { input_tokens: 0, output_tokens: 0 } }),
     usageRecord({ ...failed, provenance: 'unknown', meters: {} }),
     usageRecord({ ...failed, provenance: 'unknown', meters: {}, authId: 'nobody' }),
+    // A path that costs nothing: not even when its process died, or nobody knows whose it is.
+    usageRecord({ api: 'free', promptTokens: 0, cachedTokens: 0, completionTokens: 0, meters: {} }),
+    unknownRecord({ api: 'free', authId: 'nobody' }),
     // A failure with usage is usage.
     usageRecord({ ...failed, meters: { input_tokens: 3 } }),
     unknownRecord(),
@@ -193,7 +196,7 @@ test('rateDirtyHours() counts every record in exactly one state', async () => {
   const { rows } = await db.query('select state, sum(record_count)::integer as records from usage_hour group by state order by state')
   assert.deepEqual(rows, [
     { state: 'charged', records: 4 },
-    { state: 'free', records: 3 },
+    { state: 'free', records: 5 },
     { state: 'unattributed', records: 4 },
     { state: 'unknown', records: 3 },
     { state: 'unpriced', records: 1 },
