@@ -26,6 +26,7 @@ let pete: Api
 let admin: Api
 let controller: Api
 let backend: Api
+let minter: Api
 
 before(async () => {
   if (binaries === undefined) return
@@ -44,6 +45,7 @@ before(async () => {
   ] as readonly Located[])
   controller = (await plane.asServiceAccount('ascribe-system', 'ascribe-controller')).api
   backend = (await plane.asServiceAccount('ascribe-system', 'ascribe-api')).api
+  minter = (await plane.asServiceAccount('ascribe-system', 'ascribe-minter')).api
   await until(async () => (await tenant.get(collectionOf(kdc({})))).status === 200, 'the tenant has rights, and KdcCluster is served')
 })
 after(async () => plane?.[Symbol.asyncDispose]())
@@ -320,19 +322,29 @@ test('H-13: what exceeds the limits of the binding that it names is refused when
   assertDone(await paula.delete(pathOf(limited)))
 })
 
-test('H-19: the controller gets two Secrets by name, no others, and lists or watches none', { skip }, async () => {
-  const secret = (namespace: string, name: string): Located => ({ apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name } })
-  const own = ['cloudsigma-impersonation', 'ascribe-controller-key'].map((name) => secret('ascribe-system', name))
-  const other = [secret('ascribe-system', 'other'), secret(NAMESPACE, 'bootstrap'), secret('kube-system', 'any')]
-  await applyAll(admin, [...own, ...other])
-  for (const one of own) assert.equal((await controller.get(pathOf(one))).status, 200)
-  for (const one of other) assert.equal((await controller.get(pathOf(one))).status, 403, pathOf(one))
-  for (const path of ['/api/v1/secrets', '/api/v1/namespaces/ascribe-system/secrets', `/api/v1/namespaces/${NAMESPACE}/secrets`]) {
-    assert.equal((await controller.get(path)).status, 403)
-    assert.equal((await controller.get(`${path}?watch=true`)).status, 403)
-    assert.equal((await backend.get(path)).status, 403)
-  }
-})
+test(
+  'H-19, H-24: the controller gets one Secret by name, the minter the client Secret, and nobody lists or watches any',
+  { skip },
+  async () => {
+    const secret = (namespace: string, name: string): Located => ({ apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name } })
+    const own = ['cloudsigma-impersonation', 'ascribe-controller-key'].map((name) => secret('ascribe-system', name))
+    const other = [secret('ascribe-system', 'other'), secret(NAMESPACE, 'bootstrap'), secret('kube-system', 'any')]
+    await applyAll(admin, [...own, ...other])
+    const statuses = async (api: Api): Promise<readonly number[]> =>
+      Promise.all(own.map(async (one) => (await api.get(pathOf(one))).status))
+    assert.deepEqual(await statuses(controller), [403, 200])
+    assert.deepEqual(await statuses(minter), [200, 403])
+    assert.deepEqual(await statuses(backend), [403, 403])
+    for (const one of other)
+      for (const api of [controller, minter, backend]) assert.equal((await api.get(pathOf(one))).status, 403, pathOf(one))
+    for (const path of ['/api/v1/secrets', '/api/v1/namespaces/ascribe-system/secrets', `/api/v1/namespaces/${NAMESPACE}/secrets`]) {
+      assert.equal((await controller.get(path)).status, 403)
+      assert.equal((await controller.get(`${path}?watch=true`)).status, 403)
+      assert.equal((await backend.get(path)).status, 403)
+      assert.equal((await minter.get(path)).status, 403)
+    }
+  },
+)
 
 test(
   'a bound namespace: the backend hands out get on Secrets with the binding, nothing else, and it goes with the binding',

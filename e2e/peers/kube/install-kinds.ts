@@ -7,6 +7,7 @@ import type { ControlPlane } from './start.ts'
 const PLURALS: Readonly<Record<string, string>> = {
   ClusterClass: 'clusterclasses',
   IPAddress: 'ipaddresses',
+  NetworkPolicy: 'networkpolicies',
   ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
 }
 const CLUSTER_SCOPED: ReadonlySet<string> = new Set([

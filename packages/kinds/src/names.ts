@@ -39,6 +39,9 @@ export const PLATFORM_GROUP = 'ascribe:platform'
 /** Rights that a RoleBinding in a bound namespace gives to the controller: `get` on Secrets, nothing else. */
 export const BOUND_NAMESPACE_ROLE = 'ascribe-bound-namespace'
 
+/** On a namespace: the organization whose people may make clusters in it. */
+export const ORGANIZATION_LABEL = 'ascribe.dev/organization'
+
 /** Every annotation with this prefix is ours: only platform writers set, change or remove it. */
 export const ANNOTATION_PREFIX = 'ascribe.dev/'
 

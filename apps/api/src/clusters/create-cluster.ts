@@ -1,15 +1,12 @@
 import type { CreatedCluster, NewCluster } from '@ascribe/contract/writes'
 import { AscribeError, InputError } from '@ascribe/kit'
-import { ANNOTATION_PREFIX, OWNER_ANNOTATIONS } from '@ascribe/kinds'
+import { ANNOTATION_PREFIX, ORGANIZATION_LABEL, OWNER_ANNOTATIONS } from '@ascribe/kinds'
 import { KubeError, NAMESPACES } from '@ascribe/kube'
 import type { KubeClient, KubeObject, Resource } from '@ascribe/kube'
 import { Refusal } from '../errors.ts'
 import type { Caller, OrganizationContext } from '../handler.ts'
 import type { ClusterBackend } from './backend.ts'
 import { bindOwner } from './owner-binding.ts'
-
-/** Set by whoever runs the cluster on a namespace: the organization whose people may make clusters in it. */
-export const ORGANIZATION_LABEL = 'ascribe.dev/organization'
 
 const KDC_CLUSTERS: Resource<KubeObject> = {
   group: 'k8s.kube-dc.com',

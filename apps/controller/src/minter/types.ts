@@ -1,3 +1,4 @@
+import { MINTER } from '@ascribe/kinds'
 import type { HostPort } from '@ascribe/service'
 import type { AuditSink } from '@ascribe/impersonation'
 import type { Logger, Meters } from '@ascribe/kit'
@@ -5,7 +6,7 @@ import type { Clocks } from '@ascribe/kube'
 import type { CloudFromEnvironment } from '../process/settings.ts'
 
 /** Whom a caller's token must be meant for. */
-export const MINTER_AUDIENCE = 'ascribe-minter'
+export const MINTER_AUDIENCE: string = MINTER
 
 /** Who asks, by the word of the API server or of the socket's file, and what for. */
 export type MinterCaller = {

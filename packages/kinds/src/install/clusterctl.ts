@@ -2,7 +2,7 @@ import { yamlStream } from '../manifest.ts'
 import { API_VERSION, GROUP } from '../names.ts'
 import { CLUSTERS, CLUSTER_TEMPLATES, MACHINE_TEMPLATES } from '../resources.ts'
 import { manifests } from './manifests.ts'
-import { DEFAULT_IMAGE } from './workload.ts'
+import { DEFAULT_IMAGE } from './pod.ts'
 
 /** A file of an installation, by its path below `deploy/`. */
 export type DeployFile = { readonly path: string; readonly text: string }

@@ -1,10 +1,12 @@
 import { crds } from '../crds.ts'
 import { yamlStream } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
+import { MINTER } from '../names.ts'
 import { policies } from '../policy/policies.ts'
 import type { DeployFile } from './clusterctl.ts'
+import { DEFAULT_IMAGE } from './pod.ts'
 import { rights } from './rights.ts'
-import { DEFAULT_IMAGE, workload } from './workload.ts'
+import { workload } from './workload.ts'
 
 /** The chart's own version follows the product's. */
 const VERSION = '0.1.0'
@@ -28,6 +30,7 @@ export function helmFiles(): readonly DeployFile[] {
     { path: `${at}/templates/rights.yaml`, text: yamlStream(plain) },
     { path: `${at}/templates/rights-kdc-bridge.yaml`, text: guarded('.Values.kdcBridge', yamlStream(bridge)) },
     { path: `${at}/templates/controller.yaml`, text: controller() },
+    { path: `${at}/templates/minter.yaml`, text: filled(objects().filter(isMinter)) },
     { path: `${at}/templates/broker.yaml`, text: guarded('.Values.brokerSecret', yamlStream(objects().filter(isBroker))) },
     { path: `${at}/templates/service-monitor.yaml`, text: guarded('.Values.serviceMonitor', yamlStream([SERVICE_MONITOR])) },
     { path: `${at}/templates/NOTES.txt`, text: NOTES },
@@ -47,13 +50,13 @@ const CHART = {
 const VALUES = `# An image whose entry point is ascribe.
 image: ${DEFAULT_IMAGE}
 imagePullPolicy: IfNotPresent
-# The Secret with client-id and client-secret, in the namespace of the release; make it yourself.
+# The Secret with client-id and client-secret, in the namespace of the release; make it yourself. The minter alone reads it.
 clientSecret: cloudsigma-impersonation
 # Makes CloudSigmaClusters and templates of kube-dc's KdcClusters.
 kdcBridge: false
 # A Secret with tls.crt and tls.key: the broker is served with it. Default: no broker.
 brokerSecret: ""
-# More arguments of \`ascribe controller\`, and variables of its environment. No secrets.
+# More arguments of \`ascribe controller\`, and variables of its environment and of the minter's. No secrets.
 args: []
 env: {}
 # Journals: acts and usage until they are shipped.
@@ -103,6 +106,7 @@ const ARGS = 'BLOCK_ARGS'
 const ENV = 'BLOCK_ENV'
 
 const isBroker = ({ metadata: { name } }: Manifest): boolean => name === 'ascribe-broker'
+const isMinter = ({ metadata: { name } }: Manifest): boolean => name === MINTER
 
 function objects(): readonly Manifest[] {
   return workload({
@@ -127,8 +131,9 @@ const BROKER_LINES: readonly RegExp[] = [
   /^ +- name: broker\n +secret:\n +secretName: .*\n +defaultMode: .*\n/m,
 ]
 
-function controller(): string {
-  const text = yamlStream(objects().filter((object) => !isBroker(object)))
+/** YAML with Helm's expressions and blocks in the place of our marks. */
+function filled(of: readonly Manifest[]): string {
+  return yamlStream(of)
     .replaceAll(/"@@(.*)@@"/g, '$1')
     .replace(/^( +)- BLOCK_BRIDGE$/m, '$1{{- if .Values.kdcBridge }}\n$1- --kdc-bridge\n$1{{- end }}')
     .replace(/^( +)- BLOCK_ARGS$/m, '$1{{- range .Values.args }}\n$1- {{ . | quote }}\n$1{{- end }}')
@@ -136,5 +141,9 @@ function controller(): string {
       /^( +)- name: BLOCK_ENV\n +value: ""$/m,
       '$1{{- range $name, $value := .Values.env }}\n$1- name: {{ $name }}\n$1  value: {{ $value | quote }}\n$1{{- end }}',
     )
+}
+
+function controller(): string {
+  const text = filled(objects().filter((object) => !isBroker(object) && !isMinter(object)))
   return BROKER_LINES.reduce((out, lines) => out.replace(lines, (found) => guarded('.Values.brokerSecret', found)), text)
 }

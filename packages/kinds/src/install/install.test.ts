@@ -74,6 +74,26 @@ test('the container is called manager (C-10), reads a file for its secret (H-18)
   assert.deepEqual(container.env.find(({ name }) => name === 'ASCRIBE_NATS_URL')?.value, 'nats://n:4222')
 })
 
+test('H-24: only the minter, which has a service account of its own, gets and mounts the client Secret', () => {
+  const holders = [...rulesOf('ClusterRole'), ...rulesOf('Role')]
+    .filter(([, { resources, resourceNames = [] }]) => resources.includes('secrets') && resourceNames.includes('cloudsigma-impersonation'))
+    .map(([name]) => name)
+  assert.deepEqual(holders, ['ascribe-minter'])
+  const deployments = manifests().filter(({ kind }) => kind === 'Deployment')
+  const mounting = deployments.filter((object) => JSON.stringify(object).includes('cloudsigma-impersonation'))
+  assert.deepEqual(
+    mounting.map(({ metadata, spec }) => [
+      metadata.name,
+      (spec as { template: { spec: { serviceAccountName: string } } }).template.spec.serviceAccountName,
+    ]),
+    [['ascribe-minter', 'ascribe-minter']],
+  )
+  const controller = JSON.stringify(deployments.find(({ metadata }) => metadata.name === 'ascribe-controller'))
+  assert.doesNotMatch(controller, /CLIENT_SECRET/)
+  assert.match(controller, /"CLOUDSIGMA_MINTER_URL","value":"https:\/\/ascribe-minter\.ascribe-system\.svc"/)
+  assert.match(controller, /"audience":"ascribe-minter"/)
+})
+
 test('with a certificate the broker is served, beside its own Service, and otherwise nothing of it is there', () => {
   const text = JSON.stringify(manifests({ brokerSecret: 'broker-tls' }))
   for (const part of [
@@ -92,7 +112,8 @@ test('C-50, C-51: components have one Namespace, one Deployment with a container
     (document) => document.toJS() as { kind: string; metadata: { labels?: Record<string, string> } },
   )
   assert.equal(objects.filter(({ kind }) => kind === 'Namespace').length, 1)
-  assert.equal(objects.filter(({ kind }) => kind === 'Deployment').length, 1)
+  const managers = objects.filter((object) => object.kind === 'Deployment' && JSON.stringify(object).includes('"name":"manager"'))
+  assert.equal(managers.length, 1)
   for (const { kind, metadata } of objects)
     assert.equal(metadata.labels?.['cluster.x-k8s.io/provider'], 'infrastructure-ascribe-cloudsigma', kind)
   assert.match(file?.text ?? '', /image: \$\{ASCRIBE_IMAGE:=localhost\/ascribe:0\.1\.0\}/)

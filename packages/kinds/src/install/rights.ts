@@ -6,6 +6,8 @@ import {
   DEFAULT_NAMESPACE,
   GROUP,
   LEASE_NAME,
+  MINTER,
+  MINTER_CONFIG_MAP,
   PLATFORM_GROUP,
   PROOF_SECRET,
   SERVICE_ACCOUNTS,
@@ -67,8 +69,8 @@ const API_RULES: readonly Rule[] = [
   { apiGroups: [GROUP], resources: [MACHINES.plural, CLUSTERS.plural], verbs: READ },
   { apiGroups: ['k8s.kube-dc.com'], resources: ['kdcclusters'], verbs: ['get', 'list', 'create', 'patch'] },
   { apiGroups: [''], resources: ['namespaces'], verbs: READ },
-  // May hand out the one role below in any namespace, and no other right.
-  { apiGroups: [RBAC], resources: ['rolebindings'], verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  // May hand out the one role below in any namespace, and no other right; a policy says to whom. They go with their binding, by the collector.
+  { apiGroups: [RBAC], resources: ['rolebindings'], verbs: ['create'] },
   { apiGroups: [RBAC], resources: ['clusterroles'], verbs: ['bind'], resourceNames: [BOUND_NAMESPACE_ROLE] },
 ]
 
@@ -79,9 +81,24 @@ const PLATFORM_RULES: readonly Rule[] = [
   { apiGroups: [RBAC], resources: ['clusterroles'], verbs: ['bind'], resourceNames: [BOUND_NAMESPACE_ROLE] },
 ]
 
-/** What a Role in our own namespace gives to the controller: two Secrets by name, one Lease, records of what was given up on. */
-const homeRules = (clientSecret: string): readonly Rule[] => [
-  { apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: [clientSecret, PROOF_SECRET] },
+/** Who may be impersonated, and who asks; nothing that a tenant may write, and nothing to write. */
+const MINTER_RULES: readonly Rule[] = [
+  { apiGroups: [GROUP], resources: [IMPERSONATORS.plural, OWNER_BINDINGS.plural], verbs: READ },
+  { apiGroups: [''], resources: ['namespaces'], verbs: READ },
+  { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+]
+
+/** In our own namespace: the client Secret, which nobody else gets (H-24), and where its certificate is published. */
+const minterHomeRules = (clientSecret: string): readonly Rule[] => [
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: [clientSecret] },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'patch'], resourceNames: [MINTER_CONFIG_MAP] },
+]
+
+const API_HOME_RULES: readonly Rule[] = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'], resourceNames: [MINTER_CONFIG_MAP] }]
+
+/** What a Role in our own namespace gives to the controller: one Secret by name, one Lease, records of what was given up on. */
+const HOME_RULES: readonly Rule[] = [
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: [PROOF_SECRET] },
   // The key of the proofs is made once. To create is not to read.
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'create'] },
@@ -107,7 +124,7 @@ export function rights({
 }: RightsOptions = {}): readonly Manifest[] {
   const { controller, api } = SERVICE_ACCOUNTS
   return [
-    ...[controller, api].map((name) => ({
+    ...[controller, api, MINTER].map((name) => ({
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name, namespace, labels: PROVIDER_LABELS },
@@ -122,21 +139,28 @@ export function rights({
       : []),
     clusterRole(api, API_RULES),
     clusterRoleBinding(api, { role: api, subject: serviceAccount(api, namespace) }),
+    clusterRole(MINTER, MINTER_RULES),
+    clusterRoleBinding(MINTER, { role: MINTER, subject: serviceAccount(MINTER, namespace) }),
     clusterRole('ascribe-platform', PLATFORM_RULES),
     clusterRoleBinding('ascribe-platform', { role: 'ascribe-platform', subject: { apiGroup: RBAC, kind: 'Group', name: PLATFORM_GROUP } }),
     clusterRole(BOUND_NAMESPACE_ROLE, [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }]),
-    {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'Role',
-      metadata: { name: controller, namespace, labels: PROVIDER_LABELS },
-      rules: homeRules(clientSecret),
-    },
+    ...homeRole(controller, HOME_RULES, namespace),
+    ...homeRole(api, API_HOME_RULES, namespace),
+    ...homeRole(MINTER, minterHomeRules(clientSecret), namespace),
+  ]
+}
+
+/** A Role of a service account's name in our own namespace, and its binding. */
+function homeRole(name: string, rules: readonly Rule[], namespace: string): readonly Manifest[] {
+  const metadata = { name, namespace, labels: PROVIDER_LABELS }
+  return [
+    { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata, rules },
     {
       apiVersion: `${RBAC}/v1`,
       kind: 'RoleBinding',
-      metadata: { name: controller, namespace, labels: PROVIDER_LABELS },
-      roleRef: { apiGroup: RBAC, kind: 'Role', name: controller },
-      subjects: [serviceAccount(controller, namespace)],
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'Role', name },
+      subjects: [serviceAccount(name, namespace)],
     },
   ]
 }

@@ -1,6 +1,8 @@
-import { DEFAULT_CLIENT_SECRET, DEFAULT_NAMESPACE, SERVICE_ACCOUNTS } from '../names.ts'
+import { DEFAULT_NAMESPACE, MINTER, SERVICE_ACCOUNTS } from '../names.ts'
 import type { Manifest } from '../manifest.ts'
 import { PROVIDER_LABELS } from '../provider.ts'
+import { minterUrl, minterWorkload } from './minter-workload.ts'
+import { CONTAINER_SECURITY, DEFAULT_IMAGE, POD_SECURITY } from './pod.ts'
 
 export type WorkloadOptions = {
   /** Default `ascribe-system`. */
@@ -12,7 +14,7 @@ export type WorkloadOptions = {
   readonly clientSecret?: string
   /** More arguments of `ascribe controller`. */
   readonly args?: readonly string[]
-  /** More variables of its environment: part E's, `ASCRIBE_NATS_URL`. */
+  /** More variables of its environment and of the minter's: part E's, `ASCRIBE_NATS_URL`. */
   readonly env?: Readonly<Record<string, string>>
   /** Name of a Secret of type `kubernetes.io/tls`: the broker is served with it. Default: there is no broker. */
   readonly brokerSecret?: string
@@ -25,9 +27,6 @@ export type WorkloadOptions = {
   readonly resources?: object | string
 }
 
-/** Built by whoever installs it; with a host, because clusterctl takes no other name. */
-export const DEFAULT_IMAGE = 'localhost/ascribe:0.1.0'
-
 const NAME = SERVICE_ACCOUNTS.controller
 const SELECTOR = { 'app.kubernetes.io/name': NAME }
 const PORTS = { health: 9440, metrics: 8080, broker: 9443 } as const
@@ -35,11 +34,13 @@ const PORTS = { health: 9440, metrics: 8080, broker: 9443 } as const
 const GRACE_SECONDS = 60
 /** Journals, minted tokens' trail. */
 const DATA = '/var/lib/ascribe'
-const SECRETS = '/etc/ascribe/cloudsigma'
+/** The token that it shows to the minter, for that audience and no other; the kubelet renews it. */
+const MINTER_TOKEN = '/var/run/secrets/ascribe-minter'
+const MINTER_TOKEN_SECONDS = 3600
 const BROKER = '/etc/ascribe/broker'
 
 /**
- * Deployment, Service, volume and disruption budget of the controller. One replica: its journal is on a volume that one node mounts, and no act
+ * Deployment, Service, volume and disruption budget of the controller; and the minter. One replica: its journal is on a volume that one node mounts, and no act
  * goes without a journal. The Lease guards against two all the same.
  */
 export function workload(options: WorkloadOptions = {}): readonly Manifest[] {
@@ -71,6 +72,7 @@ export function workload(options: WorkloadOptions = {}): readonly Manifest[] {
       spec: { maxUnavailable: 1, selector: { matchLabels: SELECTOR } },
     },
     { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: deployment(options) },
+    ...minterWorkload(options),
   ]
 }
 
@@ -84,7 +86,7 @@ function brokerService(namespace: string): Manifest {
   }
 }
 
-function deployment({ clientSecret = DEFAULT_CLIENT_SECRET, ...options }: WorkloadOptions): object {
+function deployment(options: WorkloadOptions): object {
   return {
     replicas: 1,
     // The volume is mounted once.
@@ -95,19 +97,18 @@ function deployment({ clientSecret = DEFAULT_CLIENT_SECRET, ...options }: Worklo
       spec: {
         serviceAccountName: NAME,
         terminationGracePeriodSeconds: GRACE_SECONDS,
-        securityContext: {
-          runAsNonRoot: true,
-          runAsUser: 65_532,
-          runAsGroup: 65_532,
-          fsGroup: 65_532,
-          seccompProfile: { type: 'RuntimeDefault' },
-        },
+        securityContext: POD_SECURITY,
         containers: [container(options)],
         volumes: [
           { name: 'data', persistentVolumeClaim: { claimName: NAME } },
           { name: 'tmp', emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } },
-          // Only the secret, and not the id: both come from one Secret. Missing while Impersonators name others.
-          { name: 'cloudsigma', secret: { secretName: clientSecret, optional: true, defaultMode: 0o440 } },
+          // In the place of the client Secret, which this process must not see (H-24).
+          {
+            name: 'minter',
+            projected: {
+              sources: [{ serviceAccountToken: { audience: MINTER, expirationSeconds: MINTER_TOKEN_SECONDS, path: 'token' } }],
+            },
+          },
           ...(options.brokerSecret === undefined
             ? []
             : [{ name: 'broker', secret: { secretName: options.brokerSecret, defaultMode: 0o440 } }]),
@@ -155,7 +156,8 @@ function container({
       { name: 'ASCRIBE_OPS_HOST', value: '0.0.0.0' },
       { name: 'ASCRIBE_LOG_FORMAT', value: 'json' },
       { name: 'POD_NAMESPACE', value: namespace },
-      { name: 'CLOUDSIGMA_CLIENT_SECRET_FILE', value: `${SECRETS}/client-secret` },
+      { name: 'CLOUDSIGMA_MINTER_URL', value: minterUrl(namespace) },
+      { name: 'CLOUDSIGMA_MINTER_TOKEN_FILE', value: `${MINTER_TOKEN}/token` },
       ...Object.entries(env).map(([name, value]) => ({ name, value })),
     ],
     ports: [
@@ -166,11 +168,11 @@ function container({
     livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 10, failureThreshold: 3 },
     readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 5 },
     resources,
-    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    securityContext: CONTAINER_SECURITY,
     volumeMounts: [
       { name: 'data', mountPath: DATA },
       { name: 'tmp', mountPath: '/tmp' },
-      { name: 'cloudsigma', mountPath: SECRETS, readOnly: true },
+      { name: 'minter', mountPath: MINTER_TOKEN, readOnly: true },
       ...(brokerSecret === undefined ? [] : [{ name: 'broker', mountPath: BROKER, readOnly: true }]),
     ],
   }
