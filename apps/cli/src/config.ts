@@ -16,6 +16,8 @@ import type { ConsoleSettings } from './console-site.ts'
 import type { DataDir } from './data-dir.ts'
 import { EdgeSchema } from './edge-settings.ts'
 import type { EdgeSettings } from './edge-settings.ts'
+import { boundsShape } from './gateway-bounds.ts'
+import type { BoundsSettings } from './gateway-bounds.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
 import { TrustedPeerSchema } from './trust-settings.ts'
@@ -30,6 +32,7 @@ export type Config = {
   /** 64 hex digits, or several such with white space or commas between, the newest first; absent: a file in the data directory, made on first use. */
   readonly server_secret?: Secret | undefined
   readonly gateway: HostPort &
+    BoundsSettings &
     TrustSettings & {
       readonly header_prefix: string
       readonly ack: 'durable' | 'async'
@@ -108,6 +111,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       drain_time: durationMs().default(10_000),
       drain_size: byteSize().default(4 * 1024 * 1024),
       body_size: byteSize().default(32 * 1024 * 1024),
+      ...boundsShape,
       routes: z.array(RouteSchema).default([]),
     })
     .prefault({}),

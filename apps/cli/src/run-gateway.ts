@@ -1,8 +1,9 @@
 import type { Logger, Meters } from '@ascribe/kit'
 import { startGateway } from '@ascribe/gateway'
-import type { Gateway, Route } from '@ascribe/gateway'
+import type { Gateway, GatewayConfig, Route } from '@ascribe/gateway'
 import { tryLock } from '@ascribe/service'
 import type { Context } from './context.ts'
+import { boundsOf } from './gateway-bounds.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { serverSecretOf } from './server-secret.ts'
 import { trustOf } from './trust-settings.ts'
@@ -11,6 +12,8 @@ import { trustOf } from './trust-settings.ts'
 export function runGateway(
   context: Pick<Context, 'config' | 'dir'>,
   deps: { readonly routes: readonly Route[]; readonly logger: Logger; readonly meters: Meters },
+  /** Where it stands among others on the same port. */
+  place: Pick<GatewayConfig, 'sockets' | 'gateways' | 'limits'> = {},
 ): Promise<Gateway> {
   const { config, dir } = context
   prepareDataDir(dir)
@@ -25,6 +28,8 @@ export function runGateway(
       drain: { ms: config.gateway.drain_time, bytes: config.gateway.drain_size },
       bodyBytesMax: config.gateway.body_size,
       ack: config.gateway.ack,
+      bounds: boundsOf(config.gateway),
+      ...place,
     },
     { journal: dir.journal, policy: dir.policy },
     { serverSecret: serverSecretOf(context), tryLock, logger, meters },

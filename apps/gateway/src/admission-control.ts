@@ -1,5 +1,5 @@
 import { LeaseBook, PriceTable, RateLimiter, TOKENS, estimateTokens, isTokenMeter, outputBound, reservationOf } from '@ascribe/admission'
-import type { AccountReport, AdmissionSnapshot, Budget, BudgetHold, LimitHold, Subject } from '@ascribe/admission'
+import type { AccountReport, AdmissionSnapshot, Budget, BudgetHold, LimitHold, LimitsLeft, Subject } from '@ascribe/admission'
 import type { PolicyKey } from '@ascribe/identity'
 import type { RawHeaders, Reply } from '@ascribe/relay'
 import type { Intent, RequestFacts, Settlement } from '@ascribe/usage'
@@ -45,11 +45,20 @@ export type Control =
   /** `reason` is for the counter of refusals. */
   | { readonly kind: 'refused'; readonly reason: string; readonly reply: Reply }
 
+export type ControlOptions = {
+  readonly writer: string
+  readonly ownerOf: (authId: string) => Omit<Subject, 'authId'> | undefined
+  readonly gateways?: number
+  readonly limits?: LimitsLeft | undefined
+}
+
 /** Budgets and rate limits of one gateway: all in memory, nothing waits. */
 export class AdmissionControl {
   readonly #leases: LeaseBook
   readonly #ownerOf: (authId: string) => Omit<Subject, 'authId'> | undefined
-  readonly #limits = new RateLimiter()
+  readonly #limits: RateLimiter
+  /** Gateways that are known to live beside this one. */
+  readonly #gateways: number
   #prices = new Map<string, PriceTable>()
   #subjects: AdmissionSnapshot['subjects'] = {}
   #state: 'idle' | 'active' | 'unreadable' = 'idle'
@@ -57,10 +66,26 @@ export class AdmissionControl {
   /** Requests that were told to come back within the second that began at `from`. */
   readonly #crowd = { from: 0, count: 0 }
 
-  /** `ownerOf`: to whom an auth id belongs that an edge names, where it has a key here too: such ones are not among the snapshot's subjects. */
-  constructor(writer: string, ownerOf: (authId: string) => Omit<Subject, 'authId'> | undefined) {
+  /**
+   * `gateways`: so many live at least, whatever a snapshot that is older than them says. `limits`: what one before this one had left of rate
+   * limits. `ownerOf`: to whom an auth id belongs that an edge names, where it has a key here too: such ones are not among the
+   * snapshot's subjects.
+   */
+  constructor({ writer, ownerOf, gateways = 1, limits }: ControlOptions) {
     this.#leases = new LeaseBook(writer)
     this.#ownerOf = ownerOf
+    this.#gateways = gateways
+    this.#limits = new RateLimiter(limits)
+  }
+
+  /** What is left of rate limits here, for one that takes over. */
+  limitsLeft(): LimitsLeft {
+    return this.#limits.left(performance.now())
+  }
+
+  /** Gives back what of its leases is not reserved. */
+  giveBack(): void {
+    this.#leases.giveBack()
   }
 
   /** Whether any rule is known: else there is nothing to ask. */
@@ -79,7 +104,7 @@ export class AdmissionControl {
       [...Map.groupBy(snapshot.prices, ({ currency }) => currency)].map(([currency, lists]) => [currency, new PriceTable(lists)]),
     )
     this.#leases.apply(snapshot)
-    this.#limits.apply(snapshot.limits, snapshot.gateways)
+    this.#limits.apply(snapshot.limits, Math.max(snapshot.gateways, this.#gateways))
     this.#prices = prices
     this.#subjects = snapshot.subjects
     this.#followed = true

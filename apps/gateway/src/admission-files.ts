@@ -27,6 +27,15 @@ export function admissionPlaces(policy: string): AdmissionPlaces {
 /** What there is of a snapshot: `unreadable` is one that is there and cannot be used, with no earlier one in force. */
 export type SnapshotNews = { readonly kind: 'snapshot'; readonly snapshot: AdmissionSnapshot } | { readonly kind: 'unreadable' }
 
+/** A gateway that follows the snapshot, until it is disposed. */
+export type Following = AsyncDisposable & {
+  /** It takes no new connections: says so, and gives back what is left of its leases once those that are open have had their time. */
+  retire(): void
+}
+
+/** Longer than a connection of a gateway that retires may bring another request. */
+const GIVE_BACK_MS = 20_000
+
 /** Follows the snapshot and tells of leases, until it is disposed. Never waits for anybody. */
 export function followAdmission(options: {
   readonly places: AdmissionPlaces
@@ -35,8 +44,11 @@ export function followAdmission(options: {
   readonly onNews: (news: SnapshotNews) => void
   /** `undefined`: there is nothing to tell, not even that this gateway lives. */
   readonly report: () => readonly AccountReport[] | undefined
-}): AsyncDisposable {
-  const { places, writer, logger, onNews, report } = options
+  /** Gives back what of the leases is not reserved. */
+  readonly giveBack: () => void
+}): Following {
+  const { places, writer, logger, onNews, report, giveBack } = options
+  let isRetiring = false
   const path = join(places.reports, `${writer}.json`)
   let stamp: string | undefined
   let inForce: { readonly ledger: string; readonly version: number } | undefined
@@ -71,7 +83,7 @@ export function followAdmission(options: {
   function tell(): void {
     const accounts = telling === undefined ? report() : undefined
     if (accounts === undefined) return
-    const text = JSON.stringify({ writer, accounts } satisfies LeaseReport)
+    const text = JSON.stringify({ writer, ...(isRetiring && { retiring: true }), accounts } satisfies LeaseReport)
     const now = performance.now()
     if (text === told && now - toldAt < ALIVE_MS) return
     telling = put(path, text)
@@ -86,10 +98,16 @@ export function followAdmission(options: {
   }
 
   look()
-  const timers = [setInterval(look, LOOK_MS), setInterval(tell, TELL_MS)]
+  const timers: NodeJS.Timeout[] = [setInterval(look, LOOK_MS), setInterval(tell, TELL_MS)]
   for (const timer of timers) timer.unref()
   tell()
   return {
+    retire() {
+      if (isRetiring) return
+      isRetiring = true
+      timers.push(setTimeout(giveBack, GIVE_BACK_MS).unref())
+      tell()
+    },
     async [Symbol.asyncDispose]() {
       for (const timer of timers) clearInterval(timer)
       await telling

@@ -1,27 +1,30 @@
 import { mkdirSync } from 'node:fs'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
+import type { LimitsLeft } from '@ascribe/admission'
 import { systemClock } from '@ascribe/kit'
 import { DEFAULT_HEADER_PREFIX, createGate, createPeerTrust } from '@ascribe/identity'
 import type { AbortPolicy, DeploymentEntry, PeerTrustOptions, ServerSecret } from '@ascribe/identity'
 import { openJournalWriter } from '@ascribe/journal'
 import type { JournalFs, JournalWriter } from '@ascribe/journal'
 import { createRelay } from '@ascribe/relay'
-import type { Relay } from '@ascribe/relay'
+import type { BoundSocket, Relay, RelayOptions } from '@ascribe/relay'
 import { createIdSource } from '@ascribe/units'
 import { AdmissionControl } from './admission-control.ts'
 import { admissionPlaces, followAdmission } from './admission-files.ts'
-import type { AdmissionPlaces } from './admission-files.ts'
+import type { AdmissionPlaces, Following } from './admission-files.ts'
 import { createAdmission } from './admission.ts'
 import { createEdgeProbe } from './edge-probe.ts'
 import { createEndpointTable } from './endpoints.ts'
 import type { OwnRule } from './endpoints.ts'
 import { createGatewayMeters } from './gateway-meters.ts'
+import { withMessagesErrors } from './messages-errors.ts'
 import { refusalReply } from './replies.ts'
 import { openClaims } from './open-claims.ts'
 import { openRoutes } from './open-routes.ts'
 import { createRequestHandler } from './request-handler.ts'
 import type { Route } from './routes.ts'
 import type { RouteBook } from './routing/route-book.ts'
+import { TokenizedStreams } from './silent-streams.ts'
 import type { DrainBounds } from './terms.ts'
 
 export type GatewayConfig = {
@@ -43,7 +46,28 @@ export type GatewayConfig = {
   readonly bodyBytesMax: number
   /** `durable`: the client's last byte waits for the disk. `async`: for the kernel only. */
   readonly ack: 'durable' | 'async'
+  /** What else bounds it. */
+  readonly bounds?: GatewayBounds
+  /** Listened on instead of host and port; maybe shared with other gateways. */
+  readonly sockets?: readonly BoundSocket[]
+  /** Gateways that are known to live beside this one, itself included: each has at most its share of a rate limit. Default 1. */
+  readonly gateways?: number
+  /** What a gateway before this one, from which it takes over, had left of rate limits. */
+  readonly limits?: LimitsLeft
 }
+
+export type GatewayBounds = Pick<
+  RelayOptions,
+  | 'connectionsMax'
+  | 'peerConnectionsMax'
+  | 'headerBytesMax'
+  | 'headTimeoutMs'
+  | 'bodyTimeoutMs'
+  | 'bodyRateMin'
+  | 'bodyBytesHeldMax'
+  | 'keepAliveTimeoutMs'
+  | 'clientStallTimeoutMs'
+>
 
 export type GatewayPlaces = {
   /** Folder of all journals. */
@@ -74,6 +98,17 @@ export type Gateway = {
   readonly routeTrouble: string | undefined
   /** Puts other routes of the configuration in force; requests under way keep theirs. @throws {InputError} when they cannot be used; then nothing changes. */
   reroute(routes: readonly Route[]): void
+  /** Numbers of the sockets that it listens on, to be handed to another process. */
+  readonly fds: readonly number[]
+  /** Listens on one more socket. @throws {RelayListenError} */
+  listen(socket: BoundSocket): Promise<void>
+  /** What is left of rate limits here, for a gateway that takes over. */
+  limitsLeft(): LimitsLeft
+  /**
+   * Leaves new connections to other gateways on the same sockets, and cuts nobody. Resolves when no connection is left. Leases that it does not
+   * need are given back meanwhile.
+   */
+  retire(): Promise<void>
   /**
    * Takes no more requests, lets open ones end for up to `graceMs`, settles what is left, and closes the journal.
    * `cut` ends the grace.
@@ -103,14 +138,20 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const gatewayMeters = createGatewayMeters(meters)
   const headerPrefix = config.headerPrefix ?? DEFAULT_HEADER_PREFIX
   const gate = createGate({ trust, findKey: (token) => keys.find(token), headerPrefix })
-  const control = new AdmissionControl(writer, (authId) => keys.ownerOf(authId))
-  held.use(
+  const control = new AdmissionControl({
+    writer,
+    ownerOf: (authId) => keys.ownerOf(authId),
+    gateways: config.gateways ?? 1,
+    limits: config.limits,
+  })
+  const admission = held.use(
     followAdmission({
       places: places.admission ?? admissionPlaces(places.policy),
       writer,
       logger,
       onNews: (news) => control.follow(news),
       report: () => control.report(clock()),
+      giveBack: () => control.giveBack(),
     }),
   )
   const claims = held.use(openClaims({ config, places, keys, writer, tryLock: deps.tryLock, clock, logger }))
@@ -118,7 +159,6 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
     claims,
     admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
     control,
-    endpoints: createEndpointTable(config.paths),
     probe: createEdgeProbe({
       serverSecret: deps.serverSecret,
       clock,
@@ -126,6 +166,8 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
       identityPrefix: headerPrefix.toLowerCase(),
       secretHeader: trust.secretHeader,
     }),
+    endpoints: createEndpointTable(config.paths),
+    tokenized: new TokenizedStreams({ meters: gatewayMeters, logger }),
     routes,
     routing,
     journal,
@@ -138,17 +180,32 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
     secretHeader: trust.secretHeader,
   })
   try {
-    const relay = await createRelay({ host: config.host, port: config.port, onRequest, refuse: refusalReply, logger, meters })
-    return gatewayOf({ relay, journal, routes }, held.move())
+    const relay = await createRelay({
+      host: config.host,
+      port: config.port,
+      onRequest: withMessagesErrors(onRequest),
+      refuse: refusalReply,
+      logger,
+      meters,
+      ...(config.sockets !== undefined && { sockets: config.sockets }),
+      ...config.bounds,
+    })
+    return gatewayOf({ admission, control, relay, journal, routes }, held.move())
   } catch (error) {
     await journal.close()
     throw error
   }
 }
 
-type Running = { readonly relay: Relay; readonly journal: JournalWriter; readonly routes: RouteBook }
+type Running = {
+  readonly admission: Following
+  readonly control: AdmissionControl
+  readonly relay: Relay
+  readonly journal: JournalWriter
+  readonly routes: RouteBook
+}
 
-function gatewayOf({ relay, journal, routes }: Running, held: AsyncDisposable): Gateway {
+function gatewayOf({ admission, control, relay, journal, routes }: Running, held: AsyncDisposable): Gateway {
   let closing: Promise<void> | undefined
   return {
     url: relay.url,
@@ -158,6 +215,15 @@ function gatewayOf({ relay, journal, routes }: Running, held: AsyncDisposable): 
     },
     get routeTrouble() {
       return routes.trouble
+    },
+    get fds() {
+      return relay.fds
+    },
+    listen: (socket) => relay.listen(socket),
+    limitsLeft: () => control.limitsLeft(),
+    retire: () => {
+      admission.retire()
+      return relay.retire()
     },
     reroute: (table) => routes.reroute(table),
     close({ graceMs, cut }) {

@@ -10,7 +10,7 @@ const FRESH_MS = 10_000
 const BYTES_MAX = 64 * 1024 * 1024
 
 export type ReadReports = {
-  /** Of those that live. */
+  /** Of those that live, those that take no new connections among them. */
   readonly reports: readonly LeaseReport[]
   /** Writers that have said that they take no more requests. */
   readonly closed: readonly string[]
@@ -32,7 +32,7 @@ export async function readReports(folder: string, now: number): Promise<ReadRepo
     writers.push(report.writer)
     const isLive = report.closed !== true && now - mtimeMs < FRESH_MS
     stamps.push(`${isLive}${text}`)
-    if (report.closed === true) closed.push(report.writer)
+    if (report.closed === true || report.retiring === true) closed.push(report.writer)
     if (isLive) reports.push(report)
   }
   return { reports, closed, writers, stamp: stamps.join('\n') }

@@ -56,6 +56,7 @@ export class LeaseBook {
   #budgets = new Map<string, Budget[]>()
   #accounts = new Map<string, Account>()
   #sweptAt = 0
+  #isGivenBack = false
 
   constructor(writer: string) {
     this.#writer = writer
@@ -116,6 +117,15 @@ export class LeaseBook {
     return { kind: 'held', hold: holdOf(taken) }
   }
 
+  /** Gives back all that is not reserved: this gateway takes no more requests. */
+  giveBack(): void {
+    this.#isGivenBack = true
+    for (const counter of this.#counters.values()) {
+      const spare = available(counter)
+      if (spare > 0n) counter.returned += spare
+    }
+  }
+
   /** What there is to tell about accounts of windows that last. */
   report(at: Instant): readonly AccountReport[] {
     const reports: AccountReport[] = []
@@ -124,7 +134,7 @@ export class LeaseBook {
       if (counter.wanted > 0n && at - counter.wantedAt > WANT_MS) counter.wanted = 0n
       const used = counter.settled + counter.reserved
       // Of the many who have a budget each, only those who may soon want more than everybody has at first.
-      const isQuiet = counter.wanted === 0n && counter.recalled === 0 && used * 2n < counter.granted
+      const isQuiet = !this.#isGivenBack && counter.wanted === 0n && counter.recalled === 0 && used * 2n < counter.granted
       if (counter.budget.subject === EACH && isQuiet) continue
       reports.push({
         budget: counter.budget.id,

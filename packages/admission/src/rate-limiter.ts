@@ -38,6 +38,9 @@ export type Limited =
       readonly states: LimitStates
     }
 
+/** How full the buckets of a limiter are that are not full, by a key of its own: 1 is full. */
+export type LimitsLeft = Readonly<Record<string, number>>
+
 type What = 'requests' | 'tokens'
 type Bucket = { readonly what: What; readonly scope: LimitScope; readonly limit: number; readonly bucket: TokenBucket; usedAt: number }
 
@@ -50,7 +53,20 @@ export class RateLimiter {
   #rules = new Map<string, RateLimit>()
   #gateways = 1
   readonly #buckets = new Map<string, Bucket>()
+  readonly #leftBefore: Map<string, number>
   #sweptAt = 0
+
+  /** `left`: of a limiter that this one takes over from; a bucket is as full as that one's was. */
+  constructor(left: LimitsLeft = {}) {
+    this.#leftBefore = new Map(Object.entries(left))
+  }
+
+  /** What is left, for one that takes over. */
+  left(now: number): LimitsLeft {
+    const left: Record<string, number> = {}
+    for (const [key, { bucket }] of this.#buckets) if (bucket.fullMs(now) > 0) left[key] = bucket.level(now) / bucket.capacity
+    return left
+  }
 
   get isEmpty(): boolean {
     return this.#rules.size === 0
@@ -102,7 +118,7 @@ export class RateLimiter {
     const key = `${what} ${scope} ${id}`
     const known = this.#buckets.get(key)
     const share = limit / this.#gateways
-    const bucket = known?.bucket ?? new TokenBucket(share, now)
+    const bucket = known?.bucket ?? this.#newBucket(key, share, now)
     bucket.setRate(share, now)
     if (known !== undefined && known.limit === limit) {
       known.usedAt = now
@@ -111,6 +127,14 @@ export class RateLimiter {
     const made: Bucket = { what, scope, limit, bucket, usedAt: now }
     this.#buckets.set(key, made)
     return made
+  }
+
+  #newBucket(key: string, share: number, now: number): TokenBucket {
+    const bucket = new TokenBucket(share, now)
+    const left = this.#leftBefore.get(key)
+    this.#leftBefore.delete(key)
+    if (left !== undefined) bucket.take((1 - left) * bucket.capacity, now)
+    return bucket
   }
 
   #sweep(now: number): void {

@@ -84,6 +84,8 @@ export type LeaseReport = {
   readonly writer: string
   /** It takes no more requests: nothing more need be granted to it. */
   readonly closed?: boolean
+  /** It takes no new connections: it is given nothing more, and has no share of a rate limit; what it says of its leases still counts. */
+  readonly retiring?: boolean
   readonly accounts: readonly AccountReport[]
 }
 
@@ -118,7 +120,12 @@ export function parseReport(text: string): LeaseReport | undefined {
   if (value === undefined || typeof value['writer'] !== 'string' || !Array.isArray(value['accounts'])) return undefined
   const accounts = value['accounts'] as readonly AccountReport[]
   if (!accounts.every(isAccountReport)) return undefined
-  return { writer: value['writer'], ...(value['closed'] === true && { closed: true }), accounts }
+  return {
+    writer: value['writer'],
+    ...(value['closed'] === true && { closed: true }),
+    ...(value['retiring'] === true && { retiring: true }),
+    accounts,
+  }
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
