@@ -51,14 +51,22 @@ const NANO_RATES = { input_tokens: 537n, cached_input_tokens: 268n, output_token
 
 const PRICES = join(import.meta.dirname, '..', 'engine', 'prices.yaml')
 
-export async function meterEngine(start: () => Promise<Engine>): Promise<MeteredEngine> {
+/** Settings of the catch-all route to the engine, and for how long a reply is read on for nobody. */
+export type MeterOptions = { readonly route?: Readonly<Record<string, string | number | boolean>>; readonly drainTime?: string }
+
+export async function meterEngine(
+  start: () => Promise<Engine>,
+  { route = {}, drainTime = '60s' }: MeterOptions = {},
+): Promise<MeteredEngine> {
   await using stack = new AsyncDisposableStack()
   const engine = stack.use(await start())
   const tap = stack.use(await startTap(engine.url))
   const dir = stack.use(temporaryDir())
   // What a busy machine does to an engine must not decide whether its report comes within the bounds.
-  writeFileSync(join(dir.path, 'ascribe.yaml'), 'gateway:\n  drain_time: 60s\n')
-  const product = stack.use(await up(dir.path, '--upstream', tap.url, '--prices', PRICES))
+  const routes = [{ id: 'default', upstream: tap.url, ...route }]
+  // JSON is YAML.
+  writeFileSync(join(dir.path, 'ascribe.yaml'), JSON.stringify({ gateway: { drain_time: drainTime, routes } }))
+  const product = stack.use(await up(dir.path, '--prices', PRICES))
   const { gateway, key, metrics } = product.ready
   const clientsGone = async (): Promise<number> => (await sumOfSeries(metrics, 'relay_clients_gone_total')) ?? 0
   const owned = stack.move()
@@ -90,7 +98,8 @@ export async function meterEngine(start: () => Promise<Engine>): Promise<Metered
 }
 
 async function recordsOf(product: Product, tap: Tap): Promise<Event[]> {
-  const upstream = tap.exchanges.map(({ headers }) => String(headers['x-request-id']))
+  // Its tokenizer is asked for nobody.
+  const upstream = tap.exchanges.filter(({ path }) => path.startsWith('/v1/')).map(({ headers }) => String(headers['x-request-id']))
   let records: Event[] = []
   await until(async () => {
     records = await product.events()
