@@ -4,6 +4,7 @@ import type { Database, Queryable } from '@ascribe/postgres'
 import type { Instant } from '@ascribe/units'
 import { mappingAtSql } from './attribution-sql.ts'
 import { sqlInstant } from './instants.ts'
+import { readDeploymentsForPolicy } from './deployments/read-deployments.ts'
 import { readTermsList } from './terms/read-terms.ts'
 
 /** The channel that is notified, with the version, when a new policy is committed. */
@@ -133,7 +134,14 @@ export async function readPolicySnapshot(db: Database, options: { readonly known
       const { ledger, version, keysVersion } = await readPolicyVersion(tx)
       const known = options.known?.ledger === ledger ? options.known : undefined
       const terms = await readTermsList(tx, await readAsOf(tx))
-      const head = { ledger, version, keysVersion, ...(terms !== undefined && { terms }) }
+      const deployments = await readDeploymentsForPolicy(tx, ledger, known?.deployments)
+      const head = {
+        ledger,
+        version,
+        keysVersion,
+        ...(terms !== undefined && { terms }),
+        ...(deployments !== undefined && { deployments }),
+      }
       if (known?.keysVersion === keysVersion)
         return { ...head, ...(known.recent !== undefined && { recent: known.recent }), keys: known.keys }
       const changed = await changedSince(tx, known?.keysVersion)

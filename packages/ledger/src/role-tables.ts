@@ -49,6 +49,8 @@ export const TABLE_RIGHTS: Readonly<Record<string, TableRights>> = {
   credential_secret_end: { api: 'insert' },
   directory_source: { hiddenFrom: MACHINERY },
   credential_terms: DECIDED,
+  // It says where engines are, which is nobody's business who looks at customers.
+  deployment_version: { hiddenFrom: MACHINERY },
   // Settlers publish, and make the version in which something planned begins.
   policy_version: { settler: 'update', api: 'update' },
   policy_due: { ...DERIVED, api: EVERYTHING },

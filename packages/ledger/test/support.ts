@@ -30,7 +30,7 @@ delete from writer_position; delete from writer_range; delete from usage_archive
 delete from auth_mapping; delete from credential_secret; delete from credential_secret_end; delete from credential;
 delete from organization_version; delete from organization_parent; delete from user_version; delete from group_version;
 delete from resource_version; delete from organization_member; delete from group_member; delete from directory_source;
-delete from policy_due; delete from policy_key_change; delete from credential_terms;
+delete from policy_due; delete from policy_key_change; delete from credential_terms; delete from deployment_version;
 delete from audit_personal; delete from audit_line; delete from audit_head;
 delete from acting_session_end; delete from acting_session; delete from support_decision; delete from support_request;
 delete from support_window_end; delete from support_window; delete from support_policy; delete from cloud_owner;
