@@ -10,10 +10,12 @@ import { failureReply } from './failure-reply.ts'
 import { recordLabels } from './gateway-meters.ts'
 import type { GatewayMeters } from './gateway-meters.ts'
 import { withoutLimits } from './limit-headers.ts'
+import { messagesError } from './messages-errors.ts'
 import { createFramedBody, createOpaqueBody, readBody } from './reply-body.ts'
 import type { ReplyBody } from './reply-body.ts'
 import type { Attempts } from './routing/attempts.ts'
 import type { RequestClaim } from './request-claims.ts'
+import type { SilentStream } from './silent-streams.ts'
 import type { RequestTerms } from './terms.ts'
 import { clientHeaders } from './upstream-headers.ts'
 import type { OpenRecord } from './usage-journal.ts'
@@ -33,6 +35,8 @@ export type MeteredExchangeOptions = {
   /** What becomes of it at the upstreams of its route, where there are several or they are looked after. */
   readonly attempts: Attempts | undefined
   readonly multipleChoices: MultipleChoices
+  /** What is kept for the engine's tokenizer, where the route asks it about streams without usage. */
+  readonly silent: SilentStream | undefined
   readonly clock: Clock
   readonly meters: GatewayMeters
   readonly logger: Logger
@@ -73,6 +77,7 @@ export class MeteredExchange implements Exchange {
       streamedRequest: facts.streams,
       injected: this.#options.injected && !encoded,
       contentType,
+      text: this.#options.silent?.text,
     })
     this.#reader = reader
     if (encoded) {
@@ -125,6 +130,7 @@ export class MeteredExchange implements Exchange {
     if (failure.kind === 'not_admitted') {
       hold?.release()
       claim?.release()
+      this.#options.silent?.release()
       logger.error('request refused: its intent cannot be recorded', { eventId: intent.eventId, error: failure.cause })
       meters.refused.add(1, { reason: 'not_recorded' })
       sink.reply(this.#failed(failure.kind))
@@ -137,6 +143,8 @@ export class MeteredExchange implements Exchange {
     }
     this.#options.attempts?.failed(failure.kind)
     const outcome = this.#failedOutcome(failure)
+    // There was no reply, and the engine has been at work all the same.
+    if (this.#isEstimated() && failure.sent) this.#reader ??= this.#readNothing()
     if (outcome !== 'aborted')
       logger.warn('upstream failed', { eventId: intent.eventId, route: intent.route, kind: failure.kind, cause: errorChain(failure.cause) })
     this.#settling = this.#copy === undefined ? this.#settleBroken(outcome) : this.#settleCopy(this.#copy, outcome, false)
@@ -145,6 +153,8 @@ export class MeteredExchange implements Exchange {
       settled.catch(() => {
         // Logged by the journal, which admits nothing more; the client gets a broken reply in any case.
       })
+      // Nobody waits for the tokenizer here, but whoever closes the journal.
+      if (this.#options.silent !== undefined) sink.barrier(settled)
       sink.reset()
       return
     }
@@ -154,7 +164,8 @@ export class MeteredExchange implements Exchange {
 
   #failed(kind: FailureKind): Reply {
     const { intent, hold } = this.#options
-    const reply = failureReply(kind, intent.requestId)
+    const failed = failureReply(kind, intent.requestId)
+    const reply = intent.api === 'messages' ? messagesError(failed) : failed
     const limits = hold?.headers()
     return limits === undefined ? reply : { ...reply, headers: [...reply.headers, ...limits] }
   }
@@ -174,6 +185,15 @@ export class MeteredExchange implements Exchange {
   /** Of a stream, as far as it has come: never more than there are. */
   #tokens(): number {
     return this.#reader?.observation.deltas ?? 0
+  }
+
+  #isEstimated(): boolean {
+    return this.#clientLeft && this.#options.terms.abort === 'estimate'
+  }
+
+  #readNothing(): ReplyReader {
+    const { intent, facts } = this.#options
+    return createReplyReader({ api: intent.api, asked: facts, streamedRequest: facts.streams, injected: false, contentType: undefined })
   }
 
   /** Of a reply that came to its end. */
@@ -211,23 +231,28 @@ export class MeteredExchange implements Exchange {
   }
 
   #settle(outcome: Outcome): Promise<void> {
-    const { intent, record, claim, multipleChoices, clock, meters } = this.#options
-    const ending: { -readonly [Name in keyof Ending]: Ending[Name] } = {
-      outcome,
-      // A clock that is set back must not make a request end before it began.
-      endedAt: Math.max(intent.startedAt, clock()),
-      multipleChoices,
-    }
+    const { intent, silent, clock } = this.#options
+    // A clock that is set back must not make a request end before it began.
+    const endedAt = Math.max(intent.startedAt, clock())
+    const counting = outcome === 'interrupted' ? silent?.release() : silent?.count(this.#reader?.observation)
+    this.#settled =
+      counting === undefined ? this.#record(outcome, endedAt) : counting.then((tokenized) => this.#record(outcome, endedAt, tokenized))
+    return this.#settled
+  }
+
+  #record(outcome: Outcome, endedAt: number, tokenized?: Ending['tokenized']): Promise<void> {
+    const { intent, record, claim, multipleChoices, meters } = this.#options
+    const ending: { -readonly [Name in keyof Ending]: Ending[Name] } = { outcome, endedAt, multipleChoices, tokenized }
     if (intent.api === 'free') ending.isFree = true
     if (this.#status !== undefined) ending.status = this.#status
     if (this.#firstByteMs !== undefined) ending.firstByteMs = this.#firstByteMs
+    if (this.#isEstimated()) ending.isEstimated = true
     const own = settle(this.#reader?.observation, ending)
     const settlement = this.#options.attempts?.settlement(own) ?? own
     meters.records.add(1, recordLabels(settlement.outcome, settlement.provenance))
     this.#options.hold?.settle(intent, settlement)
     const durable = record.settle(settlement)
-    this.#settled = claim === undefined ? durable : claim.settle(settlement.outcome, durable)
-    return this.#settled
+    return claim === undefined ? durable : claim.settle(settlement.outcome, durable)
   }
 }
 

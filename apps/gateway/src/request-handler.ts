@@ -18,6 +18,7 @@ import type { Route, Wanted } from './routes.ts'
 import { dispatch, unserved } from './routing/dispatch.ts'
 import type { RouteBook } from './routing/route-book.ts'
 import type { RoutingMeters } from './routing/routing-meters.ts'
+import type { TokenizedStreams } from './silent-streams.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 import { openRecord } from './usage-journal.ts'
 import type { JournalPort } from './usage-journal.ts'
@@ -26,10 +27,12 @@ export type RequestHandlerDeps = {
   readonly admit: (head: RequestHead) => Admission
   /** Budgets and rate limits. */
   readonly control: Pick<AdmissionControl, 'isActive' | 'take'>
-  readonly endpoints: EndpointTable
   /** Terms of credentials, and what a request needs for itself alone. */
   readonly claims: Pick<RequestClaims, 'refusal' | 'take'>
   readonly probe: EdgeProbe
+  readonly endpoints: EndpointTable
+  /** Streams of engines whose tokenizers are asked. */
+  readonly tokenized: Pick<TokenizedStreams, 'follow'>
   readonly routes: Pick<RouteBook, 'find' | 'models' | 'setOf'>
   readonly routing: RoutingMeters
   readonly journal: JournalPort
@@ -66,6 +69,7 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
     if (route.multipleChoices === 'refuse' && endpoint.api !== 'embeddings' && facts.choices * facts.prompts > 1) {
       return refuse(deps, 'multiple_choices', 'This model serves one choice for one prompt at a time.', facts.choices > 1 ? 'n' : 'prompt')
     }
+    if (route.silentStreams === 'refuse' && facts.streams) return refuse(deps, 'stream', 'This model does not stream.', 'stream')
     if (facts.storedBy !== undefined && route.storedResponses !== true) {
       return refuse(deps, 'stored_response', STORED_RESPONSE, facts.storedBy)
     }
@@ -159,6 +163,7 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
       claim: claims.claim,
       attempts: dispatched?.attempts,
       multipleChoices: route.multipleChoices,
+      silent: deps.tokenized.follow(route, facts, body),
       clock: deps.clock,
       meters: deps.meters,
       logger: deps.logger,

@@ -27,6 +27,8 @@ export type Ending = {
   readonly tokenized?: { readonly prompt?: number; readonly completion: number } | undefined
   /** The path costs nothing. */
   readonly isFree?: boolean
+  /** The engine was cut off on purpose: what it has not said in the end is estimated, the prompt too where nothing passed. */
+  readonly isEstimated?: boolean
 }
 
 /** A token of text takes about this many bytes; what is longer in one piece of a stream is more than one token. */
@@ -69,7 +71,7 @@ const UNKNOWN: Quantities = { counts: undefined, provenance: 'unknown', invalid:
  * content is never zero for lack of a report, and a count that is not known is null. The README states the policy.
  */
 export function settle(seen: Observation | undefined, ending: Ending): Settlement {
-  const { counts, provenance, invalid, meters } = ending.isFree === true ? FREE : seen === undefined ? UNKNOWN : quantitiesOf(seen, ending)
+  const { counts, provenance, invalid, meters } = ending.isFree === true ? FREE : seen === undefined ? UNKNOWN : concluded(seen, ending)
   const isError = ending.status !== undefined && ending.status >= 400
   const brokeItself = ending.outcome === 'completed' || ending.outcome === 'upstream_reset'
   // Replies with sound, images or rankings seldom name a model.
@@ -91,6 +93,14 @@ export function settle(seen: Observation | undefined, ending: Ending): Settlemen
   if (invalid) settlement.invalidUsage = true
   if (counts?.unclassified !== undefined) settlement.unclassified = counts.unclassified
   return settlement
+}
+
+function concluded(seen: Observation, ending: Ending): Quantities {
+  const known = quantitiesOf(seen, ending)
+  if (ending.isEstimated !== true || known.provenance === 'reported' || seen.media !== undefined) return known
+  if (known.counts !== undefined) return { ...known, provenance: 'estimated' }
+  if ((ending.status ?? 200) >= 400 || seen.failed) return known
+  return { ...known, counts: { ...NO_PARTS, prompt: estimatedPrompt(seen), completion: 0 }, provenance: 'estimated' }
 }
 
 function quantitiesOf(seen: Observation, ending: Ending): Quantities {
@@ -193,7 +203,7 @@ function estimated(seen: Observation, told: { readonly prompt?: number; readonly
   const output = estimatedOutput(seen)
   if (output === undefined) return UNKNOWN
   const counts: UsageCounts = {
-    prompt: told.prompt ?? Math.max(1, Math.ceil(seen.asked.promptBytes / TOKEN_BYTES)),
+    prompt: told.prompt ?? estimatedPrompt(seen),
     ...NO_PARTS,
     completion: told.completion ?? withinLimit(output, seen),
   }
@@ -217,6 +227,10 @@ function isByPieces({ form, deltas, contentBytes }: Observation): boolean {
 /** What the request allows to be generated. */
 function mostOf({ choices, prompts, maxTokens }: Observation['asked']): number {
   return maxTokens === undefined ? Number.MAX_SAFE_INTEGER : choices * prompts * maxTokens
+}
+
+function estimatedPrompt({ asked }: Observation): number {
+  return Math.max(1, Math.ceil(asked.promptBytes / TOKEN_BYTES))
 }
 
 /** Undefined when nothing was delivered. */
