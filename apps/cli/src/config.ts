@@ -20,6 +20,8 @@ import { boundsShape } from './gateway-bounds.ts'
 import type { BoundsSettings } from './gateway-bounds.ts'
 import { IngestSchema } from './event-settings.ts'
 import type { IngestSettings } from './event-settings.ts'
+import { PathSchema } from './path-settings.ts'
+import type { PathSettings } from './path-settings.ts'
 import { TrustedPeerSchema } from './trust-settings.ts'
 import type { TrustSettings } from './trust-settings.ts'
 import { RouteSchema } from './route-settings.ts'
@@ -42,6 +44,8 @@ export type Config = {
       readonly drain_size: number
       readonly body_size: number
       readonly routes: readonly RouteSettings[]
+      /** What becomes of paths of which nothing is known, or something else. */
+      readonly paths: readonly PathSettings[]
     }
   /** What proxies ask about each request. */
   readonly edge: EdgeSettings
@@ -113,6 +117,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       body_size: byteSize().default(32 * 1024 * 1024),
       ...boundsShape,
       routes: z.array(RouteSchema).default([]),
+      paths: z.array(PathSchema).default([]),
     })
     .prefault({}),
   edge: EdgeSchema,

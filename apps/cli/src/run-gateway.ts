@@ -23,6 +23,7 @@ export function runGateway(
       host: config.gateway.host,
       port: config.gateway.port,
       routes,
+      paths: config.gateway.paths,
       trust: trustOf(config.gateway),
       headerPrefix: config.gateway.header_prefix,
       drain: { ms: config.gateway.drain_time, bytes: config.gateway.drain_size },

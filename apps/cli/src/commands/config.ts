@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { createEndpointTable } from '@ascribe/gateway/endpoints'
 import { configRows } from '@ascribe/service'
 import { contextOf } from '../command.ts'
 import { routesOf } from '../route-settings.ts'
@@ -8,8 +9,9 @@ import type { Surroundings } from '../surroundings.ts'
 export function configureConfig(root: Command, surroundings: Surroundings): void {
   root.option('--print', 'show every setting').action((options: { print?: true }, command: Command) => {
     const { out, config, loaded, dir } = contextOf(command, surroundings)
-    // Routes have faults that only the gateway knows: better found here than when it starts.
+    // Routes and paths have faults that only the gateway knows: better found here than when it starts.
     routesOf(config.gateway.routes)
+    createEndpointTable(config.gateway.paths)
     const rows = configRows(loaded)
     if (out.json)
       return out.value({
