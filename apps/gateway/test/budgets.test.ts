@@ -1,73 +1,28 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { windowOf } from '@ascribe/admission'
-import type { Account, AdmissionSnapshot, Budget, LeaseReport } from '@ascribe/admission'
+import type { Budget } from '@ascribe/admission'
 import { startEngine } from '@ascribe/sandbox'
 import type { Faults, SandboxEngine } from '@ascribe/sandbox'
 import type { Route } from '../src/index.ts'
+import { startControlled } from './controlled.ts'
+import type { ControlledGateway } from './controlled.ts'
 import { CHAT, IDENTITY, ask, startTestGateway, until, watch } from './support.ts'
-import type { Answer, TestGateway } from './support.ts'
+import type { Answer } from './support.ts'
 
 const BUDGET: Budget = { id: 'b', scope: 'credential', subject: 'auth-1', unit: 'tokens', period: 'day' }
 /** What CHAT reserves: its bytes, 256 for a template, and 5. */
 const RESERVED = JSON.stringify(CHAT).length + 256 + 5
 
-type Controlled = {
-  readonly gateway: TestGateway
-  readonly engine: SandboxEngine
-  /** Puts rules in force, with so much granted to this gateway of each budget. */
-  readonly rule: (fields: Partial<AdmissionSnapshot>, granted?: number, spent?: number) => Promise<void>
-  /** What the gateway tells of its last account. */
-  readonly told: () => Promise<LeaseReport['accounts'][number] | undefined>
-}
+type Controlled = ControlledGateway & { readonly engine: SandboxEngine }
 
 async function controlled(t: TestContext, { faults = {}, route }: { faults?: Faults; route?: Partial<Route> } = {}): Promise<Controlled> {
-  const dir = await mkdtemp(join(tmpdir(), 'ascribe-admission-'))
-  t.after(() => rm(dir, { recursive: true, force: true }))
   const engine = await startEngine({ faults: { tokens: 5, ...faults } })
   t.after(() => engine.close())
-  const places = { snapshot: join(dir, 'admission.json'), reports: join(dir, 'leases') }
-  const gateway = await startTestGateway(t, { upstream: engine.url, admission: places, ...(route !== undefined && { route }) })
-  let version = 0
-  const writer = async (): Promise<string> => ((await readdir(places.reports).catch(() => []))[0] ?? '').replace(/\.json.*/, '')
-  const put = async (snapshot: Partial<AdmissionSnapshot>): Promise<void> => {
-    version += 1
-    const whole = { ledger: 'l', gateways: 1, budgets: [], accounts: [], limits: [], prices: [], subjects: {}, ...snapshot, version }
-    await writeFile(`${places.snapshot}.tmp`, JSON.stringify(whole))
-    await rename(`${places.snapshot}.tmp`, places.snapshot)
-  }
-  const told = async (): Promise<LeaseReport['accounts'][number] | undefined> => {
-    const name = await writer()
-    return name === ''
-      ? undefined
-      : (JSON.parse(await readFile(join(places.reports, `${name}.json`), 'utf8')) as LeaseReport).accounts.at(-1)
-  }
-  return {
-    gateway,
-    engine,
-    told,
-    async rule(fields, granted = 0, spent = 0) {
-      await put({})
-      await until('the gateway tells of itself', async () => (await writer()) !== '')
-      const name = await writer()
-      const accounts = (fields.budgets ?? []).map((budget): Account => ({
-        budget: budget.id,
-        subject: budget.subject,
-        start: windowOf(budget.period, Date.now()).start,
-        limit: String(spent + granted),
-        spent: String(spent),
-        leases: { [name]: { granted: String(granted), consumed: '0' } },
-      }))
-      await put({ accounts, ...fields })
-      // It has the leases when it tells of them; limits come with them.
-      if (accounts.length > 0) await until('the leases are known', async () => (await told())?.granted === String(granted))
-      else await until('the limits are known', async () => (await ask(gateway.url)).headers['x-ratelimit-limit-requests'] !== undefined)
-    },
-  }
+  return { ...(await startControlled(t, { upstream: engine.url, ...(route !== undefined && { route }) })), engine }
 }
 
 const errorOf = (answer: Answer): { code: string; type: string; message: string; param: string | null } =>

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createApiKey, writePolicyFile } from '@ascribe/identity'
-import type { PolicyKey, Scope } from '@ascribe/identity'
+import type { PolicyKey, Scope, ScopedTerms, TermsList } from '@ascribe/identity'
 import { listWriters, readJournal } from '@ascribe/journal'
 import type { JournalEntry } from '@ascribe/journal'
 import type { LogFields, Logger } from '@ascribe/kit'
@@ -49,6 +49,8 @@ export type TestGateway = {
   record(): Promise<UsageRecord>
   /** Makes a key and puts it into the policy file. */
   addKey(scopes?: readonly Scope[]): { readonly key: string; readonly authId: string }
+  /** Puts terms into the policy file; they are in force when it returns. */
+  setTerms(entries: readonly ScopedTerms[], owners?: TermsList['owners']): Promise<void>
   /** Takes a key out of the policy file again. */
   revokeKey(authId: string): void
 }
@@ -104,10 +106,11 @@ export async function startTestGateway(t: TestContext, options: GatewayOptions):
   })
 
   let keys: PolicyKey[] = []
+  let terms: TermsList | undefined
   let version = 0
   const writePolicy = (): void => {
     version += 1
-    writePolicyFile(places.policy, { ledger: 'test', version, keys }, tryLock)
+    writePolicyFile(places.policy, { ledger: 'test', version, ...(terms !== undefined && { terms }), keys }, tryLock)
   }
   const entries = async (): Promise<JournalEntry[]> => {
     const all: JournalEntry[] = []
@@ -143,6 +146,12 @@ export async function startTestGateway(t: TestContext, options: GatewayOptions):
       keys = [...keys, { authId, publicId, hmac, organizationId: '018f0000-0000-7000-8000-000000000001', scopes }]
       writePolicy()
       return { key, authId }
+    },
+    async setTerms(entries, owners = {}) {
+      terms = { entries, owners }
+      writePolicy()
+      // For a key that it does not know a gateway looks at the file at once.
+      await ask(gateway.url, { headers: { Authorization: `Bearer ${createApiKey(SERVER_SECRET).key}` } })
     },
     revokeKey(authId) {
       keys = keys.filter((key) => key.authId !== authId)

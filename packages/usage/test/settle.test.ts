@@ -36,6 +36,16 @@ test('settle() knows nothing where nothing passed, and says so with nulls', () =
   ])
 })
 
+test('settle() of a request that was cut off on purpose estimates what the engine has not said in the end, the prompt too', () => {
+  const cut = (events: readonly string[], more: Partial<Ending> = {}): unknown[] =>
+    told(stream(events, { broken: true, ending: { outcome: 'aborted', isEstimated: true, ...more } }))
+  assert.deepEqual(cut([]), ['estimated', 3, 0], 'nothing passed: the prompt has been read')
+  assert.deepEqual(cut([delta('a'), delta('b')]), ['estimated', 3, 2])
+  assert.deepEqual(cut([running(4, 17)]), ['estimated', 4, 17], 'a running count is the better guess, and is called one')
+  assert.deepEqual(cut([delta('a'), finish(), usage(9, 700)]), ['reported', 9, 700], 'the last word of the engine stands')
+  assert.deepEqual(cut([], { status: 500 }), ['unknown', null, null], 'an error is free')
+})
+
 test('settle() passes status and time to the first byte through', () => {
   const { reader } = stream([delta('a')])
   const settlement = settle(reader.observation, { ...ENDING, status: 201, firstByteMs: 12 })
