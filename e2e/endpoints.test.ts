@@ -160,7 +160,7 @@ test('files, batches and realtime are refused with a word that says why, at once
   await product.eventsUntil(records)
 })
 
-test('the statement holds the money of exactly these records, whatever they count', async () => {
+test('langwatch-7021, llm-gateway-12: the statement holds the money of exactly these records, whatever they count', async () => {
   const events = await product.eventsUntil(records)
   const statement = await product.statement()
   assert.deepEqual(statement.held, { unpriced: 0, unattributed: 0, unknown: 0 })

@@ -38,7 +38,8 @@ export async function serveMedia(request: MediaRequest, delivery: Delivery, onTr
 async function speak(request: MediaRequest, delivery: Delivery, onTruth: (truth: MediaTruth) => void): Promise<void> {
   const input = text(request.fields['input'])
   if (input === '') throw new RefusalError(400, "Missing required parameter: 'input'.", { param: 'input' })
-  const characters = [...input].length
+  const spoken = Array.from(input)
+  const characters = spoken.length
   const tokens = { input_tokens: tokenize(input).length, output_tokens: characters * 2 }
   onTruth({ input_characters: characters })
   const sound = Buffer.alloc(characters * SPEECH_BYTES, request.seed & 0xff)
@@ -48,7 +49,7 @@ async function speak(request: MediaRequest, delivery: Delivery, onTruth: (truth:
       await sendSlowly(delivery, request, sound.subarray(at, at + SPEECH_BYTES * 10))
     return delivery.end()
   }
-  const deltas = [...input].map(() => ({ type: 'speech.audio.delta', audio: sound.toString('base64', 0, SPEECH_BYTES) }))
+  const deltas = spoken.map(() => ({ type: 'speech.audio.delta', audio: sound.toString('base64', 0, SPEECH_BYTES) }))
   return sendEvents(request, delivery, [
     ...deltas,
     { type: 'speech.audio.done', ...usageOf(request, { ...tokens, total_tokens: tokens.input_tokens + tokens.output_tokens }) },
