@@ -7,10 +7,10 @@ export const typed = (data: { readonly type: string } & Record<string, unknown>)
 
 type Responses = {
   readonly created: string
-  delta(text: string): string
-  running(usage: object): string
-  end(usage: object | null, more?: Record<string, unknown>): string
-  usage(input: number, cached: number, output: number): object
+  readonly delta: (text: string) => string
+  readonly running: (usage: object) => string
+  readonly end: (usage: object | null, more?: Record<string, unknown>) => string
+  readonly usage: (input: number, cached: number, output: number) => object
 }
 
 export const RESPONSES: Responses = {
@@ -29,9 +29,9 @@ export const RESPONSES: Responses = {
 }
 
 type Messages = {
-  start(usage: object): string
-  delta(text: string): string
-  finish(usage: object, reason?: string | null): string
+  readonly start: (usage: object) => string
+  readonly delta: (text: string) => string
+  readonly finish: (usage: object, reason?: string | null) => string
   readonly stop: string
 }
 
