@@ -3,6 +3,7 @@ import { type Conversation, messagesConversation, responsesConversation } from '
 import { RefusalError } from './errors.ts'
 import { type Faults, NO_FAULTS, parseFaults } from './faults.ts'
 import { SANDBOX_MODELS, type SandboxModel } from './models.ts'
+import { type Shape, shapeOf } from './shaped-output.ts'
 import { hashText } from './tokens.ts'
 
 export type Api = 'chat' | 'completions' | 'embeddings' | 'responses' | 'messages'
@@ -29,6 +30,8 @@ export type GenerationRequest = {
   readonly includeUsage: boolean
   readonly continuousUsage: boolean
   readonly base64: boolean
+  /** What replies have to look like. */
+  readonly shape: Shape | undefined
   readonly faults: Faults
 }
 
@@ -66,6 +69,7 @@ export function parseGenerationRequest(api: Api, body: Buffer, standing: Faults)
     stream,
     includeUsage: stream && isLaxTrue(options['include_usage']),
     continuousUsage: stream && isLaxTrue(options['continuous_usage_stats']),
+    shape: api === 'embeddings' || api === 'completions' ? undefined : shapeOf(fields),
     base64: fields['encoding_format'] === 'base64',
     faults,
   }

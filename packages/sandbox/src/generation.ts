@@ -1,6 +1,7 @@
 import { RefusalError } from './errors.ts'
 import type { GenerationRequest } from './generation-request.ts'
 import type { PrefixCache, PromptCount } from './prefix-cache.ts'
+import { shapedPieces } from './shaped-output.ts'
 import { hashText, tokenize, wordAt } from './tokens.ts'
 
 /** One answer, decided before its first token: how long it is follows from the seed, as the words do. */
@@ -11,6 +12,10 @@ export type Choice = {
   readonly contentTokens: number
   readonly finishReason: 'stop' | 'length'
   readonly prompt: PromptCount
+  /** What it says in place of words. */
+  readonly pieces?: readonly string[]
+  /** The function that it calls with that. */
+  readonly call?: string
 }
 
 /** All that a reply is made from. */
@@ -58,6 +63,22 @@ function planChoice(request: GenerationRequest, place: { index: number; room: nu
   const seed = hashText(String(index), request.seed)
   const allowed = Math.min(request.maxTokens, room)
   const wantsReasoning = request.model.kind === 'reasoning' ? 8 + (seed % 25) : 0
+  const { shape } = request
+  if (shape !== undefined) {
+    const pieces = shapedPieces(shape, seed)
+    const contentTokens = Math.min(pieces.length, allowed)
+    const finishReason = contentTokens < pieces.length ? 'length' : 'stop'
+    return {
+      index,
+      seed,
+      reasoningTokens: 0,
+      contentTokens,
+      finishReason,
+      prompt,
+      pieces,
+      ...(shape.call !== undefined && { call: shape.call }),
+    }
+  }
   const wants = request.ignoreEnd ? allowed : (request.faults.tokens ?? wantsReasoning + 16 + (hashText('length', seed) % 49))
   const total = Math.min(wants, allowed)
   const reasoningTokens = Math.min(wantsReasoning, total)
@@ -80,8 +101,13 @@ function contextError(contextMax: number, tokens: number): RefusalError {
 export function choiceText(choice: Choice, part: 'reasoning' | 'content'): string {
   const [from, count] = part === 'reasoning' ? [0, choice.reasoningTokens] : [choice.reasoningTokens, choice.contentTokens]
   let text = ''
-  for (let index = 0; index < count; index += 1) text += wordAt(choice.seed, from + index)
+  for (let index = 0; index < count; index += 1) text += pieceOf(choice, from + index)
   return text
+}
+
+/** The token at place `step` of a choice. */
+export function pieceOf({ seed, reasoningTokens, pieces }: Choice, step: number): string {
+  return pieces?.[step - reasoningTokens] ?? wordAt(seed, step)
 }
 
 /** Tokens of a choice, reasoning included. */

@@ -1,7 +1,6 @@
-import { type Choice, type Generation, choiceText, tokensOf } from './generation.ts'
-import { type Counts, countsOf } from './reply-shapes.ts'
+import { type Choice, type Generation, choiceText, pieceOf, tokensOf } from './generation.ts'
+import { type Counts, callIdOf, countsOf } from './reply-shapes.ts'
 import type { StreamEvent } from './stream-events.ts'
-import { wordAt } from './tokens.ts'
 import { TypedEvents } from './typed-events.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -25,11 +24,12 @@ export function* messagesEvents(generation: Generation): Generator<StreamEvent, 
     if (step === 0 || step === choice.reasoningTokens) {
       if (index >= 0) yield stream.event('role', { type: 'content_block_stop', index })
       index += 1
-      const block = isReasoning ? { type: 'thinking', thinking: '', signature: '' } : { type: 'text', text: '' }
+      const block = isReasoning ? { type: 'thinking', thinking: '', signature: '' } : (toolUseOf(choice, {}) ?? { type: 'text', text: '' })
       yield stream.event('role', { type: 'content_block_start', index, content_block: block })
     }
-    const word = wordAt(choice.seed, step)
-    const delta = isReasoning ? { type: 'thinking_delta', thinking: word } : { type: 'text_delta', text: word }
+    const word = pieceOf(choice, step)
+    const spoken = choice.call === undefined ? { type: 'text_delta', text: word } : { type: 'input_json_delta', partial_json: word }
+    const delta = isReasoning ? { type: 'thinking_delta', thinking: word } : spoken
     yield stream.token({ type: 'content_block_delta', index, delta })
     if (faults.usage === 'continuous') {
       yield stream.event('pad', { type: 'message_delta', delta: { stop_reason: null }, usage: { output_tokens: step + 1 } })
@@ -59,13 +59,21 @@ function headOf({ id, request }: Generation): Json {
 }
 
 function blocksOf(choice: Choice): readonly Json[] {
-  const text = { type: 'text', text: choiceText(choice, 'content') }
+  const content = choiceText(choice, 'content')
+  const text = toolUseOf(choice, choice.finishReason === 'length' ? {} : content) ?? { type: 'text', text: content }
   if (choice.reasoningTokens === 0) return [text]
   return [{ type: 'thinking', thinking: choiceText(choice, 'reasoning'), signature: 'c2FuZGJveA==' }, text]
 }
 
+/** `input`: an object, or the text of one. */
+function toolUseOf({ call, seed }: Choice, input: object | string): Json | undefined {
+  if (call === undefined) return undefined
+  return { type: 'tool_use', id: callIdOf(seed), name: call, input: typeof input === 'string' ? JSON.parse(input) : input }
+}
+
 function stopReason(choice: Choice): string {
-  return choice.finishReason === 'length' ? 'max_tokens' : 'end_turn'
+  if (choice.finishReason === 'length') return 'max_tokens'
+  return choice.call === undefined ? 'end_turn' : 'tool_use'
 }
 
 /** What was read from the cache and what was written to it stand beside the input here. */

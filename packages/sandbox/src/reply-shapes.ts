@@ -98,8 +98,12 @@ export function roleChoice(generation: Generation, choice: Choice): Json {
 }
 
 /** The part of a chunk that holds one token. */
-export function tokenChoice(generation: Generation, choice: Choice, token: { text: string; isReasoning: boolean }): Json {
+export function tokenChoice(generation: Generation, choice: Choice, token: { text: string; isReasoning: boolean; isFirst: boolean }): Json {
   if (generation.request.api !== 'chat') return choiceChunk(generation, choice, { text: token.text })
+  if (choice.call !== undefined) {
+    const called = { index: 0, function: { ...(token.isFirst && { name: choice.call }), arguments: token.text } }
+    return choiceChunk(generation, choice, { delta: { tool_calls: [token.isFirst ? { ...called, ...callOf(choice) } : called] } })
+  }
   return choiceChunk(generation, choice, { delta: token.isReasoning ? { reasoning_content: token.text } : { content: token.text } })
 }
 
@@ -107,7 +111,7 @@ export function tokenChoice(generation: Generation, choice: Choice, token: { tex
 export function finishChoice(generation: Generation, choice: Choice): Json {
   const isChat = generation.request.api === 'chat'
   const delta = styleOf(generation) === 'vllm' ? { content: '' } : {}
-  return choiceChunk(generation, choice, isChat ? { delta, finish: choice.finishReason } : { text: '', finish: choice.finishReason })
+  return choiceChunk(generation, choice, isChat ? { delta, finish: finishReasonOf(choice) } : { text: '', finish: choice.finishReason })
 }
 
 function choiceChunk(generation: Generation, choice: Choice, part: { delta?: Json; text?: string; finish?: string }): Json {
@@ -154,7 +158,8 @@ export function replyOf(generation: Generation, usage: Json, padding: string | u
 }
 
 function wholeChoice(generation: Generation, choice: Choice): Json {
-  const { index, finishReason: finish_reason } = choice
+  const { index } = choice
+  const finish_reason = finishReasonOf(choice)
   const style = styleOf(generation)
   const content = choiceText(choice, 'content')
   if (generation.request.api !== 'chat') {
@@ -163,6 +168,10 @@ function wholeChoice(generation: Generation, choice: Choice): Json {
       : { text: content, index, logprobs: null, finish_reason }
   }
   const reasoning = choice.reasoningTokens > 0 ? { reasoning_content: choiceText(choice, 'reasoning') } : {}
+  if (choice.call !== undefined) {
+    const tool_calls = [{ ...callOf(choice), function: { name: choice.call, arguments: content } }]
+    return { index, message: { role: 'assistant', content: null, tool_calls }, logprobs: null, finish_reason }
+  }
   switch (style) {
     case 'llama':
       return { finish_reason, index, message: { role: 'assistant', content, ...reasoning } }
@@ -171,6 +180,19 @@ function wholeChoice(generation: Generation, choice: Choice): Json {
     case 'vllm':
       return { index, message: { role: 'assistant', ...reasoning, content }, logprobs: null, finish_reason, stop_reason: null }
   }
+}
+
+function finishReasonOf({ call, finishReason }: Choice): string {
+  return call !== undefined && finishReason === 'stop' ? 'tool_calls' : finishReason
+}
+
+function callOf({ seed }: Choice): Json {
+  return { id: callIdOf(seed), type: 'function' }
+}
+
+/** The id of the call that a choice makes. */
+export function callIdOf(seed: number): string {
+  return `call_${seed.toString(16)}`
 }
 
 /** `value` as Python's json.dumps() writes it, with spaces after colons and commas. */

@@ -1,7 +1,6 @@
-import { type Choice, type Generation, choiceText, tokensOf } from './generation.ts'
-import { type Counts, countsOf } from './reply-shapes.ts'
+import { type Choice, type Generation, choiceText, pieceOf, tokensOf } from './generation.ts'
+import { type Counts, callIdOf, countsOf } from './reply-shapes.ts'
 import type { StreamEvent } from './stream-events.ts'
-import { wordAt } from './tokens.ts'
 import { TypedEvents } from './typed-events.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -18,6 +17,10 @@ export function* responsesEvents(generation: Generation): Generator<StreamEvent,
   for (const item of itemsOf(choice)) {
     const place = { item_id: item.id, output_index: item.index, content_index: 0 }
     const { id, type, part } = item
+    if (item.call !== undefined) {
+      yield* callEvents(stream, choice, item)
+      continue
+    }
     yield stream.event('role', {
       type: 'response.output_item.added',
       output_index: item.index,
@@ -25,7 +28,7 @@ export function* responsesEvents(generation: Generation): Generator<StreamEvent,
     })
     yield stream.event('role', { type: 'response.content_part.added', ...place, part: { type: part, text: '', annotations: [] } })
     for (let step = item.from; step < item.to; step += 1) {
-      yield stream.token({ type: `response.${part}.delta`, ...place, delta: wordAt(choice.seed, step) })
+      yield stream.token({ type: `response.${part}.delta`, ...place, delta: pieceOf(choice, step) })
       if (faults.usage === 'continuous') {
         const usage = responsesUsage(generation, countsOf(generation, { made: [step + 1] }))
         yield stream.event('pad', { type: 'response.in_progress', response: { ...open, usage } })
@@ -39,6 +42,20 @@ export function* responsesEvents(generation: Generation): Generator<StreamEvent,
   if (faults.done === false) return
   const response = responseOf(generation, faults.padBytes === undefined ? undefined : 'x'.repeat(faults.padBytes))
   yield stream.event('done', { type: response['status'] === 'completed' ? 'response.completed' : 'response.incomplete', response })
+}
+
+/** A function that is called is an item of its own, without parts. */
+function* callEvents(stream: TypedEvents, choice: Choice, item: Item): Generator<StreamEvent, void, undefined> {
+  const place = { item_id: item.id, output_index: item.index }
+  yield stream.event('role', {
+    type: 'response.output_item.added',
+    output_index: item.index,
+    item: { ...outputOf(item), arguments: '', status: 'in_progress' },
+  })
+  for (let step = item.from; step < item.to; step += 1)
+    yield stream.token({ type: 'response.function_call_arguments.delta', ...place, delta: pieceOf(choice, step) })
+  yield stream.event('finish', { type: 'response.function_call_arguments.done', ...place, name: item.call?.name, arguments: item.text })
+  yield stream.event('role', { type: 'response.output_item.done', output_index: item.index, item: outputOf(item) })
 }
 
 /** The whole JSON reply. `padding`, if there is one, stands between output and usage. */
@@ -70,6 +87,7 @@ type Item = {
   /** Its tokens, of all that were generated. */
   readonly from: number
   readonly to: number
+  readonly call?: { readonly id: string; readonly name: string }
 }
 
 function itemsOf(choice: Choice): readonly Item[] {
@@ -78,10 +96,15 @@ function itemsOf(choice: Choice): readonly Item[] {
   const reasoning = { index: 0, id: 'rs_0', type: 'reasoning', part: 'reasoning_text', text, from: 0, to: reasoningTokens } as const
   const message = { id: 'msg_0', type: 'message', part: 'output_text', from: reasoningTokens, to: tokensOf(choice) } as const
   const content = choiceText(choice, 'content')
+  if (choice.call !== undefined) {
+    const call = { id: callIdOf(choice.seed), name: choice.call }
+    return [{ ...message, id: 'fc_0', index: 0, text: content, call }]
+  }
   return reasoningTokens > 0 ? [reasoning, { ...message, index: 1, text: content }] : [{ ...message, index: 0, text: content }]
 }
 
-function outputOf({ id, type, part, text }: Item): Json {
+function outputOf({ id, type, part, text, call }: Item): Json {
+  if (call !== undefined) return { id, type: 'function_call', call_id: call.id, name: call.name, arguments: text, status: 'completed' }
   const content = [{ type: part, text, annotations: [] }]
   return type === 'reasoning' ? { id, type, summary: [], content } : { id, type, role: 'assistant', status: 'completed', content }
 }

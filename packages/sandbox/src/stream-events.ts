@@ -1,7 +1,6 @@
 import type { Faults } from './faults.ts'
-import { type Choice, type Generation, tokensOf } from './generation.ts'
+import { type Choice, type Generation, pieceOf, tokensOf } from './generation.ts'
 import { chunkOf, countsOf, finishChoice, pythonJson, roleChoice, styleOf, timingsOf, tokenChoice, usageOf } from './reply-shapes.ts'
-import { wordAt } from './tokens.ts'
 
 /** One event of a stream, in the order in which the engine makes them. */
 export type StreamEvent = {
@@ -65,7 +64,7 @@ class Stream {
 
   token(choice: Choice, step: number, startsStep: boolean): StreamEvent {
     this.#made[choice.index] = step + 1
-    const token = { text: wordAt(choice.seed, step), isReasoning: step < choice.reasoningTokens }
+    const token = { text: pieceOf(choice, step), isReasoning: step < choice.reasoningTokens, isFirst: step === choice.reasoningTokens }
     return this.chunk('token', [tokenChoice(this.#generation, choice, token)], { tokens: 1, startsStep })
   }
 

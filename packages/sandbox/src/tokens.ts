@@ -21,8 +21,19 @@ export function tokenize(text: string): number[] {
   return tokens
 }
 
-/** Calls `onToken` with the hash of each token of `text`, in order. Other white space than a space is a token of its own. */
-export function walkTokens(text: string, onToken: (hash: number) => void): void {
+/** The tokens of `text` as they stand there. */
+export function tokenTexts(text: string): string[] {
+  const texts: string[] = []
+  let from = 0
+  walkTokens(text, (_hash, end) => {
+    texts.push(text.slice(from, end))
+    from = end
+  })
+  return texts
+}
+
+/** Calls `onToken` with the hash of each token of `text` and where it ends, in order. Other white space than a space is a token of its own. */
+export function walkTokens(text: string, onToken: (hash: number, end: number) => void): void {
   let hash = FNV_OFFSET
   let length = 0
   let isOpen = false
@@ -30,7 +41,7 @@ export function walkTokens(text: string, onToken: (hash: number) => void): void 
     const code = text.charCodeAt(index)
     const isBreak = code === SPACE || length === TOKEN_LENGTH || code < SPACE
     if (isBreak && isOpen) {
-      onToken(hash)
+      onToken(hash, index)
       hash = FNV_OFFSET
       length = 0
     }
@@ -39,7 +50,7 @@ export function walkTokens(text: string, onToken: (hash: number) => void): void 
     if (code !== SPACE) length += 1
     if (code < SPACE) length = TOKEN_LENGTH
   }
-  if (isOpen) onToken(hash)
+  if (isOpen) onToken(hash, text.length)
 }
 
 /** The word at place `index` of the text that `seed` stands for, with the space before it: one token. */
