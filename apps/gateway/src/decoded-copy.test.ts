@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { createDecodedCopy, isEncoded } from './decoded-copy.ts'
 import type { DecodedCopy } from './decoded-copy.ts'
 
@@ -26,10 +26,14 @@ for (const [encoding, encode] of [
   [' GZIP ', gzipSync],
   ['x-gzip', gzipSync],
   ['deflate', deflateSync],
+  // Without its wrapper, as some servers send it.
+  ['deflate', deflateRawSync],
   ['br', brotliCompressSync],
   ['zstd', zstdCompressSync],
+  ['gzip, br', (bytes: Buffer): Buffer => brotliCompressSync(gzipSync(bytes))],
+  ['deflate, identity,zstd', (bytes: Buffer): Buffer => zstdCompressSync(deflateSync(bytes))],
 ] as const) {
-  test(`createDecodedCopy() reads ${encoding}, however it is cut`, async () => {
+  test(`createDecodedCopy() reads ${encoding} (${encode.name}), however it is cut`, async () => {
     const bytes = encode(Buffer.from(TEXT))
     for (const size of [1, 7, bytes.length]) {
       const copy = copyOf(encoding)
@@ -42,7 +46,7 @@ for (const [encoding, encode] of [
 }
 
 test('createDecodedCopy() knows identity and nothing else', () => {
-  for (const encoding of [undefined, '', 'identity', 'gzip, br', 'x-odd']) {
+  for (const encoding of [undefined, '', 'identity', 'x-odd', 'gzip, x-odd', 'gzip, gzip, gzip, gzip']) {
     assert.equal(
       createDecodedCopy(encoding, () => {}),
       undefined,
