@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { createLogger } from '@ascribe/service'
 import type { ConfigOverride } from '@ascribe/service'
-import { loadCliConfig } from './config.ts'
+import { configFileOf, loadCliConfig } from './config.ts'
+import type { LoadedConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { dataDirAt } from './data-dir.ts'
 import { createOutput } from './output.ts'
@@ -22,18 +23,22 @@ export function contextOf(command: Command, surroundings: Surroundings, override
   const options = command.optsWithGlobals<SharedOptions>()
   const { env, stdout, stderr } = surroundings
   const dir = dataDirAt(options.data ?? env['ASCRIBE_DATA'] ?? '.ascribe')
-  const loaded = loadCliConfig({
+  const where = {
     env,
     dir,
     ...(options.config !== undefined && { file: options.config }),
     overrides: { ...overrides, 'log.level': { flag: '--log-level', value: options.logLevel } },
-  })
+  }
+  const reload = (): LoadedConfig => loadCliConfig(where)
+  const loaded = reload()
   const { level, format } = loaded.value.log
   // A tool whose output is its result says only what went wrong, unless somebody asked for more.
   const isQuiet = !LONG_RUNNING.has(command.name()) && loaded.sources.get('log.level')?.kind === 'default'
   return {
     config: loaded.value,
     loaded,
+    reload,
+    configFile: configFileOf(where),
     dir,
     out: createOutput({ json: options.json === true, stdout, stderr }),
     logger: createLogger({

@@ -25,7 +25,7 @@ import type { PathSettings } from './path-settings.ts'
 import { TrustedPeerSchema } from './trust-settings.ts'
 import type { TrustSettings } from './trust-settings.ts'
 import { RouteSchema } from './route-settings.ts'
-import type { RouteSettings } from './route-settings.ts'
+import type { NamedCredentials, RouteSettings } from './route-settings.ts'
 
 /** Everything that can be set, under the names that the file uses. Defaults fit one machine. */
 export type Config = {
@@ -44,6 +44,8 @@ export type Config = {
       readonly drain_size: number
       readonly body_size: number
       readonly routes: readonly RouteSettings[]
+      /** What routes and deployments name instead of telling it. */
+      readonly credentials: NamedCredentials
       /** What becomes of paths of which nothing is known, or something else. */
       readonly paths: readonly PathSettings[]
     }
@@ -117,6 +119,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       body_size: byteSize().default(32 * 1024 * 1024),
       ...boundsShape,
       routes: z.array(RouteSchema).default([]),
+      credentials: z.record(z.string().min(1), secret()).default({}),
       paths: z.array(PathSchema).default([]),
     })
     .prefault({}),
@@ -176,9 +179,15 @@ export type LoadCliConfigOptions = {
   readonly overrides?: Readonly<Record<string, ConfigOverride>>
 }
 
+/** The file that the configuration comes from; `undefined`: none. */
+export function configFileOf({ env, dir, file = env['ASCRIBE_CONFIG'] }: Omit<LoadCliConfigOptions, 'overrides'>): string | undefined {
+  return file !== undefined ? resolve(file) : existsSync(dir.config) ? dir.config : undefined
+}
+
 /** Loads the configuration. @throws {ConfigError} */
-export function loadCliConfig({ env, dir, file = env['ASCRIBE_CONFIG'], overrides = {} }: LoadCliConfigOptions): LoadedConfig {
-  const found = file !== undefined ? resolve(file) : existsSync(dir.config) ? dir.config : undefined
+export function loadCliConfig(options: LoadCliConfigOptions): LoadedConfig {
+  const { env, overrides = {} } = options
+  const found = configFileOf(options)
   return loadConfig({
     schema: ConfigSchema,
     ...(found !== undefined && { file: found }),

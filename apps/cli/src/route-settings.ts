@@ -2,23 +2,20 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 // Not from its index: commands that start no gateway, and those that start one later, need not load it.
 import type { Route } from '@ascribe/gateway/routes'
-import { parseUpstreamUrl } from '@ascribe/gateway/routes'
+import type { DeploymentEntry } from '@ascribe/identity'
 import { InputError, errorChain } from '@ascribe/kit'
-import { durationMs, secret } from '@ascribe/service'
+import { durationMs } from '@ascribe/service'
 import type { Secret } from '@ascribe/service'
+import { deploymentDestination, destinationOf, routeDestination } from './upstream-settings.ts'
+import type { DestinationSettings } from './upstream-settings.ts'
 
 /** A route as the configuration has it; `routesOf` turns it into one. */
-export type RouteSettings = {
-  /** Written into every record. */
-  readonly id: string
+export type RouteSettings = DestinationSettings & {
   /** Models by the names that clients use; none: the catch-all. */
   readonly models: readonly string[]
   /** What is billed; default: the id. */
   readonly resource_id?: string | undefined
   readonly resource_type?: string | undefined
-  /** Of an OpenAI-compatible API, with or without /v1. */
-  readonly upstream: string
-  readonly credential?: Secret | undefined
   /** PEM of the certificate authorities to trust instead of the machine's. */
   readonly ca_file?: string | undefined
   readonly forward_headers: readonly string[]
@@ -40,14 +37,10 @@ export type RouteSettings = {
 
 const name = z.string().min(1)
 
-export const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
-  id: name,
+/** What a route may say wherever it stands, beside its id and where it goes. */
+const terms = {
   models: z.array(name).default([]),
-  resource_id: name.optional(),
   resource_type: name.optional(),
-  upstream: name,
-  credential: secret().optional(),
-  ca_file: name.optional(),
   forward_headers: z.array(name).default([]),
   forward_request_id: z.boolean().default(false),
   multiple_choices: z.enum(['count', 'trust', 'refuse']).default('count'),
@@ -59,31 +52,70 @@ export const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
   connect_timeout: durationMs().optional(),
   head_timeout: durationMs().optional(),
   idle_timeout: durationMs().optional(),
-})
-
-/** The routes of the configuration as the gateway takes them. @throws {InputError} */
-export function routesOf(routes: readonly RouteSettings[]): Route[] {
-  return routes.map(routeOf)
 }
 
-function routeOf(fields: RouteSettings): Route {
-  const { origin, basePath } = parseUpstreamUrl(fields.upstream)
+export const RouteSchema: z.ZodType<RouteSettings, unknown> = z.strictObject({
+  id: name,
+  resource_id: name.optional(),
+  ca_file: name.optional(),
+  ...routeDestination,
+  ...terms,
+})
+
+/** A route as the ledger has it. */
+export type DeploymentSettings = Omit<RouteSettings, 'id' | 'resource_id' | 'credential' | 'ca_file'> & { readonly resource_id: string }
+
+/** A deployment of the ledger: a route whose id is its resource, without secrets, and without files of this machine. */
+const DeploymentSchema: z.ZodType<DeploymentSettings, unknown> = z.strictObject({ resource_id: name, ...deploymentDestination, ...terms })
+
+/** Credentials that routes and deployments name, by name. */
+export type NamedCredentials = Readonly<Record<string, Secret>>
+
+/** The routes of the configuration as the gateway takes them. @throws {InputError} */
+export function routesOf({
+  routes,
+  credentials,
+}: {
+  readonly routes: readonly RouteSettings[]
+  readonly credentials: NamedCredentials
+}): Route[] {
+  return routes.map((fields) => routeOf(fields, credentials))
+}
+
+/** A deployment as the gateway takes it. @throws {InputError} for one that says what this program does not know, or names a credential it has not got */
+export function deploymentRoute(entry: DeploymentEntry, credentials: NamedCredentials): Route {
+  const { resource_id: resourceId, ...fields } = parseDeployment(entry)
+  return routeOf({ ...fields, id: resourceId, resource_id: resourceId }, credentials)
+}
+
+/** @throws {InputError} */
+export function parseDeployment(entry: DeploymentEntry): DeploymentSettings {
+  const parsed = DeploymentSchema.safeParse(entry)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new InputError(`Cannot use the deployment "${String(entry['resource_id'])}": ${faults.join('; ')}`, {
+    hint: 'Its settings are those of `gateway.routes`, but for id, resource_id, credential and ca_file.',
+  })
+}
+
+function routeOf(fields: RouteSettings, credentials: NamedCredentials): Route {
   const { connections_max: connectionsMax, connect_timeout: connectTimeout, head_timeout: headTimeout, idle_timeout: idleTimeout } = fields
   return {
     id: fields.id,
     models: fields.models,
     resourceId: fields.resource_id ?? fields.id,
     ...(fields.resource_type !== undefined && { resourceType: fields.resource_type }),
-    upstream: {
-      origin,
-      ...(fields.ca_file !== undefined && { ca: readAuthorities(fields.id, fields.ca_file) }),
-      ...(connectionsMax !== undefined && { connectionsMax }),
-      ...(connectTimeout !== undefined && { connectTimeoutMs: connectTimeout }),
-      ...(headTimeout !== undefined && { headTimeoutMs: headTimeout }),
-      ...(idleTimeout !== undefined && { idleTimeoutMs: idleTimeout }),
-    },
-    basePath,
-    ...(fields.credential !== undefined && { credential: fields.credential }),
+    ...destinationOf(fields, {
+      credentials,
+      upstreamAt: (origin, caFile = fields.ca_file) => ({
+        origin,
+        ...(caFile !== undefined && { ca: readAuthorities(fields.id, caFile) }),
+        ...(connectionsMax !== undefined && { connectionsMax }),
+        ...(connectTimeout !== undefined && { connectTimeoutMs: connectTimeout }),
+        ...(headTimeout !== undefined && { headTimeoutMs: headTimeout }),
+        ...(idleTimeout !== undefined && { idleTimeoutMs: idleTimeout }),
+      }),
+    }),
     forwardHeaders: new Set(fields.forward_headers.map((each) => each.toLowerCase())),
     forwardRequestId: fields.forward_request_id,
     multipleChoices: fields.multiple_choices,

@@ -40,6 +40,8 @@ export type Begun = {
   readonly price: PriceFile | undefined
   /** The routes to real engines; none: the sandbox serves. */
   readonly configured: readonly Route[]
+  /** The same as the configuration has them now. */
+  readonly readConfigured: () => readonly Route[]
   /** The embedded database, unless there is another. */
   readonly embedded: Promise<EmbeddedPostgres> | undefined
   readonly sandboxFaults: boolean
@@ -50,7 +52,8 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
   const { config, dir, logger } = context
   const { scope, stack, meters, readiness, price, configured, embedded } = begun
   const { routes, upstream, model } = await reachable(configured, stack)
-  const serving = runGateway(context, { routes, logger: logger.child({ part: 'gateway' }), meters })
+  const routeSource = configured.length === 0 ? undefined : { file: context.configFile, read: begun.readConfigured }
+  const serving = runGateway(context, { routes, routeSource, logger: logger.child({ part: 'gateway' }), meters })
   // Heard of where it is waited for.
   serving.catch(() => {})
   stack.defer(() => closeFailed(serving))
@@ -89,6 +92,8 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
     gatewayUrl: gateway.url,
   })
   readiness.watch('journal', () => gateway.unready)
+  // Those before go on serving.
+  readiness.watch('routes', () => gateway.routeTrouble, { isVital: false })
   // A gateway serves while the database is away: journals keep what is not yet in it.
   readiness.watch('settler', () => settler.trouble, { isVital: false })
   stack.defer(readiness.stopping)

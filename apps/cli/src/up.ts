@@ -80,6 +80,7 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
     readiness,
     price,
     configured,
+    readConfigured: () => configuredRoutes(context.reload().value, options.upstream),
     embedded,
     sandboxFaults: options.sandboxFaults ?? false,
   })
@@ -100,7 +101,7 @@ function startDatabase({ dir, logger }: Context, stack: AsyncDisposableStack): P
 
 /** The routes to real engines; none: the sandbox serves. */
 function configuredRoutes(config: Config, upstream: string | undefined): readonly Route[] {
-  const routes = routesOf(config.gateway.routes)
+  const routes = routesOf(config.gateway)
   if (upstream === undefined) return routes
   return [...routes.filter((route) => route.models.length > 0), catchAllRoute(upstream)]
 }

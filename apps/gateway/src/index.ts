@@ -1,4 +1,5 @@
 export { catchAllRoute, parseUpstreamUrl } from './routes.ts'
 export type { Route } from './routes.ts'
+export type { RouteSource } from './routing/follow-file.ts'
 export { startGateway } from './start.ts'
 export type { Gateway, GatewayBounds, GatewayConfig, GatewayDeps, GatewayPlaces } from './start.ts'

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path'
 import type { Clock } from '@ascribe/kit'
 import { openKeyDirectory } from '@ascribe/identity'
 import type { KeyDirectory } from '@ascribe/identity'
+import { FollowedFile } from './routing/follow-file.ts'
 import { lastGoodAt } from './routing/last-good.ts'
 import { RouteBook } from './routing/route-book.ts'
 import { createRoutingMeters } from './routing/routing-meters.ts'
@@ -9,11 +10,17 @@ import type { RoutingMeters } from './routing/routing-meters.ts'
 import type { GatewayConfig, GatewayDeps, GatewayPlaces } from './start.ts'
 
 /** What the policy snapshot tells: keys, and deployments beside the routes of the configuration. */
-export type OpenRoutes = AsyncDisposable & { readonly routes: RouteBook; readonly routing: RoutingMeters; readonly keys: KeyDirectory }
+export type OpenRoutes = AsyncDisposable & {
+  readonly routes: RouteBook
+  readonly routing: RoutingMeters
+  readonly keys: KeyDirectory
+  /** Reads the routes of the configuration again. */
+  readonly reread: () => void
+}
 
 /** Follows the policy snapshot. @throws {InputError} for routes of the configuration that cannot be used. */
 export function openRoutes(
-  config: Pick<GatewayConfig, 'routes' | 'readDeployment'>,
+  config: Pick<GatewayConfig, 'routes' | 'routeSource' | 'readDeployment'>,
   places: Pick<GatewayPlaces, 'policy'>,
   deps: Pick<GatewayDeps, 'serverSecret' | 'logger' | 'meters'> & { readonly clock: Clock },
 ): OpenRoutes {
@@ -36,11 +43,14 @@ export function openRoutes(
       if (deployments !== undefined) routes.follow(deployments)
     },
   })
+  const followed = config.routeSource === undefined ? undefined : new FollowedFile(config.routeSource, { book: routes, logger })
   return {
     routes,
     routing,
     keys,
+    reread: () => followed?.reread(),
     async [Symbol.asyncDispose]() {
+      followed?.[Symbol.dispose]()
       keys[Symbol.dispose]()
       await routes[Symbol.asyncDispose]()
     },

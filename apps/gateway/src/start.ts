@@ -23,6 +23,7 @@ import { openClaims } from './open-claims.ts'
 import { openRoutes } from './open-routes.ts'
 import { createRequestHandler } from './request-handler.ts'
 import type { Route } from './routes.ts'
+import type { RouteSource } from './routing/follow-file.ts'
 import type { RouteBook } from './routing/route-book.ts'
 import { TokenizedStreams } from './silent-streams.ts'
 import type { DrainBounds } from './terms.ts'
@@ -32,6 +33,8 @@ export type GatewayConfig = {
   /** 0: a free one. */
   readonly port: number
   readonly routes: readonly Route[]
+  /** Where they come from, if they may change. */
+  readonly routeSource?: RouteSource
   /** Turns a deployment of the ledger into a route. Absent: only the routes above are followed. @throws {InputError} */
   readonly readDeployment?: (entry: DeploymentEntry) => Route
   /** What becomes of paths of which nothing is said here, or something else. Default: nothing. */
@@ -94,10 +97,10 @@ export type Gateway = {
   readonly url: string
   /** Why it would refuse everything; `undefined` when it serves. */
   readonly unready: string | undefined
-  /** Why the deployments that came last are not in force; `undefined`: they are. Others are, so it serves. */
+  /** Why the routes that came last are not in force; `undefined`: they are. Earlier ones are, so it serves. */
   readonly routeTrouble: string | undefined
-  /** Puts other routes of the configuration in force; requests under way keep theirs. @throws {InputError} when they cannot be used; then nothing changes. */
-  reroute(routes: readonly Route[]): void
+  /** Reads the routes of the configuration again; requests under way keep theirs. What cannot be used is logged, and changes nothing. */
+  reread(): void
   /** Numbers of the sockets that it listens on, to be handed to another process. */
   readonly fds: readonly number[]
   /** Listens on one more socket. @throws {RelayListenError} */
@@ -122,7 +125,7 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const trust = createPeerTrust(config.trust)
   mkdirSync(places.journal, { recursive: true, mode: 0o700 })
   await using held = new AsyncDisposableStack()
-  const { routes, routing, keys } = held.use(openRoutes(config, places, { ...deps, clock }))
+  const { routes, routing, keys, reread } = held.use(openRoutes(config, places, { ...deps, clock }))
   const newId = createIdSource(clock)
   const writer = newId()
   const journal = await openJournalWriter({
@@ -190,7 +193,7 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
       ...(config.sockets !== undefined && { sockets: config.sockets }),
       ...config.bounds,
     })
-    return gatewayOf({ admission, control, relay, journal, routes }, held.move())
+    return gatewayOf({ admission, control, relay, journal, routes, reread }, held.move())
   } catch (error) {
     await journal.close()
     throw error
@@ -203,9 +206,10 @@ type Running = {
   readonly relay: Relay
   readonly journal: JournalWriter
   readonly routes: RouteBook
+  readonly reread: () => void
 }
 
-function gatewayOf({ admission, control, relay, journal, routes }: Running, held: AsyncDisposable): Gateway {
+function gatewayOf({ admission, control, relay, journal, routes, reread }: Running, held: AsyncDisposable): Gateway {
   let closing: Promise<void> | undefined
   return {
     url: relay.url,
@@ -225,7 +229,7 @@ function gatewayOf({ admission, control, relay, journal, routes }: Running, held
       admission.retire()
       return relay.retire()
     },
-    reroute: (table) => routes.reroute(table),
+    reread,
     close({ graceMs, cut }) {
       closing ??= (async () => {
         await relay.close({ graceMs, ...(cut !== undefined && { abort: cut }) })

@@ -8,6 +8,8 @@ export type ProcessScope = {
   readonly cut: AbortSignal
   /** Asks for the same stop from inside. With an error it is logged and the exit code is 1. */
   readonly stop: (error?: unknown) => void
+  /** From now on SIGHUP asks for this, and no longer for a stop. */
+  readonly onReload: (reload: () => void) => void
 }
 
 export type RunOptions = {
@@ -24,6 +26,8 @@ export type RunOptions = {
   readonly sameWishMs?: number
   /** How long the loop may go on turning after everything was released before that is logged and ended by SIGTERM. Default 10 000. */
   readonly lingerMs?: number
+  /** True: signals are nothing to it. Somebody else, who gets them too, says when it stops. Default false. */
+  readonly isDeaf?: boolean
 }
 
 const GRACE_MS = 25_000
@@ -33,7 +37,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
  * Runs a process from start to its last release and gives the exit code for `process.exitCode`; nobody calls
- * `process.exit()`. The first SIGINT, SIGTERM or SIGHUP drains, the second cuts, the third is the system's own. What
+ * `process.exit()`. The first SIGINT, SIGTERM or SIGHUP (unless that means to reload) drains, the second cuts, the third is the system's own. What
  * nobody caught is logged and ends the process with 1, after releasing everything.
  */
 export async function runProcess(options: RunOptions): Promise<number> {
@@ -70,6 +74,7 @@ class Life implements Disposable {
   readonly #cut = new AbortController()
   readonly #resolve: () => void
   #firstSignalAt = 0
+  #reload: (() => void) | undefined
   #grace: NodeJS.Timeout | undefined
 
   constructor(options: RunOptions) {
@@ -83,6 +88,9 @@ class Life implements Disposable {
       stop: (error) => {
         if (error !== undefined) this.fail('process failed', error)
         this.#stop()
+      },
+      onReload: (reload) => {
+        this.#reload = reload
       },
     }
     for (const signal of SIGNALS) process.on(signal, this.#onSignal)
@@ -108,6 +116,11 @@ class Life implements Disposable {
   }
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
+    if (this.#options.isDeaf === true) return
+    if (signal === 'SIGHUP' && this.#reload !== undefined) {
+      this.#options.logger.info('process reads again what may have changed', { signal })
+      return this.#reload()
+    }
     const now = performance.now()
     if (!this.isStopping) {
       this.#firstSignalAt = now

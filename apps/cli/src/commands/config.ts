@@ -10,7 +10,7 @@ export function configureConfig(root: Command, surroundings: Surroundings): void
   root.option('--print', 'show every setting').action((options: { print?: true }, command: Command) => {
     const { out, config, loaded, dir } = contextOf(command, surroundings)
     // Routes and paths have faults that only the gateway knows: better found here than when it starts.
-    routesOf(config.gateway.routes)
+    routesOf(config.gateway)
     createEndpointTable(config.gateway.paths)
     const rows = configRows(loaded)
     if (out.json)

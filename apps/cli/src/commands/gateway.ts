@@ -1,10 +1,14 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { catchAllRoute } from '@ascribe/gateway'
+import type { Route } from '@ascribe/gateway'
 import { InputError } from '@ascribe/kit'
 import { createMeters, measureProcess, runProcess, startOps } from '@ascribe/service'
 import { portArgument } from '../arguments.ts'
 import { openBroker, shipInBackground } from '../broker.ts'
 import { contextOf } from '../command.ts'
+import type { Config } from '../config.ts'
+import type { Context } from '../context.ts'
 import { routesOf } from '../route-settings.ts'
 import type { Finish } from '../finish.ts'
 import { createReadiness } from '../readiness.ts'
@@ -35,12 +39,17 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
         'gateway.trust_headers_from': { flag: '--trust-headers-from', value: options.trustHeadersFrom },
       })
       const { config, logger, out } = context
-      const routes = [...routesOf(config.gateway.routes), ...(options.upstream === undefined ? [] : [catchAllRoute(options.upstream)])]
-      if (routes.length === 0) {
+      const routesIn = ({ gateway }: Config): readonly Route[] => [
+        ...routesOf(gateway),
+        ...(options.upstream === undefined ? [] : [catchAllRoute(options.upstream)]),
+      ]
+      const routes = routesIn(config)
+      if (routes.length === 0 && !mayHaveDeployments(context)) {
         throw new InputError('Cannot start the gateway: there is no route', {
-          hint: 'Give --upstream URL, or routes under `gateway.routes` in the configuration.',
+          hint: 'Give --upstream URL, or routes under `gateway.routes` in the configuration, or deployments by `ascribe routes set`.',
         })
       }
+      const routeSource = { file: context.configFile, read: () => routesIn(context.reload().value) }
       finish(
         await runProcess({
           name: 'gateway',
@@ -58,9 +67,12 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
               // Whatever the broker does, requests are served and journals keep their records.
               readiness.watch('broker', () => nats.trouble ?? shipper.trouble, { isVital: false })
             }
-            const gateway = await runGateway(context, { routes, logger, meters })
+            const gateway = await runGateway(context, { routes, routeSource, logger, meters })
             stack.defer(() => gateway.close({ graceMs: GRACE_MS, cut: scope.cut }))
             readiness.watch('journal', () => gateway.unready)
+            // Those before go on serving.
+            readiness.watch('routes', () => gateway.routeTrouble, { isVital: false })
+            scope.onReload(() => gateway.reread())
             stack.defer(readiness.stopping)
             if (out.json) out.value({ gateway: gateway.url, metrics: ops.url })
             else out.note(`gateway ${gateway.url}, metrics ${ops.url}`)
@@ -69,4 +81,9 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
         }),
       )
     })
+}
+
+/** Whether a settler has told, or may still tell, of deployments. */
+function mayHaveDeployments({ config, dir }: Context): boolean {
+  return config.nats.url !== undefined || existsSync(dir.policy)
 }

@@ -73,14 +73,15 @@ export class RouteBook implements RouteTable, AsyncDisposable {
 
   /** Puts other routes of the configuration in force. @throws {InputError} when they cannot be used; then nothing has changed. */
   reroute(routes: readonly Route[]): void {
-    try {
-      this.#table = this.#adopt(routes, this.#directory?.routes)
-      this.#configured = routes
-      this.#settled('configuration', routes.length)
-    } catch (error) {
-      this.#options.meters.tables.add(1, { source: 'configuration', outcome: 'refused' })
-      throw error
-    }
+    this.#table = this.#adopt(routes, this.#directory?.routes)
+    this.#configured = routes
+    this.#settled('configuration', routes.length)
+  }
+
+  /** Notes that a configuration came which cannot be used. */
+  refuse(error: unknown): void {
+    this.#trouble = `the routes of the configuration are refused: ${errorChain(error)}`
+    this.#options.meters.tables.add(1, { source: 'configuration', outcome: 'refused' })
   }
 
   /** Puts a directory in force, if it is news and can be used. A refused one is logged once. */
