@@ -28,6 +28,13 @@ export type CloudSettings = {
   readonly allow_staging: boolean
   /** PEM of the authorities to trust instead of the machine's. */
   readonly ca_file?: string | undefined
+  /** Of each namespace in the account of the legacy mode, and in the platform's: machines, MHz, MiB, drives. Default: none. */
+  readonly limits: {
+    readonly max_servers?: number | undefined
+    readonly max_cpu?: number | undefined
+    readonly max_memory?: number | undefined
+    readonly max_drives?: number | undefined
+  }
   /** The process that mints, `ascribe minter`: then this one must not have the client secret (H-24). A URL, or a socket of this machine. */
   readonly minter_url?: string | undefined
   readonly minter_socket?: string | undefined
@@ -41,6 +48,7 @@ const REGION_SHAPE = 'a region is 1 to 32 lower-case letters, digits and inner h
 
 const name = z.string().min(1)
 const region = z.string().regex(REGION, REGION_SHAPE)
+const count = z.int().min(0).optional()
 /** Settings are shown as they are; what is secret has settings of its own. */
 const address = name.refine((url) => !/^[^/]*\/\/[^/]*@/.test(url), 'must not hold a user or password')
 
@@ -68,6 +76,7 @@ export const CloudSchema: z.ZodType<CloudSettings, unknown> = z
     impersonation_enabled: z.boolean().default(true),
     allow_staging: z.boolean().default(false),
     ca_file: name.optional(),
+    limits: z.strictObject({ max_servers: count, max_cpu: count, max_memory: count, max_drives: count }).prefault({}),
     minter_url: address.optional(),
     minter_socket: name.optional(),
     minter_token_file: name.optional(),

@@ -59,7 +59,7 @@ test('the legacy mode makes everything in its one account, pinned and asserted, 
       assert.ok(platform)
       const credentials = { username: platform.email, password: new Secret(platform.password) }
       const regions = createRegionTable({ entries: { zrh: { api: cloud.regions['zrh']?.api ?? '' } } })
-      return { legacy: { credentials, regions, isChosen: true } }
+      return { legacy: { credentials, regions, isChosen: true }, accountLimits: { maxServers: 1 } }
     },
   })
   const { authority } = world
@@ -71,6 +71,14 @@ test('the legacy mode makes everything in its one account, pinned and asserted, 
   assert.ok(selected.outcome === 'selected')
   assert.deepEqual(selected.pin, { kind: 'Legacy', userUUID: world.userOf('platform@example.com'), region: 'zrh' })
   assert.equal((await (await authority.cloudFor(request(selected.pin))).account.profile()).uuid, selected.pin.userUUID)
+  // H-13: there is no binding that would say it, so that the settings do; machines of a process before this one count.
+  await world.machine('old', {
+    namespace: 'a',
+    annotations: { 'ascribe.dev/account': JSON.stringify(selected.pin), 'ascribe.dev/server': '5e5e5e5e-0000-4000-8000-000000000000' },
+  })
+  await until(() => authority.limits(selected.pin, 'a').servers.used === 1)
+  const more = authority.admit(selected.pin, { namespace: 'a', name: 'new', uid: 'new', cpuMhz: 1, memoryMib: 1, drives: 1 })
+  assert.match(more?.message ?? '', /the controller allows 1 machines \(cloud\.limits\.maxServers\)/)
 
   await world.impersonator()
   await until(() => authority.snapshot.facts().impersonator('prod'))

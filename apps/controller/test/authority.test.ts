@@ -279,6 +279,30 @@ test('H-5: the platform’s account is used where an administrator chose it, wit
   assert.deepEqual(world.cloud.calls(), [])
 })
 
+test('H-13: the platform’s account has limits too, of each namespace, by the Impersonator; a tenant cannot spend it without end', async () => {
+  const limits = { maxServers: 1, maxCPU: 5000 }
+  await world.impersonator({ fallback: { mode: 'Forbid', limits } })
+  await until(() => world.authority.snapshot.facts().impersonator('prod')?.fallbackLimits?.maxServers === 1)
+  const pin = { kind: 'PlatformAccount', userUUID: world.userOf('platform@example.com'), region: 'zrh', impersonator: 'prod' } as const
+  const demand = (name: string, namespace: string, cpuMhz = 1000): Parameters<typeof world.authority.admit>[1] => ({
+    namespace,
+    name,
+    uid: `${namespace}-${name}`,
+    cpuMhz,
+    memoryMib: 1024,
+    drives: 1,
+  })
+  const refused = world.authority.admit(pin, demand('big', 'spender', 5001))
+  assert.match(refused?.message ?? '', /CloudSigmaImpersonator prod allows 5000 MHz \(spec\.fallback\.limits\.maxCPU\)/)
+  assert.equal(world.authority.admit(pin, demand('a', 'spender')), undefined)
+  assert.equal(world.authority.admit(pin, demand('b', 'spender'))?.reason, 'QuotaExceeded')
+  assert.equal(world.authority.admit(pin, demand('a', 'another')), undefined, 'each namespace has its own')
+  // Of the same user as an owner nothing is counted here, and the other way round.
+  assert.deepEqual(world.authority.limits({ ...pin, kind: 'Owner' }, 'spender').servers.used, 0)
+  await world.kube.patch(IMPERSONATORS, { name: 'prod' }, { patch: { type: 'merge', body: { spec: { fallback: null } } } })
+  await until(() => world.authority.snapshot.facts().impersonator('prod')?.fallbackLimits === undefined)
+})
+
 test('H-8: select() holds a cluster’s machines to the account that the cluster is pinned to', async () => {
   const pin = await bound('held')
   await world.binding('held-other', { email: OTHER, namespace: 'held' })

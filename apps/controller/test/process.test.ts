@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { openJournalWriter } from '@ascribe/journal'
-import { CLUSTERS } from '@ascribe/kinds'
+import { CLUSTERS, OWNER_BINDINGS } from '@ascribe/kinds'
 import { silentLogger, systemClock } from '@ascribe/kit'
 import { startSandboxKube } from '@ascribe/sandbox/kube'
 import type { SandboxKube } from '@ascribe/sandbox/kube'
@@ -87,4 +87,58 @@ test('startController() of one namespace and one filter touches nothing else, re
     .slice(before)
     .filter(({ plural, verb, query }) => namespaced.has(plural) && verb === 'watch' && query['watch'] !== undefined)
   assert.deepEqual(new Set(agent.map(({ namespace }) => namespace)), new Set(['a']))
+})
+
+test('R-27: the last word is the server’s: neither cluster nor binding goes while a machine stands that no cache has seen', async () => {
+  await world.namespace('unseen')
+  await world.binding('unseen-user', { email: USER, namespace: 'unseen', isHeld: false })
+  await world.core('late', {}, 'unseen')
+  await world.cluster('late', {}, { namespace: 'unseen' })
+  await using stack = new AsyncDisposableStack()
+  const journal = stack.use(await openJournalWriter({ root: join(dir, 'unseen'), tryLock, clock: systemClock, logger: silentLogger }))
+  const stopping = new AbortController()
+  stack.defer(() => stopping.abort())
+  const deps = { cloud: {}, journal, audit: async () => {}, logger: silentLogger, meters: createMeters() }
+  stack.use(await startController(settingsOf({ namespace: 'unseen' }), deps, { signal: stopping.signal, stop: () => {} }))
+  const key = { namespace: 'unseen', name: 'late' }
+  await until(async () => (await world.kube.get(CLUSTERS, key)).status?.initialization?.provisioned)
+  // From here on its cache learns nothing of machines any more.
+  assert.ok(kube.endWatches('silent', 'cloudsigmamachines') > 0)
+  const account = JSON.stringify({ kind: 'Owner', userUUID: world.userOf(USER), region: 'zrh', binding: 'unseen-user' })
+  await world.machine('m', { cluster: 'late', namespace: 'unseen', annotations: { 'ascribe.dev/account': account } })
+  await world.kube.delete(CLUSTERS, key)
+  const waiting = await until(async () => {
+    const found = (await world.kube.tryGet(CLUSTERS, key))?.status?.conditions?.find(({ type }) => type === 'Deleting')
+    return found?.reason === 'WaitingForMachines' && found
+  })
+  assert.match(waiting.message ?? '', /1 machines/)
+  // What a binding is asked about is the machines that are pinned to its owner, once no cluster needs it.
+  await world.kube.patch(CLUSTERS, key, { patch: { type: 'merge', body: { metadata: { finalizers: null } } } })
+  const asked = kube.log.length
+  await world.kube.delete(OWNER_BINDINGS, { name: 'unseen-user' })
+  await until(() => kube.log.slice(asked).filter(({ plural, verb }) => plural === 'cloudsigmamachines' && verb === 'list').length >= 2)
+  assert.ok(await world.kube.tryGet(OWNER_BINDINGS, { name: 'unseen-user' }))
+})
+
+test('a start goes on through an API server in trouble, whatever it asks for first', async () => {
+  await using stack = new AsyncDisposableStack()
+  const answer = (status: number): { kind: 'status'; status: number; reason: string } => ({
+    kind: 'status',
+    status,
+    reason: 'InternalError',
+  })
+  for (const [match, status] of [
+    [{ verb: 'list', plural: 'cloudsigmaclusters' }, 503],
+    [{ verb: 'list', plural: 'clusters' }, 500],
+    [{ verb: 'get', plural: 'namespaces' }, 502],
+    [{ verb: 'get', plural: 'secrets', name: 'ascribe-controller-key' }, 429],
+    [{ verb: 'watch', plural: 'cloudsigmamachines' }, 500],
+  ] as const)
+    stack.use(kube.fault({ match, effect: answer(status), times: 1 }))
+  const journal = stack.use(await openJournalWriter({ root: join(dir, 'trouble'), tryLock, clock: systemClock, logger: silentLogger }))
+  const stopping = new AbortController()
+  stack.defer(() => stopping.abort())
+  const deps = { cloud: {}, journal, audit: async () => {}, logger: silentLogger, meters: createMeters() }
+  const running = stack.use(await startController(settingsOf(), deps, { signal: stopping.signal, stop: () => {} }))
+  await until(async () => (await fetch(`${running.health}/readyz`)).status === 200)
 })

@@ -48,6 +48,8 @@ export type CloudSigmaOptions = {
  */
 export type CloudSigma = AsyncDisposable & {
   readonly region: string
+  /** Scheme and host that it calls: two tables may have one name for two places. */
+  readonly origin: string
   readonly account: Account
   readonly servers: Servers
   readonly drives: Drives
@@ -81,6 +83,7 @@ export function createCloudSigma(options: CloudSigmaOptions): CloudSigma {
   })
   return {
     region: endpoint.region,
+    origin: endpoint.origin,
     account: createAccount(transport),
     servers: createServers(transport),
     drives: createDrives(transport),

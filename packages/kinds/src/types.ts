@@ -198,8 +198,8 @@ export type ImpersonatorSpec = {
     readonly names?: readonly string[]
     readonly selector?: NamespaceSelector
   }
-  /** Default `{ mode: 'Forbid' }`. */
-  readonly fallback?: { readonly mode: 'Forbid' | 'PlatformAccount' }
+  /** Default `{ mode: 'Forbid' }`. `limits`: of each namespace in the platform's account; those of the controller's settings where there are none. */
+  readonly fallback?: { readonly mode: 'Forbid' | 'PlatformAccount'; readonly limits?: AccountLimits }
 }
 
 export type ImpersonatorStatus = { readonly conditions?: readonly Condition[]; readonly observedGeneration?: number }
@@ -215,15 +215,17 @@ export type Evidence = {
   readonly hash?: string
 }
 
-export type BindingLimits = {
+/** Of all machines of one namespace in one account. */
+export type AccountLimits = {
   readonly maxServers?: number
   /** MHz of all machines. */
   readonly maxCPU?: number
   /** MiB of all machines. */
   readonly maxMemory?: number
   readonly maxDrives?: number
-  readonly regions?: readonly string[]
 }
+
+export type BindingLimits = AccountLimits & { readonly regions?: readonly string[] }
 
 /** Immutable but for `limits` and `expiresAt`. */
 export type OwnerBindingSpec = {

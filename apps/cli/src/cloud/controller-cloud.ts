@@ -24,6 +24,7 @@ export function controllerCloudOf(cloud: CloudSettings, { allowStaging }: { read
         ? `Cannot use ${URL.parse(url)?.host}: it is an authorization server for trials; say --allow-staging if that is meant`
         : undefined,
     platform: credentials,
+    limits: limitsOf(cloud),
     minter,
     // The minter has the client; what it serves by its environment is reached from here by the same table.
     ...(minter !== undefined &&
@@ -34,5 +35,15 @@ export function controllerCloudOf(cloud: CloudSettings, { allowStaging }: { read
     }),
     ...(legacy?.mode === 'legacy' &&
       credentials !== undefined && { legacy: { credentials, regions: legacy.regions, isChosen: !cloud.impersonation_enabled } }),
+  }
+}
+
+function limitsOf({ limits }: CloudSettings): NonNullable<CloudFromEnvironment['limits']> {
+  const { max_servers: maxServers, max_cpu: maxCPU, max_memory: maxMemory, max_drives: maxDrives } = limits
+  return {
+    ...(maxServers !== undefined && { maxServers }),
+    ...(maxCPU !== undefined && { maxCPU }),
+    ...(maxMemory !== undefined && { maxMemory }),
+    ...(maxDrives !== undefined && { maxDrives }),
   }
 }

@@ -9,6 +9,7 @@ import type {
   TokenSource,
   Transport,
 } from '@ascribe/impersonation'
+import type { AccountLimits } from '@ascribe/kinds'
 import type { Logger, Meters } from '@ascribe/kit'
 import type { Clocks, Informers, KubeClient } from '@ascribe/kube'
 import { createBasicAccount } from './basic-account.ts'
@@ -20,7 +21,7 @@ import { AuthorityError } from './errors.ts'
 import { explain, sayError } from './explain.ts'
 import { requireBinding } from './require-binding.ts'
 import { createLedger } from './limits.ts'
-import type { Ledger } from './limits.ts'
+import type { Bound, Ledger } from './limits.ts'
 import type { AccountPin } from './pin.ts'
 import { selectAccount } from './select-account.ts'
 import type { Selected } from './select-account.ts'
@@ -51,6 +52,8 @@ export type AuthorityOptions = {
   readonly minter?: MinterChannel | undefined
   /** The account that everything is done in without impersonation. `isChosen`: by the operator, for new machines too. */
   readonly legacy?: { readonly credentials: BasicCredentials; readonly regions: RegionTable; readonly isChosen: boolean } | undefined
+  /** Of each namespace in the account of the legacy mode, and in the platform's where the Impersonator says none (H-13). */
+  readonly accountLimits?: AccountLimits | undefined
   /** The platform's own account, for the fallback that an administrator may choose. */
   readonly platform?: BasicCredentials | undefined
   readonly refuseIssuer?: ((url: string) => string | undefined) | undefined
@@ -91,6 +94,7 @@ class CachedAuthority implements OpenAuthority {
   readonly #legacy: BasicAccount | undefined
   readonly #watch: ReturnType<typeof watchAuthority>
   readonly #guard: () => void
+  readonly #accountLimits: AccountLimits
   /** Which source a token came from, to hand back what the API refused. */
   readonly #origins = new WeakMap<object, ReturnType<TokenSource['authenticator']>>()
 
@@ -117,6 +121,7 @@ class CachedAuthority implements OpenAuthority {
       ...(options.limits !== undefined && { limits: options.limits }),
     })
     this.#guard = options.guard ?? (() => {})
+    this.#accountLimits = options.accountLimits ?? {}
     this.#userRefs = createUserRefs(kube, clocks.monotonic)
     this.#clients = createCloudClients({ exchange, clocks, logger, meters })
     const basic = { exchange, monotonic: clocks.monotonic }
@@ -287,20 +292,26 @@ class CachedAuthority implements OpenAuthority {
   }
 
   admit(...[pin, demand]: Parameters<Authority['admit']>): ReturnType<Authority['admit']> {
-    if (pin.kind !== 'Owner') return undefined
     return this.ledger.admit(pin, demand, this.#limitsOf(pin, demand.namespace))
   }
 
   limits(...[pin, namespace]: Parameters<Authority['limits']>): ReturnType<Authority['limits']> {
-    return this.ledger.report(pin, namespace, this.#limitsOf(pin, namespace))
+    return this.ledger.report(pin, namespace, this.#limitsOf(pin, namespace).limits)
   }
 
-  /** Of the binding that authorizes now. None does: nothing is let in anyway. */
-  #limitsOf(pin: AccountPin, namespace: string): NonNullable<ReturnType<Snapshot['bindings']['list']>[number]['spec']['limits']> {
+  /** Of the binding that authorizes now (none does: nothing is let in anyway); of an account that is everybody's, what its operator set. */
+  #limitsOf(pin: AccountPin, namespace: string): Bound {
     const facts = this.snapshot.facts()
+    if (pin.kind !== 'Owner') {
+      const own = pin.impersonator === undefined ? undefined : facts.impersonator(pin.impersonator)?.fallbackLimits
+      if (pin.kind === 'PlatformAccount' && own !== undefined)
+        return { limits: own, by: `CloudSigmaImpersonator ${pin.impersonator}`, field: 'spec.fallback.limits' }
+      return { limits: this.#accountLimits, by: 'the controller', field: 'cloud.limits' }
+    }
     const standing = standingOf(facts, pin, { namespace, purpose: 'operate' })
     const name = standing.ok ? standing.account.binding?.name : pin.binding
-    return facts.bindings(namespace).find(({ metadata }) => metadata.name === name)?.spec.limits ?? {}
+    const limits = facts.bindings(namespace).find(({ metadata }) => metadata.name === name)?.spec.limits ?? {}
+    return { limits, by: "its owner's binding", field: 'spec.limits' }
   }
 
   explain(thrown: unknown): ReturnType<Authority['explain']> {

@@ -1,5 +1,5 @@
 import type { RegionEndpoint } from '@ascribe/impersonation'
-import type { CloudSigmaOwnerBinding, NamespaceSelector } from '@ascribe/kinds'
+import type { AccountLimits, CloudSigmaOwnerBinding, NamespaceSelector } from '@ascribe/kinds'
 
 export type NamespaceFacts = { readonly name: string; readonly uid: string; readonly labels: Readonly<Record<string, string>> }
 
@@ -10,6 +10,8 @@ export type ImpersonatorFacts = {
   readonly generation: number
   readonly isDeleting: boolean
   readonly fallback: 'Forbid' | 'PlatformAccount'
+  /** Of each namespace in the platform's account. */
+  readonly fallbackLimits?: AccountLimits | undefined
   readonly allows: (namespace: NamespaceFacts) => boolean
   /** The host of a region, from this one's table alone; or why there is none. */
   readonly place: (region: string) => Place

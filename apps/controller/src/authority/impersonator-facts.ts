@@ -35,6 +35,7 @@ export function impersonatorOf(object: CloudSigmaImpersonator, options: Imperson
     generation,
     isDeleting: deletionTimestamp !== undefined,
     fallback: spec.fallback?.mode === 'PlatformAccount' ? 'PlatformAccount' : 'Forbid',
+    fallbackLimits: spec.fallback?.limits,
     allows: (namespace) => allows(spec.allowedNamespaces, namespace),
     place: (region) =>
       placeOf(regions, region, problems.get(region) ?? `it is not in the table of CloudSigmaImpersonator ${name} (spec.regions)`),

@@ -1,15 +1,18 @@
 import { ANNOTATIONS, MACHINES } from '@ascribe/kinds'
-import type { BindingLimits, CloudSigmaMachine } from '@ascribe/kinds'
+import type { AccountLimits, CloudSigmaMachine } from '@ascribe/kinds'
 import type { Informers } from '@ascribe/kube'
 import { AuthorityError } from './errors.ts'
 import { parsePin } from './pin.ts'
 import type { AccountPin } from './pin.ts'
 import type { Demand, LimitsReport } from './types.ts'
 
-/** Counts what the machines of a namespace take of one owner's account, those that were let in a moment ago included. */
+/** What may be taken, by whose word, and where that word stands. */
+export type Bound = { readonly limits: AccountLimits; readonly by: string; readonly field: string }
+
+/** Counts what the machines of a namespace take of one account, those that were let in a moment ago included. */
 export type Ledger = {
-  admit(pin: AccountPin, demand: Demand, limits: BindingLimits): AuthorityError | undefined
-  report(pin: AccountPin, namespace: string, limits: BindingLimits): LimitsReport
+  admit(pin: AccountPin, demand: Demand, bound: Bound): AuthorityError | undefined
+  report(pin: AccountPin, namespace: string, limits: AccountLimits): LimitsReport
   /** Machines that are pinned to this user in this namespace: whoever they are, they need the binding. */
   machinesOf(namespace: string, userUUID: string): readonly CloudSigmaMachine[]
 }
@@ -29,7 +32,7 @@ export function createLedger(informers: Informers): Ledger {
   })
 
   const counted = (pin: AccountPin, namespace: string, except: Demand | undefined): readonly Demand[] => {
-    const key = accountKey(namespace, pin.userUUID)
+    const key = accountKey(namespace, pin)
     const mine = machines.byIndex(BY_ACCOUNT, key)
     const own = except === undefined ? undefined : machines.get({ namespace, name: except.name })
     const demands = new Map(admitted.get(key))
@@ -44,18 +47,18 @@ export function createLedger(informers: Informers): Ledger {
   }
 
   return {
-    admit(pin, demand, limits) {
+    admit(pin, demand, { limits, by, field: place }) {
       const used = sumOf(counted(pin, demand.namespace, demand))
       const wanted = { servers: 1, cpuMhz: demand.cpuMhz, memoryMib: demand.memoryMib, drives: demand.drives }
       for (const [name, field, unit] of LIMITS) {
         const limit = limits[name]
         if (limit === undefined || used[field] + wanted[field] <= limit) continue
         return new AuthorityError(
-          `Cannot make machine ${demand.namespace}/${demand.name}: its owner's binding allows ${limit}${unit} (spec.limits.${name}), ${used[field]} are taken and this one needs ${wanted[field]}`,
+          `Cannot make machine ${demand.namespace}/${demand.name}: ${by} allows ${limit}${unit} (${place}.${name}), ${used[field]} are taken and this one needs ${wanted[field]}`,
           { reason: 'QuotaExceeded', retryAfterMs: QUOTA_LOOK_MS },
         )
       }
-      const key = accountKey(demand.namespace, pin.userUUID)
+      const key = accountKey(demand.namespace, pin)
       const mine = admitted.get(key) ?? new Map<string, Demand>()
       admitted.set(key, mine.set(demand.uid, demand))
       return undefined
@@ -69,7 +72,7 @@ export function createLedger(informers: Informers): Ledger {
         drives: { limit: limits.maxDrives, used: used.drives },
       }
     },
-    machinesOf: (namespace, userUUID) => machines.byIndex(BY_ACCOUNT, accountKey(namespace, userUUID)),
+    machinesOf: (namespace, userUUID) => machines.byIndex(BY_ACCOUNT, accountKey(namespace, { kind: 'Owner', userUUID })),
   }
 }
 
@@ -97,14 +100,14 @@ function sumOf(demands: readonly Demand[]): Sum {
   )
 }
 
-function accountKey(namespace: string, userUUID: string): string {
-  return `${namespace}/${userUUID.toLowerCase()}`
+function accountKey(namespace: string, { kind, userUUID }: Pick<AccountPin, 'kind' | 'userUUID'>): string {
+  return `${kind}/${namespace}/${userUUID.toLowerCase()}`
 }
 
 /** By the pin alone: it is there before anything is made, and stays until everything is gone. */
 function accountKeys({ metadata }: CloudSigmaMachine): readonly string[] {
   const pin = parsePin(metadata.annotations?.[ANNOTATIONS.account] ?? '')
-  return pin === undefined || pin.kind !== 'Owner' ? [] : [accountKey(metadata.namespace ?? '', pin.userUUID)]
+  return pin === undefined ? [] : [accountKey(metadata.namespace ?? '', pin)]
 }
 
 function demandOf({ metadata, spec }: CloudSigmaMachine): Demand {

@@ -1,20 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CloudSigma, Server } from '@ascribe/cloudsigma'
+import type { Capabilities, CloudSigma, Made, Server, Tag } from '@ascribe/cloudsigma'
 import type { AccountPin } from '../authority/pin.ts'
 import { createAccountViews } from './account-views.ts'
+import { createCapabilityBook } from './capability-book.ts'
+import { createTagBook } from './tag-book.ts'
 
 const PIN: AccountPin = { kind: 'Owner', userUUID: '00000000-0000-4000-8000-000000000001', region: 'zrh' }
 
 /** A cloud whose lists come when they are let. */
-function lists(): { readonly cloud: CloudSigma; readonly waiting: PromiseWithResolvers<readonly Server[]>[] } {
+function lists(origin = 'https://direct.zrh.cloudsigma.com'): {
+  readonly cloud: CloudSigma
+  readonly waiting: PromiseWithResolvers<readonly Server[]>[]
+} {
   const waiting: PromiseWithResolvers<readonly Server[]>[] = []
   const list = async (): Promise<readonly Server[]> => {
     const next = Promise.withResolvers<readonly Server[]>()
     waiting.push(next)
     return next.promise
   }
-  return { cloud: { servers: { list } } as unknown as CloudSigma, waiting }
+  return { cloud: { origin, servers: { list } } as unknown as CloudSigma, waiting }
 }
 
 test('servers() shares one list among all who may have it, and begins a new one for who needs it newer (R-12)', async () => {
@@ -47,4 +52,37 @@ test('servers() of one who waited for a list that failed begins another; account
   assert.equal(waiting.length, 3)
   for (const each of waiting) each.resolve([])
   await Promise.all([second, other])
+})
+
+test('two Impersonators that name a region alike share no list, no tag and no capabilities', async () => {
+  const [here, there] = [lists(), lists('https://direct.elsewhere.example')]
+  const views = createAccountViews({ monotonic: () => 0, wall: () => 0 })
+  const both = [here, there].map(({ cloud }) => views.servers({ pin: PIN, cloud, notBefore: 0 }))
+  assert.deepEqual([here.waiting.length, there.waiting.length], [1, 1])
+  here.waiting[0]?.resolve([{ uuid: 'of-here' } as Server])
+  there.waiting[0]?.resolve([])
+  assert.deepEqual(
+    (await Promise.all(both)).map(({ items }) => [...items.keys()]),
+    [['of-here'], []],
+  )
+  const book = createCapabilityBook({ monotonic: () => 0 })
+  const read: string[] = []
+  for (const { cloud } of [here, there, here])
+    await book.of(cloud.origin, async () => {
+      read.push(cloud.origin)
+      return {} as Capabilities
+    })
+  assert.deepEqual(read, [here.cloud.origin, there.cloud.origin])
+  const tags = createTagBook()
+  const made: string[] = []
+  for (const { cloud } of [here, there]) {
+    const tagged = { ...cloud, tags: { list: async () => [] } } as unknown as CloudSigma
+    const make = async (name: string): Promise<Made<Tag>> => {
+      made.push(cloud.origin)
+      return { object: { uuid: `${name} at ${cloud.origin}` } } as Made<Tag>
+    }
+    const [uuid] = await tags.uuidsOf({ pin: PIN, cloud: tagged, names: ['a'], deadlineMs: 1, make })
+    assert.equal(uuid, `a at ${cloud.origin}`)
+  }
+  assert.equal(made.length, 2)
 })

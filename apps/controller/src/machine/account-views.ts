@@ -28,7 +28,7 @@ export type AccountViews = {
   servers(request: ListRequest): Promise<Listing<Server>>
   drives(request: ListRequest): Promise<Listing<Drive>>
   /** When the newest list of servers was asked for; to look again when it has become old. */
-  serversBegunAt(pin: AccountPin): number | undefined
+  serversBegunAt(of: Pick<ListRequest, 'pin' | 'cloud'>): number | undefined
 }
 
 type Slot<Item> = { latest: Listing<Item> | undefined; flight: { begunAt: number; listing: Promise<Listing<Item>> } | undefined }
@@ -43,11 +43,14 @@ export function createAccountViews(clocks: Pick<Clocks, 'monotonic' | 'wall'>): 
   return {
     servers: (request) => servers.take(request),
     drives: (request) => drives.take(request),
-    serversBegunAt: (pin) => servers.begunAt(keyOf(pin)),
+    serversBegunAt: (of) => servers.begunAt(accountKeyOf(of)),
   }
 }
 
-const keyOf = ({ kind, userUUID, region }: AccountPin): string => `${kind} ${userUUID} ${region}`
+/** One account at one place: two Impersonators may give one name of a region to two hosts. */
+export function accountKeyOf({ pin, cloud }: Pick<ListRequest, 'pin' | 'cloud'>): string {
+  return `${pin.kind} ${pin.userUUID} ${pin.region} ${cloud.origin}`
+}
 
 function createSlots<Item extends { readonly uuid: string }>(
   clocks: Pick<Clocks, 'monotonic' | 'wall'>,
@@ -84,7 +87,7 @@ function createSlots<Item extends { readonly uuid: string }>(
   return {
     begunAt: (key) => slots.get(key)?.latest?.begunAt,
     async take(request) {
-      const slot = slotOf(keyOf(request.pin))
+      const slot = slotOf(accountKeyOf(request))
       if (slot.latest !== undefined && slot.latest.begunAt >= request.notBefore) return slot.latest
       // Whoever comes while a list is under way that is too old for them waits for it, and shares the next.
       while (slot.flight !== undefined) {

@@ -167,7 +167,7 @@ export async function applyCreateServer(run: Run): Promise<void> {
     await applyRecord(run, { do: 'record', server: server.uuid })
   } catch (error) {
     // Perhaps a tag of the book was deleted: it is read again before the next try.
-    if (isFault(error, 'notFound', 'validation')) world.tags.forget(pin)
+    if (isFault(error, 'notFound', 'validation')) world.tags.forget({ pin, cloud })
     throw error
   } finally {
     run.logger.debug('create of the server ended', { machine: key.name })
@@ -196,8 +196,8 @@ async function bootstrapData({ world, key, capiMachine }: Run): Promise<string> 
 }
 
 async function coresFor(run: Run, desired: Desired): Promise<number> {
-  const { cloud, pin } = await cloudOf(run)
-  const capabilities = await run.world.capabilities.of(pin.region, () => cloud.account.capabilities({ deadlineMs: CALL_DEADLINE_MS }))
+  const { cloud } = await cloudOf(run)
+  const capabilities = await run.world.capabilities.of(cloud.origin, () => cloud.account.capabilities({ deadlineMs: CALL_DEADLINE_MS }))
   const cores = coresOf(desired, capabilities)
   if (typeof cores === 'string') throw new HoldError({ reason: 'InvalidSpec', message: cores })
   return cores

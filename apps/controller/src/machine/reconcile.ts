@@ -343,10 +343,10 @@ function resultOf(run: Run, { hold, trouble, observed }: Ending): Result {
 }
 
 /** When the account's list has become too old, so that all its machines share the next one, spread over a twentieth of the time. */
-function nextSyncMs({ world, memory, machine }: Run, pin: NonNullable<ReturnType<typeof pinOf>>): number {
+function nextSyncMs({ world, memory, machine, cloud }: Run, pin: NonNullable<ReturnType<typeof pinOf>>): number {
   const now = world.clocks.monotonic()
   const look = memory.serverLooks.get(recordedServer(machine) ?? '')
-  const begunAt = world.views.serversBegunAt(pin) ?? now
+  const begunAt = (cloud === undefined ? undefined : world.views.serversBegunAt({ pin, cloud })) ?? now
   const due = Math.max(begunAt + world.syncMs, look?.until ?? 0) - now
   return Math.max(world.syncMs / 20, due) + world.random() * (world.syncMs / 20) + 1
 }

@@ -1,5 +1,6 @@
 import type { CloudSigma, Made, Tag } from '@ascribe/cloudsigma'
 import type { AccountPin } from '../authority/pin.ts'
+import { accountKeyOf } from './account-views.ts'
 
 /** Makes a tag, as an act. */
 export type MakeTag = (name: string) => Promise<Made<Tag>>
@@ -19,7 +20,7 @@ export type TagRequest = {
 export type TagBook = {
   uuidsOf(request: TagRequest): Promise<readonly string[]>
   /** A server was refused: perhaps a tag was deleted. */
-  forget(pin: AccountPin): void
+  forget(of: Pick<TagRequest, 'pin' | 'cloud'>): void
 }
 
 const ACCOUNTS_MAX = 2_000
@@ -27,7 +28,6 @@ const TAGS_MAX = 5_000
 
 export function createTagBook(): TagBook {
   const books = new Map<string, Promise<Map<string, string>>>()
-  const keyOf = ({ kind, userUUID, region }: AccountPin): string => `${kind} ${userUUID} ${region}`
 
   async function read({ pin, cloud, deadlineMs }: TagRequest): Promise<Map<string, string>> {
     const tags = await cloud.tags.list({}, { whole: true, deadlineMs })
@@ -35,7 +35,7 @@ export function createTagBook(): TagBook {
   }
 
   function bookOf(request: TagRequest): Promise<Map<string, string>> {
-    const key = keyOf(request.pin)
+    const key = accountKeyOf(request)
     const known = books.get(key)
     if (known !== undefined) return known
     if (books.size >= ACCOUNTS_MAX) books.delete(books.keys().next().value ?? '')
@@ -58,12 +58,12 @@ export function createTagBook(): TagBook {
       const book = await bookOf(request)
       const uuids: string[] = []
       for (const name of new Set(request.names)) {
-        const uuid = book.get(name) ?? (await makeOnce(`${keyOf(request.pin)} ${name}`, { name, make: request.make }))
+        const uuid = book.get(name) ?? (await makeOnce(`${accountKeyOf(request)} ${name}`, { name, make: request.make }))
         if (book.size < TAGS_MAX) book.set(name, uuid)
         uuids.push(uuid)
       }
       return uuids
     },
-    forget: (pin) => void books.delete(keyOf(pin)),
+    forget: (of) => void books.delete(accountKeyOf(of)),
   }
 }

@@ -39,5 +39,5 @@ export async function patiently<T>(step: string, run: () => Promise<T>, { clocks
 
 function isTrouble(error: unknown): boolean {
   if (error instanceof CacheSyncError) return true
-  return error instanceof KubeError && ((error.status !== undefined && error.status >= 500) || error.reason === 'TooManyRequests')
+  return error instanceof KubeError && error.status !== undefined && (error.status >= 500 || error.status === 429)
 }

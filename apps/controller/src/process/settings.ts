@@ -1,5 +1,6 @@
 import type { AuditSink, RegionTable } from '@ascribe/impersonation'
 import type { JournalWriter } from '@ascribe/journal'
+import type { AccountLimits } from '@ascribe/kinds'
 import type { Logger, Meters } from '@ascribe/kit'
 import type { Clocks } from '@ascribe/kube'
 import type { BasicCredentials } from '../authority/basic-account.ts'
@@ -38,6 +39,8 @@ export type CloudFromEnvironment = {
   readonly minter?: MinterAddress | undefined
   readonly legacy?: { readonly credentials: BasicCredentials; readonly regions: RegionTable; readonly isChosen: boolean } | undefined
   readonly platform?: BasicCredentials | undefined
+  /** Of each namespace in those two accounts, which have no binding that says so (H-13). */
+  readonly limits?: AccountLimits | undefined
   /** PEM of the authorities to trust instead of the machine's. */
   readonly ca?: string | undefined
   /** Why an authorization server may not be used. */

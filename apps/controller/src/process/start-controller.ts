@@ -155,6 +155,7 @@ function openAuthority({ settings, deps, clocks, kube, informers, mints, fence, 
       cloud.minter === undefined ? undefined : stack.use(openMinterChannel(cloud.minter, { kube, namespace: settings.systemNamespace })),
     legacy: cloud.legacy,
     platform: cloud.platform,
+    accountLimits: cloud.limits,
     refuseIssuer: cloud.refuseIssuer,
     // The last thing before a request goes: a process that was stopped and woke as nobody's leader sends nothing.
     guard: () => fence.check(0),

@@ -44,6 +44,13 @@ const selector: z.ZodType<NamespaceSelector> = z.object({
     .exactOptional(),
 })
 
+const accountLimits = {
+  maxServers: whole(0, 1_000_000).exactOptional(),
+  maxCPU: whole(0, Number.MAX_SAFE_INTEGER, 'MHz of all machines.').exactOptional(),
+  maxMemory: whole(0, Number.MAX_SAFE_INTEGER, 'MiB of all machines.').exactOptional(),
+  maxDrives: whole(0, 1_000_000).exactOptional(),
+}
+
 export const impersonatorSpec: z.ZodType<ImpersonatorSpec> = z.object({
   issuer: text(URL_LENGTH_MAX, { pattern: ISSUER, description: 'The issuer of OAuth, with its path: https, or on loopback http.' }),
   clientSecretRef: z
@@ -95,7 +102,13 @@ export const impersonatorSpec: z.ZodType<ImpersonatorSpec> = z.object({
     })
     .exactOptional(),
   fallback: z
-    .object({ mode: z.enum(['Forbid', 'PlatformAccount']) })
+    .object({
+      mode: z.enum(['Forbid', 'PlatformAccount']),
+      limits: z
+        .object(accountLimits)
+        .meta({ description: "What each namespace may have in the platform's account. A machine beyond it is not made." })
+        .exactOptional(),
+    })
     .meta({
       description: "Whether objects that name no owner stand in the platform's account. It is never a reaction to an error.",
       default: { mode: 'Forbid' },
@@ -120,10 +133,7 @@ const evidence: z.ZodType<Evidence> = z
 
 const limits: z.ZodType<BindingLimits> = z
   .object({
-    maxServers: whole(0, 1_000_000).exactOptional(),
-    maxCPU: whole(0, Number.MAX_SAFE_INTEGER, 'MHz of all machines.').exactOptional(),
-    maxMemory: whole(0, Number.MAX_SAFE_INTEGER, 'MiB of all machines.').exactOptional(),
-    maxDrives: whole(0, 1_000_000).exactOptional(),
+    ...accountLimits,
     regions: z.array(region('A location.')).max(REGIONS_MAX).meta({ 'x-kubernetes-list-type': 'set' }).exactOptional(),
   })
   .meta({
