@@ -75,7 +75,7 @@ export class JsonLexer {
 
   constructor(api: Api, { isEvent = false }: { readonly isEvent?: boolean } = {}) {
     this.#api = api
-    this.#isOwn = api === 'responses' || api === 'messages'
+    this.#isOwn = isEvent || api === 'responses' || api === 'messages'
     this.#isEvent = isEvent
   }
 

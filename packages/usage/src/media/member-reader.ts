@@ -56,6 +56,7 @@ export class MemberReader {
 
   /** Reads on from `start`. Gives the offset of the brace that ends the object, or the length. */
   push(bytes: Buffer, start = 0): number {
+    if (this.closed) return bytes.length
     let at = start
     this.#valueStart = start
     while (at < bytes.length && !this.broken) {
