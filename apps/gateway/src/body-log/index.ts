@@ -1,0 +1,5 @@
+export { BodyLog } from './body-log.ts'
+export { eraseBodies, readBodies } from './read-bodies.ts'
+export type { BodyQuery } from './read-bodies.ts'
+export { REDACTIONS } from './types.ts'
+export type { BodyEntry, BodyLogSettings, KeptBody, Redaction } from './types.ts'
