@@ -25,7 +25,6 @@ export const PAINS: readonly PainGroup[] = [
         name: 'litellm-37558',
         thread: 'BerriAI/litellm#37558',
         wants: 'The same holds on the Anthropic messages route.',
-        open: 'Not built: the messages API of Anthropic. Its paths are refused, so nothing passes unmetered.',
       },
       {
         name: 'litellm-36008',
@@ -36,7 +35,6 @@ export const PAINS: readonly PainGroup[] = [
         name: 'litellm-35958',
         thread: 'BerriAI/litellm#35958',
         wants: 'An interrupted messages stream leaves a row in every release.',
-        open: 'Not built: the messages API of Anthropic. Its paths are refused, so nothing passes unmetered.',
       },
       {
         name: 'litellm-13245',
@@ -63,7 +61,6 @@ export const PAINS: readonly PainGroup[] = [
         name: 'bifrost-4842',
         thread: 'maximhq/bifrost#4842',
         wants: 'Usage from intermediate Responses events survives a cancel, cache classes included.',
-        open: 'Not built: the Responses API. Its path is refused, so nothing passes unmetered.',
       },
       {
         name: 'tensorzero-3751',
@@ -134,7 +131,6 @@ export const PAINS: readonly PainGroup[] = [
         name: 'apisix-13662',
         thread: 'apache/apisix#13662',
         wants: 'Native Anthropic streaming counts input as well as output.',
-        open: 'Not built: the messages API of Anthropic. Its paths are refused, so nothing passes unmetered.',
       },
       {
         name: 'agentgateway-3228',
