@@ -1,5 +1,6 @@
 import { cloudClients } from './cloud-clients/install.ts'
 import { chromium } from './chromium/chromium.ts'
+import { caddy, nginx } from './edge/install.ts'
 import { validator } from './focus/validator.ts'
 import { openmeterForPython } from './openmeter/install.ts'
 import { promtool } from './prometheus/install.ts'
@@ -22,6 +23,8 @@ for (const available of [
   await promtool(),
   await schemathesis(),
   await chromium(),
+  await nginx(),
+  await caddy(),
   await kube(),
   await clusterApi(),
   await helm(),
