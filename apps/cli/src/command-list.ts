@@ -77,6 +77,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/resources.ts')).configureResources,
   },
   {
+    name: 'routes',
+    description: 'where requests for a resource go: deployments that gateways follow',
+    load: async () => (await import('./commands/routes.ts')).configureRoutes,
+  },
+  {
     name: 'directory',
     description: 'all of these from a file or an address, and what was ever said of them',
     load: async () => (await import('./commands/directory.ts')).configureDirectory,

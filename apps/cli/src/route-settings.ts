@@ -4,8 +4,7 @@ import { z } from 'zod'
 import type { Route } from '@ascribe/gateway/routes'
 import type { DeploymentEntry } from '@ascribe/identity'
 import { InputError, errorChain } from '@ascribe/kit'
-import { durationMs } from '@ascribe/service'
-import type { Secret } from '@ascribe/service'
+import { Secret, durationMs } from '@ascribe/service'
 import { deploymentDestination, destinationOf, routeDestination } from './upstream-settings.ts'
 import type { DestinationSettings } from './upstream-settings.ts'
 
@@ -88,8 +87,15 @@ export function deploymentRoute(entry: DeploymentEntry, credentials: NamedCreden
   return routeOf({ ...fields, id: resourceId, resource_id: resourceId }, credentials)
 }
 
+/** Whether a gateway that has the credentials could use it. @throws {InputError} */
+export function checkDeployment(entry: DeploymentEntry): void {
+  const { credential_name: own, upstreams = [] } = parseDeployment(entry)
+  const named = [own, ...upstreams.map(({ credential_name: name }) => name)].filter((name) => name !== undefined)
+  deploymentRoute(entry, Object.fromEntries(named.map((name) => [name, new Secret('')])))
+}
+
 /** @throws {InputError} */
-export function parseDeployment(entry: DeploymentEntry): DeploymentSettings {
+function parseDeployment(entry: DeploymentEntry): DeploymentSettings {
   const parsed = DeploymentSchema.safeParse(entry)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
