@@ -25,7 +25,11 @@ const WORKERS_MAX = 64
 type Field<Value> = undefined extends Value ? z.ZodOptional<z.ZodType<Exclude<Value, undefined>>> : z.ZodDefault<z.ZodType<Value>>
 
 export const boundsShape: { readonly [Name in keyof BoundsSettings]-?: Field<BoundsSettings[Name]> } = {
-  workers: z.union([z.int().min(1).max(WORKERS_MAX), z.literal('auto')]).default(1),
+  workers: z
+    .union([z.literal('auto'), z.coerce.number().pipe(z.int().min(1).max(WORKERS_MAX))], {
+      error: `must be auto, or a number from 1 to ${WORKERS_MAX}`,
+    })
+    .default(1),
   handover_time: durationMs().default(600_000),
   connections: z.int().min(1).default(16_384),
   connections_per_peer: z.int().min(1).optional(),

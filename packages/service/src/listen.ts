@@ -21,11 +21,16 @@ export async function listenOn(server: Server, address: HostPort): Promise<HostP
     server.listen({ host: address.host, port: address.port })
     await once(server, 'listening')
   } catch (cause) {
-    const reason = REASONS[errorCode(cause) ?? '']
-    throw new ListenError(`Cannot listen on ${hostPortText(address)}${reason === undefined ? '' : `: ${reason}`}`, { cause })
+    throw listenFailure(address, cause)
   }
   const bound = server.address()
   return { host: address.host, port: typeof bound === 'object' && bound !== null ? bound.port : address.port }
+}
+
+/** Why nobody can listen there, with the way out. */
+export function listenFailure(address: HostPort, cause: unknown): ListenError {
+  const reason = REASONS[errorCode(cause) ?? '']
+  return new ListenError(`Cannot listen on ${hostPortText(address)}${reason === undefined ? '' : `: ${reason}`}`, { cause })
 }
 
 /** `host:port`, brackets around an IPv6 address. */

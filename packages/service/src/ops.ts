@@ -9,7 +9,7 @@ export type ReadyCheck = { readonly ok: boolean; readonly detail?: string }
 export type ReadyReport = Readonly<Record<string, ReadyCheck>>
 
 export type OpsOptions = HostPort & {
-  readonly meters: { render(): string }
+  readonly meters: { render(): string | Promise<string> }
   /** Asked at each call of `/readyz`, for at most two seconds. Throwing means not ready. */
   readonly ready: () => ReadyReport | Promise<ReadyReport>
 }
@@ -60,7 +60,7 @@ async function answer(options: OpsOptions, request: IncomingMessage, response: S
       return send(isReady ? 200 : 503, 'application/json', `${JSON.stringify({ ready: isReady, checks })}\n`)
     }
     case '/metrics':
-      return send(200, 'text/plain; version=0.0.4; charset=utf-8', options.meters.render())
+      return send(200, 'text/plain; version=0.0.4; charset=utf-8', await options.meters.render())
     default:
       return send(404, 'text/plain', 'not found: try /healthz, /readyz, /metrics\n')
   }
