@@ -78,15 +78,19 @@ export class IdempotencyStore implements Disposable {
   claim(authId: string, key: string, eventId: string): ClaimOutcome {
     const { writer, clock } = this.#options
     const open = this.#opened()
-    for (const write of this.#owed.splice(0)) write(open)
+    for (let write = this.#owed[0]; write !== undefined; write = this.#owed[0]) {
+      write(open)
+      this.#owed.shift()
+    }
     const now = clock()
     const owner = digest(authId).subarray(0, 16)
     const id = digest(`${authId.length} ${authId}${key}`)
     open.db.exec('begin immediate')
     try {
-      open.expire.run(now - RETENTION_MS)
+      const oldest = now - RETENTION_MS
+      open.expire.run(oldest)
       const added = open.insert.run(id, owner, eventId, writer, now)
-      const taken = added.changes === 0 ? this.#takenBy(open, id) : undefined
+      const taken = added.changes === 0 ? this.#takenBy(open, id, oldest) : undefined
       if (taken === undefined) {
         if (added.changes === 0) open.replace.run(eventId, writer, now, id)
         else this.#bound(open, owner)
@@ -124,8 +128,8 @@ export class IdempotencyStore implements Disposable {
     }
   }
 
-  #takenBy(open: Open, id: Buffer): Exclude<ClaimOutcome, { kind: 'claimed' }> | undefined {
-    const row = open.find.get(id) as { event_id: string; writer: string; completed: number } | undefined
+  #takenBy(open: Open, id: Buffer, oldest: number): Exclude<ClaimOutcome, { kind: 'claimed' }> | undefined {
+    const row = open.find.get(id, oldest) as { event_id: string; writer: string; completed: number } | undefined
     if (row === undefined) return undefined
     if (row.completed === 1) return { kind: 'completed', eventId: row.event_id }
     // It ended with its process, before its client had its last byte.
@@ -174,8 +178,8 @@ function openFile(path: string): Open {
       // A few with each key that is added: there are never more that are too old than were added since.
       expire: db.prepare('delete from claim where id in (select id from claim where at < ? order by at limit 2)'),
       insert: db.prepare('insert into claim values (?, ?, ?, ?, 0, ?) on conflict (id) do nothing'),
-      find: db.prepare('select event_id, writer, completed from claim where id = ?'),
-      replace: db.prepare('update claim set event_id = ?, writer = ?, at = ? where id = ?'),
+      find: db.prepare('select event_id, writer, completed from claim where id = ? and at >= ?'),
+      replace: db.prepare('update claim set event_id = ?, writer = ?, completed = 0, at = ? where id = ?'),
       count: db.prepare('select keys from tally where owner = ?'),
       forgetOwn: db.prepare('delete from claim where id in (select id from claim where owner = ? and completed = 1 order by at limit 1)'),
       forget: db.prepare('delete from claim where id in (select id from claim where completed = 1 order by at limit 1)'),

@@ -38,6 +38,8 @@ export type TestGateway = {
   readonly gateway: Gateway
   readonly url: string
   readonly port: number
+  /** Everything of it on disk. */
+  readonly data: string
   readonly log: readonly LogLine[]
   readonly meters: MeterRegistry
   /** Everything in the journals, in order. */
@@ -65,6 +67,8 @@ export type GatewayOptions = Partial<Omit<GatewayConfig, 'routes'>> & {
   readonly journalFs?: GatewayDeps['journalFs']
   readonly clock?: GatewayDeps['clock']
   readonly admission?: GatewayPlaces['admission']
+  /** A folder that others use too, or use again. Default: one of its own, gone after the test. */
+  readonly data?: string
 }
 
 export function routeTo(url: string, options: Partial<Route> = {}): Route {
@@ -73,9 +77,9 @@ export function routeTo(url: string, options: Partial<Route> = {}): Route {
 
 /** A gateway on a free port, with a journal and a policy file of its own; closed after the test. */
 export async function startTestGateway(t: TestContext, options: GatewayOptions): Promise<TestGateway> {
-  const { upstream, route, routes, journalFs, clock, admission, ...config } = options
+  const { upstream, route, routes, journalFs, clock, admission, data: shared, ...config } = options
   // In memory where there is a file system for that: the subject is never the disk.
-  const data = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ascribe-gateway-'))
+  const data = shared ?? (await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ascribe-gateway-')))
   const places = { journal: join(data, 'journal'), policy: join(data, 'policy.json'), ...(admission !== undefined && { admission }) }
   const log: LogLine[] = []
   const meters = createMeters()
@@ -102,7 +106,7 @@ export async function startTestGateway(t: TestContext, options: GatewayOptions):
   )
   t.after(async () => {
     await gateway.close({ graceMs: 0 })
-    await rm(data, { recursive: true, force: true })
+    if (shared === undefined) await rm(data, { recursive: true, force: true })
   })
 
   let keys: PolicyKey[] = []
@@ -130,6 +134,7 @@ export async function startTestGateway(t: TestContext, options: GatewayOptions):
     gateway,
     url: gateway.url,
     port: Number(new URL(gateway.url).port),
+    data,
     log,
     meters,
     entries,
