@@ -22,7 +22,7 @@ describe('llama-cpp-python with its tokenizer asked', { skip: available.skip }, 
   after(() => metered?.[Symbol.asyncDispose]())
 
   for (const maxTokens of [1, 9, 60, 300]) {
-    test(`a stream of ${maxTokens} tokens is recorded as the engine counts the same reply in one piece`, async () => {
+    test(`LLMKube-1852: a stream of ${maxTokens} tokens is recorded as the engine counts the same reply in one piece`, async () => {
       const { client } = metered
       const limits = { ...NEVER_ENDS, max_tokens: maxTokens }
       const [chat, text] = [

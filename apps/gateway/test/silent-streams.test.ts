@@ -53,7 +53,7 @@ async function wordyEngine(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, questions }
 }
 
-test('tokenize: what an engine sent without a word about usage is counted by its own tokenizer, and marked estimated', async (t) => {
+test('new-api-5288: what an engine sent without a word about usage is counted by its own tokenizer, and marked estimated', async (t) => {
   const engine = await wordyEngine(t, ['the first four words', ' and three more'])
   const gateway = await startTestGateway(t, { upstream: engine.url, route: { silentStreams: 'tokenize' } })
   await (await post(gateway, CHAT)).text()
