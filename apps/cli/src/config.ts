@@ -38,10 +38,14 @@ export type Config = {
     TrustSettings & {
       readonly header_prefix: string
       readonly ack: 'durable' | 'async'
+      /** What becomes of a reply whose client has left. */
+      readonly abort: 'drain' | 'cancel' | 'estimate'
       /** Milliseconds. */
       readonly drain_time: number
-      /** Bytes, like the next one. */
+      /** Bytes. */
       readonly drain_size: number
+      readonly drain_tokens: number
+      /** Bytes. */
       readonly body_size: number
       readonly routes: readonly RouteSettings[]
       /** What routes and deployments name instead of telling it. */
@@ -114,8 +118,10 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       trusted_peers: z.array(TrustedPeerSchema).default([]),
       header_prefix: header.default('X-Saturn-'),
       ack: z.enum(['durable', 'async']).default('durable'),
+      abort: z.enum(['drain', 'cancel', 'estimate']).default('drain'),
       drain_time: durationMs().default(10_000),
       drain_size: byteSize().default(4 * 1024 * 1024),
+      drain_tokens: z.int().min(0).default(16_384),
       body_size: byteSize().default(32 * 1024 * 1024),
       ...boundsShape,
       routes: z.array(RouteSchema).default([]),

@@ -43,6 +43,19 @@ export type TermsList = {
 /** The members that are counts: those of {@link Terms} but the policy. */
 const COUNTS = ['drainMs', 'drainBytes', 'drainTokens', 'maxConcurrent'] as const
 
+/** What several together say: each member as the first says that says it. */
+export function mergeTerms(said: readonly (Terms | undefined)[]): Terms {
+  const merged: { -readonly [Name in keyof Terms]: Terms[Name] } = {}
+  for (const terms of said) {
+    if (terms?.abort !== undefined) merged.abort ??= terms.abort
+    for (const name of COUNTS) {
+      const count = terms?.[name]
+      if (count !== undefined) merged[name] ??= count
+    }
+  }
+  return merged
+}
+
 /**
  * Terms out of somebody's JSON; `undefined`: they are not of that shape. Scopes and policies that only newer programs know are left out: what
  * they would change stays as wider terms have it.

@@ -1,11 +1,13 @@
-import { serverSecretId } from '@ascribe/identity'
-import type { ServerSecret } from '@ascribe/identity'
+import { mergeTerms, serverSecretId } from '@ascribe/identity'
+import type { ScopedTerms, ServerSecret } from '@ascribe/identity'
+import { termsFor } from '@ascribe/ledger'
 import type { Credential, CredentialSecret } from '@ascribe/ledger'
 import { formatInstant } from '@ascribe/units'
 import type { ListShape } from '../list-output.ts'
+import { termsJson, termsText } from '../terms-text.ts'
 
-/** How keys are listed. `serverSecret`: to say which keys still need one that is to be taken away. */
-export function credentialShape(serverSecret: ServerSecret): ListShape<Credential> {
+/** How keys are listed. `serverSecret`: to say which keys still need one that is to be taken away. `terms`: all that are in force. */
+export function credentialShape(serverSecret: ServerSecret, terms: readonly ScopedTerms[]): ListShape<Credential> {
   const ids = (Buffer.isBuffer(serverSecret) ? [serverSecret] : serverSecret).map(serverSecretId)
   return {
     columns: [
@@ -14,6 +16,7 @@ export function credentialShape(serverSecret: ServerSecret): ListShape<Credentia
       { title: 'name' },
       { title: 'scopes' },
       { title: 'organization' },
+      { title: 'terms' },
       { title: 'last used' },
       { title: 'state' },
     ],
@@ -23,6 +26,7 @@ export function credentialShape(serverSecret: ServerSecret): ListShape<Credentia
       key.name ?? '',
       key.scopes.join(' '),
       key.organizationId ?? '(nobody)',
+      termsText(mergeTerms(termsFor(terms, key))),
       instant(key.lastUsedAt) ?? '',
       stateText(key),
     ],
@@ -39,6 +43,7 @@ export function credentialShape(serverSecret: ServerSecret): ListShape<Credentia
       expires_at: instant(key.expiresAt),
       last_used_at: instant(key.lastUsedAt),
       state: key.state,
+      terms: termsJson(mergeTerms(termsFor(terms, key))),
       secrets: key.secrets.map((secret) => secretJson(secret, ids)),
     }),
   }

@@ -4,7 +4,7 @@ import { Option } from 'commander'
 import { KEY_POLL_MS, SCOPES } from '@ascribe/identity'
 import type { Scope } from '@ascribe/identity'
 import { InputError } from '@ascribe/kit'
-import { revokeCredential, revokeSecret, streamCredentials } from '@ascribe/ledger'
+import { readTerms, revokeCredential, revokeSecret, streamCredentials } from '@ascribe/ledger'
 import { formatInstant } from '@ascribe/units'
 import { durationArgument, instantArgument } from '../arguments.ts'
 import { contextOf } from '../command.ts'
@@ -16,18 +16,20 @@ import { serverSecretOf } from '../server-secret.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { writeList } from '../list-output.ts'
 import { addMap } from './keys-map.ts'
+import { addTerms } from './keys-terms.ts'
 import { credentialShape } from './keys-shape.ts'
 
 /** Gateways look at the snapshot this often, and reading a large one takes them as long again. */
 const SEEN_MS = 2 * KEY_POLL_MS
 
-/** `ascribe keys create|rotate|revoke|map|list`. */
+/** `ascribe keys create|rotate|revoke|map|terms|list`. */
 export function configureKeys(root: Command, surroundings: Surroundings): void {
   const keys = root
   addCreate(keys, surroundings)
   addRotate(keys, surroundings)
   addRevoke(keys, surroundings)
   addMap(keys, surroundings)
+  addTerms(keys, surroundings)
   addList(keys, surroundings)
 }
 
@@ -172,6 +174,6 @@ function addList(keys: Command, surroundings: Surroundings): void {
       const context = contextOf(command, surroundings)
       await using ledger = await openLedger(context, { name: 'keys', logger: context.logger })
       const filter = options.org === undefined ? {} : { organizationId: (await organizationNamed(ledger.db, options.org)).id }
-      await writeList(context.out, streamCredentials(ledger.db, filter), credentialShape(serverSecretOf(context)))
+      await writeList(context.out, streamCredentials(ledger.db, filter), credentialShape(serverSecretOf(context), await readTerms(ledger.db)))
     })
 }

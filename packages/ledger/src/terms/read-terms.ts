@@ -1,5 +1,6 @@
 import type { AbortPolicy, AuthIdOwner, ScopedTerms, TermsList, TermsScope } from '@ascribe/identity'
 import type { Queryable } from '@ascribe/postgres'
+import { mappingAtSql } from '../attribution-sql.ts'
 import { readKeylessSubjects } from '../budgets/subjects.ts'
 
 type Row = {
@@ -36,6 +37,28 @@ function termsOf(row: Row): ScopedTerms {
     ...(row.drain_tokens !== null && { drainTokens: Number(row.drain_tokens) }),
     ...(row.max_concurrent !== null && { maxConcurrent: Number(row.max_concurrent) }),
   }
+}
+
+/** The terms in force that concern an auth id: its own first, then those of its group and of its organization, as far as there are any. */
+export async function readTermsOf(db: Queryable, authId: string): Promise<readonly ScopedTerms[]> {
+  const { rows } = await db.query<{ organization_id: string | null; group_id: string | null }>(
+    mappingAtSql('$1::text', 'clock_timestamp()'),
+    [authId],
+  )
+  return termsFor(await readTerms(db), { authId, organizationId: rows[0]?.organization_id, groupId: rows[0]?.group_id })
+}
+
+/** Of all terms those that concern a credential, the narrowest first. */
+export function termsFor(
+  all: readonly ScopedTerms[],
+  of: { readonly authId: string; readonly groupId?: string | null | undefined; readonly organizationId?: string | null | undefined },
+): readonly ScopedTerms[] {
+  const subjects = [
+    ['credential', of.authId],
+    ['group', of.groupId],
+    ['organization', of.organizationId],
+  ] as const
+  return subjects.flatMap(([scope, subject]) => all.filter((terms) => terms.scope === scope && terms.subject === subject))
 }
 
 /** What gateways must know of terms at an instant; `undefined`: there are none. Keys carry their own group and organization. */
