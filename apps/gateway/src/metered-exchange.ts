@@ -4,6 +4,7 @@ import type { Drain, Exchange, Failure, FailureKind, RawHeaders, Reply, Sink } f
 import { createReplyReader, settle } from '@ascribe/usage'
 import type { Ending, Intent, MultipleChoices, Outcome, ReplyReader, RequestFacts } from '@ascribe/usage'
 import type { RequestHold } from './admission-control.ts'
+import type { BodyCapture } from './body-log/body-capture.ts'
 import { createDecodedCopy, isEncoded } from './decoded-copy.ts'
 import type { DecodedCopy } from './decoded-copy.ts'
 import { failureReply } from './failure-reply.ts'
@@ -37,6 +38,8 @@ export type MeteredExchangeOptions = {
   readonly multipleChoices: MultipleChoices
   /** What is kept for the engine's tokenizer, where the route asks it about streams without usage. */
   readonly silent: SilentStream | undefined
+  /** Keeps its bodies, where its terms say so and it is in the sample. */
+  readonly bodies: BodyCapture | undefined
   readonly clock: Clock
   readonly meters: GatewayMeters
   readonly logger: Logger
@@ -71,6 +74,7 @@ export class MeteredExchange implements Exchange {
     this.#options.attempts?.headed(status)
     const { contentType, contentEncoding, contentLength } = bodyFields(headers)
     const encoded = isEncoded(contentEncoding)
+    this.#options.bodies?.head(status, { contentType, isEncoded: encoded })
     const reader = createReplyReader({
       api: intent.api,
       asked: facts,
@@ -95,6 +99,7 @@ export class MeteredExchange implements Exchange {
   data(chunk: Buffer, sink: Sink): void {
     const reader = this.#reader
     if (reader === undefined) return
+    this.#options.bodies?.data(chunk)
     if (this.#copy !== undefined || this.#body !== readBody) {
       if (this.#copy === undefined) reader.read(chunk)
       else sink.barrier(this.#readCopy(this.#copy, chunk, reader))
@@ -251,6 +256,7 @@ export class MeteredExchange implements Exchange {
     const settlement = this.#options.attempts?.settlement(own) ?? own
     meters.records.add(1, recordLabels(settlement.outcome, settlement.provenance))
     this.#options.hold?.settle(intent, settlement)
+    this.#options.bodies?.end(settlement.outcome)
     const durable = record.settle(settlement)
     return claim === undefined ? durable : claim.settle(settlement.outcome, durable)
   }

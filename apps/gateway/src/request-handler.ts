@@ -5,6 +5,7 @@ import { boundText, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
 import type { AdmissionControl, RequestHold } from './admission-control.ts'
 import type { Admission, Admitted } from './admission.ts'
+import type { BodyLog } from './body-log/body-log.ts'
 import type { EdgeProbe } from './edge-probe.ts'
 import { requestFacts } from './endpoint-facts.ts'
 import { endpointReply } from './endpoint-replies.ts'
@@ -33,6 +34,8 @@ export type RequestHandlerDeps = {
   readonly endpoints: EndpointTable
   /** Streams of engines whose tokenizers are asked. */
   readonly tokenized: Pick<TokenizedStreams, 'follow'>
+  /** Bodies of those who have agreed to it; `undefined`: of nobody. */
+  readonly bodies: Pick<BodyLog, 'follow'> | undefined
   readonly routes: Pick<RouteBook, 'find' | 'models' | 'setOf'>
   readonly routing: RoutingMeters
   readonly journal: JournalPort
@@ -164,6 +167,7 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
       attempts: dispatched?.attempts,
       multipleChoices: route.multipleChoices,
       silent: deps.tokenized.follow(route, facts, body),
+      bodies: deps.bodies?.follow({ intent, head, body }, claims.terms.bodySample),
       clock: deps.clock,
       meters: deps.meters,
       logger: deps.logger,

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import type { LimitsLeft } from '@ascribe/admission'
 import { systemClock } from '@ascribe/kit'
@@ -13,6 +14,8 @@ import { AdmissionControl } from './admission-control.ts'
 import { admissionPlaces, followAdmission } from './admission-files.ts'
 import type { AdmissionPlaces, Following } from './admission-files.ts'
 import { createAdmission } from './admission.ts'
+import { BodyLog } from './body-log/body-log.ts'
+import type { BodyLogSettings } from './body-log/types.ts'
 import { createEdgeProbe } from './edge-probe.ts'
 import { createEndpointTable } from './endpoints.ts'
 import type { OwnRule } from './endpoints.ts'
@@ -49,6 +52,8 @@ export type GatewayConfig = {
   readonly bodyBytesMax: number
   /** `durable`: the client's last byte waits for the disk. `async`: for the kernel only. */
   readonly ack: 'durable' | 'async'
+  /** What is kept of bodies of those whose terms say so. Absent: nothing, whatever terms say. */
+  readonly bodyLog?: BodyLogSettings
   /** What else bounds it. */
   readonly bounds?: GatewayBounds
   /** Listened on instead of host and port; maybe shared with other gateways. */
@@ -81,6 +86,8 @@ export type GatewayPlaces = {
   readonly admission?: AdmissionPlaces
   /** The `Idempotency-Key`s of this machine, made on first use; the gateways of one machine share it. Default: beside the policy snapshot. */
   readonly idempotency?: string
+  /** Folder of the body log. Default: `bodies` beside the policy snapshot. */
+  readonly bodies?: string
 }
 
 export type GatewayDeps = {
@@ -158,7 +165,21 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
     }),
   )
   const claims = held.use(openClaims({ config, places, keys, writer, tryLock: deps.tryLock, clock, logger }))
+  const bodies =
+    config.bodyLog === undefined
+      ? undefined
+      : held.use(
+          new BodyLog({
+            dir: places.bodies ?? join(dirname(places.policy), 'bodies'),
+            writer,
+            serverSecret: deps.serverSecret,
+            settings: config.bodyLog,
+            logger,
+            meters,
+          }),
+        )
   const onRequest = createRequestHandler({
+    bodies,
     claims,
     admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
     control,

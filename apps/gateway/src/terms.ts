@@ -16,6 +16,8 @@ export type RequestTerms = {
   readonly drain: DrainBounds
   /** Requests of the credential at once; `undefined`: any number. */
   readonly maxConcurrent: number | undefined
+  /** Of how many requests bodies are kept, in parts of a million; `undefined`: of none. */
+  readonly bodySample: number | undefined
 }
 
 export type Asker = {
@@ -34,7 +36,7 @@ export type TermsDeps = {
 
 /** Says on what terms requests are served: those of the credential, what they leave open of its group, its organization, the installation. */
 export function createTermsTable(deps: TermsDeps): (asker: Asker) => RequestTerms {
-  const installation: RequestTerms = { ...deps.installation, maxConcurrent: undefined }
+  const installation: RequestTerms = { ...deps.installation, maxConcurrent: undefined, bodySample: undefined }
   let list: TermsList | undefined
   let entries: ReadonlyMap<string, ScopedTerms> = new Map()
   let owners: ReadonlyMap<string, AuthIdOwner> = new Map()
@@ -72,6 +74,7 @@ function merged(said: readonly (Terms | undefined)[], installation: RequestTerms
       ...(tokens !== undefined && { tokens }),
     },
     maxConcurrent: first('maxConcurrent'),
+    bodySample: first('bodySample'),
   }
 }
 

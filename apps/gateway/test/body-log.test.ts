@@ -58,7 +58,8 @@ async function kept(dir: string, exchanges: readonly Exchange[], settings: Parti
     isEncoded = false,
     authId = 'a',
   } of exchanges) {
-    const meta = { eventId: newId(), at: Date.now(), authId, request: { contentType: requestType, body: Buffer.from(request) } }
+    const intent = { eventId: newId(), startedAt: Date.now(), authId }
+    const meta = { intent, head: { headers: ['Content-Type', requestType] }, body: Buffer.from(request) }
     const capture = log.follow(meta, 1_000_000) ?? assert.fail('not followed')
     capture.head(200, { contentType: replyType, isEncoded })
     for (const chunk of reply) capture.data(Buffer.from(chunk))
@@ -217,7 +218,7 @@ test('a folder that cannot be written costs no request anything: what is lost is
   writeFileSync(dir, 'a file stands where the folder should be')
   const meters = createMeters()
   const log = new BodyLog({ dir, writer: 'w', serverSecret: SECRET, settings: SETTINGS, logger: silentLogger, meters })
-  const meta = { eventId: newId(), at: Date.now(), authId: 'a', request: { contentType: '', body: Buffer.from('x') } }
+  const meta = { intent: { eventId: newId(), startedAt: Date.now(), authId: 'a' }, head: { headers: [] }, body: Buffer.from('x') }
   for (let index = 0; index < 300; index += 1) log.follow(meta, 1_000_000)?.end('completed')
   await log[Symbol.asyncDispose]()
   const text = meters.render()

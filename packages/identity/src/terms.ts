@@ -17,6 +17,8 @@ export type Terms = {
   readonly drainTokens?: number
   /** Requests of one credential at once, in one gateway process. 1 or more. */
   readonly maxConcurrent?: number
+  /** Of how many requests bodies are kept, in parts of a million. Absent everywhere: of none. */
+  readonly bodySample?: number
 }
 
 export type TermsScope = 'credential' | 'group' | 'organization'
@@ -41,7 +43,7 @@ export type TermsList = {
 }
 
 /** The members that are counts: those of {@link Terms} but the policy. */
-const COUNTS = ['drainMs', 'drainBytes', 'drainTokens', 'maxConcurrent'] as const
+const COUNTS = ['drainMs', 'drainBytes', 'drainTokens', 'maxConcurrent', 'bodySample'] as const
 
 /** What several together say: each member as the first says that says it. */
 export function mergeTerms(said: readonly (Terms | undefined)[]): Terms {

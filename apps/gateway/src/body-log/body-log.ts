@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads'
+import { singleHeader } from '@ascribe/identity'
 import type { ServerSecret } from '@ascribe/identity'
 import type { Logger, Meters } from '@ascribe/kit'
+import type { RequestHead } from '@ascribe/relay'
+import type { Intent } from '@ascribe/usage'
 import { BodyCapture } from './body-capture.ts'
-import type { CapturedMeta } from './body-capture.ts'
 import { isSampled } from './sample.ts'
 import type { BodyLogSettings, BodyWorkerData, BodyWorkerReply, RawEntry } from './types.ts'
 
@@ -21,6 +23,12 @@ export type BodyLogOptions = {
   readonly settings: BodyLogSettings
   readonly logger: Logger
   readonly meters: Meters
+}
+
+export type Followed = {
+  readonly intent: Pick<Intent, 'eventId' | 'startedAt' | 'authId' | 'groupId' | 'modelAsked'>
+  readonly head: Pick<RequestHead, 'headers'>
+  readonly body: Buffer
 }
 
 /** Keeps bodies of those who have agreed to it. Never waits, never fails a request: what cannot be kept is dropped and counted. */
@@ -42,9 +50,15 @@ export class BodyLog implements AsyncDisposable {
   }
 
   /** Follows a request whose terms have so many parts of a million kept; `undefined`: this one is not. */
-  follow(meta: CapturedMeta, partsOfMillion: number | undefined): BodyCapture | undefined {
-    if (partsOfMillion === undefined || !isSampled(meta.eventId, partsOfMillion)) return undefined
-    return new BodyCapture(meta, { bytesMax: this.#options.settings.bodyBytesMax + SLACK_BYTES, keep: (entry) => this.#keep(entry) })
+  follow({ intent, head, body }: Followed, partsOfMillion: number | undefined): BodyCapture | undefined {
+    if (partsOfMillion === undefined || !isSampled(intent.eventId, partsOfMillion)) return undefined
+    const { eventId, startedAt: at, authId, groupId, modelAsked: model } = intent
+    const meta = { eventId, at, authId, ...(groupId !== undefined && { groupId }), ...(model !== undefined && { model }) }
+    const request = { contentType: singleHeader(head.headers, 'content-type') ?? '', body }
+    return new BodyCapture(
+      { ...meta, request },
+      { bytesMax: this.#options.settings.bodyBytesMax + SLACK_BYTES, keep: (entry) => this.#keep(entry) },
+    )
   }
 
   #keep(entry: RawEntry): void {

@@ -54,9 +54,16 @@ const TIMELINES: Readonly<Record<TimelineName, Timeline>> = {
   terms: {
     table: 'credential_terms',
     keys: { scope: 'text', subject: 'text' },
-    values: { abort: 'text', drain_ms: 'bigint', drain_bytes: 'bigint', drain_tokens: 'bigint', max_concurrent: 'bigint' },
+    values: {
+      abort: 'text',
+      drain_ms: 'bigint',
+      drain_bytes: 'bigint',
+      drain_tokens: 'bigint',
+      max_concurrent: 'bigint',
+      body_sample: 'bigint',
+    },
     hasEnd: true,
-    forgets: ['abort', 'drain_ms', 'drain_bytes', 'drain_tokens', 'max_concurrent'],
+    forgets: ['abort', 'drain_ms', 'drain_bytes', 'drain_tokens', 'max_concurrent', 'body_sample'],
   },
 }
 

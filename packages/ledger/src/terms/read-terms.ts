@@ -11,6 +11,7 @@ type Row = {
   readonly drain_bytes: bigint | null
   readonly drain_tokens: bigint | null
   readonly max_concurrent: bigint | null
+  readonly body_sample: bigint | null
 }
 
 /**
@@ -18,7 +19,7 @@ type Row = {
  */
 export async function readTerms(db: Queryable, at: string | null = null): Promise<readonly ScopedTerms[]> {
   const { rows } = await db.query<Row>(
-    `select scope, subject, abort, drain_ms, drain_bytes, drain_tokens, max_concurrent from (
+    `select scope, subject, abort, drain_ms, drain_bytes, drain_tokens, max_concurrent, body_sample from (
        select distinct on (subject, scope) * from credential_terms
        where valid_from <= coalesce($1::timestamptz, clock_timestamp()) order by subject, scope, valid_from desc, revision desc
      ) t where not ended order by scope, subject collate "C"`,
@@ -36,6 +37,7 @@ function termsOf(row: Row): ScopedTerms {
     ...(row.drain_bytes !== null && { drainBytes: Number(row.drain_bytes) }),
     ...(row.drain_tokens !== null && { drainTokens: Number(row.drain_tokens) }),
     ...(row.max_concurrent !== null && { maxConcurrent: Number(row.max_concurrent) }),
+    ...(row.body_sample !== null && { bodySample: Number(row.body_sample) }),
   }
 }
 

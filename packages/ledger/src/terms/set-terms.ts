@@ -18,6 +18,7 @@ export type TermsChange = {
   readonly drainBytes?: number | null
   readonly drainTokens?: number | null
   readonly maxConcurrent?: number | null
+  readonly bodySample?: number | null
 }
 
 export type TermsOf = { readonly scope: TermsScope; readonly subject: string }
@@ -41,6 +42,7 @@ const COUNTS = {
   drainBytes: ['drain_bytes', 0, 1024 ** 3],
   drainTokens: ['drain_tokens', 0, 1_000_000_000],
   maxConcurrent: ['max_concurrent', 1, 100_000],
+  bodySample: ['body_sample', 0, 1_000_000],
 } as const
 
 /** Says on what terms somebody is served from now on; gateways follow within a second. @throws {LedgerInputError} */
