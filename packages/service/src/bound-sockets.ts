@@ -1,8 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import * as net from 'node:net'
 import { assert } from '@ascribe/kit'
-import { ListenError } from './errors.ts'
-import { hostPortText, listenFailure } from './listen.ts'
+import { listenFailure } from './listen.ts'
 import type { HostPort } from './listen.ts'
 
 /** node:net's own, of which its types do not know yet: a socket that is bound, and neither listened on nor connected. */
