@@ -87,7 +87,10 @@ const FIELDS: readonly (readonly [string, (prefix: string, canary: string) => re
   ],
 ]
 
-const names = (prefix: string): string => ENDINGS.map((ending) => `${prefix}${ending}`).join(', ')
+const names = (prefix: string, from = 0): string =>
+  ENDINGS.slice(from)
+    .map((ending) => `${prefix}${ending}`)
+    .join(', ')
 
 const OTHERS: readonly Disguise[] = [
   { name: 'before the credential', write: (plain, canary) => write(plain, { before: fields()(plain.prefix, canary) }) },
@@ -96,6 +99,11 @@ const OTHERS: readonly Disguise[] = [
     write: (plain, canary) => write(plain, { connection: `close, ${names(plain.prefix)}`, after: fields()(plain.prefix, canary) }),
   },
   { name: "the edge's own, named in Connection", write: (plain) => write(plain, { connection: `close, ${names(plain.prefix)}` }) },
+  {
+    // Without the auth id the gateway refuses; without the rest it may take another resource for what is meant.
+    name: "all but the edge's auth id, in Connection",
+    write: (plain) => write(plain, { connection: `close, ${names(plain.prefix, 1)}` }),
+  },
   {
     name: "the edge's own, in two Connections",
     write: (plain) =>
