@@ -132,18 +132,23 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
   const intent = intentOf(forwarded)
   const record = openRecord(deps.journal, intent)
   const { parts, injected } = spliceIncludeUsage(body, facts)
-  const requestAt = (at: Route): Resend => ({
-    upstream: at.upstream,
-    target: upstreamTarget(at.basePath, endpoint),
-    headers: upstreamHeaders(head.headers, {
-      route: at,
-      identityPrefix: deps.identityPrefix,
-      isIdentityTrusted: admitted.isIdentityTrusted,
-      secretHeader: deps.secretHeader,
-      eventId,
-      clientRequestId: admitted.caller.requestId,
-    }),
-  })
+  // The last upstream that it was sent to.
+  let servedBy = route
+  const requestAt = (at: Route): Resend => {
+    servedBy = at
+    return {
+      upstream: at.upstream,
+      target: upstreamTarget(at.basePath, endpoint),
+      headers: upstreamHeaders(head.headers, {
+        route: at,
+        identityPrefix: deps.identityPrefix,
+        isIdentityTrusted: admitted.isIdentityTrusted,
+        secretHeader: deps.secretHeader,
+        eventId,
+        clientRequestId: admitted.caller.requestId,
+      }),
+    }
+  }
   const dispatched = route.balance === undefined ? undefined : dispatch(route.balance, { ...forwarded, requestAt }, deps)
   const { upstream, target, headers } = dispatched?.first ?? requestAt(route)
   const retry = dispatched?.attempts.retry
@@ -166,7 +171,7 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
       claim: claims.claim,
       attempts: dispatched?.attempts,
       multipleChoices: route.multipleChoices,
-      silent: deps.tokenized.follow(route, facts, body),
+      silent: route.silentStreams === 'tokenize' ? deps.tokenized.follow({ facts, body, servedBy: () => servedBy }) : undefined,
       bodies: deps.bodies?.follow({ intent, head, body }, claims.terms.bodySample),
       clock: deps.clock,
       meters: deps.meters,

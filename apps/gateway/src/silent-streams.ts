@@ -22,6 +22,13 @@ const TOKENIZERS_MAX = 1024
 
 export type SilentStreamsDeps = { readonly meters: GatewayMeters; readonly logger: Logger; readonly timeoutMs?: number }
 
+export type Followed = {
+  readonly facts: RequestFacts
+  readonly body: Buffer
+  /** Where it went, when it has ended. */
+  readonly servedBy: () => Pick<Route, 'upstream' | 'basePath' | 'credential'>
+}
+
 /** What is kept of one stream until it has ended. */
 export type SilentStream = {
   readonly text: ReplyText
@@ -48,10 +55,8 @@ export class TokenizedStreams {
   }
 
   /** `undefined`: this is no such stream. */
-  follow(route: Route, facts: RequestFacts, body: Buffer): SilentStream | undefined {
-    if (route.silentStreams !== 'tokenize' || !facts.streams) return undefined
-    if (facts.api !== 'chat' && facts.api !== 'completions') return undefined
-    const tokenizer = this.#tokenizerOf(route, facts.model ?? '')
+  follow({ facts, body, servedBy }: Followed): SilentStream | undefined {
+    if (!facts.streams || (facts.api !== 'chat' && facts.api !== 'completions')) return undefined
     let held = 0
     let replyBytes = 0
     const take = (bytes: number): boolean => {
@@ -72,14 +77,14 @@ export class TokenizedStreams {
       release,
       count: (seen) => {
         const texts = isSilent(seen) ? text.texts : undefined
-        const asking = texts === undefined ? undefined : this.#ask(tokenizer, prompt, texts)
+        const asking = texts === undefined ? undefined : this.#ask(this.#tokenizerOf(servedBy(), facts.model ?? ''), prompt, texts)
         if (asking === undefined) release()
         return asking?.finally(release)
       },
     }
   }
 
-  #tokenizerOf({ upstream, basePath, credential }: Route, model: string): Tokenizer {
+  #tokenizerOf({ upstream, basePath, credential }: ReturnType<Followed['servedBy']>, model: string): Tokenizer {
     const name = `${upstream.origin}${basePath} ${model}`
     const known = this.#tokenizers.get(name)
     if (known !== undefined) return known

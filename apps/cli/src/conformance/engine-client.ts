@@ -71,7 +71,7 @@ export class EngineClient {
 
   /** A path at the engine's root, beside its API. */
   getAtRoot(path: string): Promise<EngineReply> {
-    return this.#ask(`${this.#options.basePath.replace(/\/v1$/, '')}${path}`, { method: 'GET' })
+    return this.#ask(`${this.#options.basePath.replace(/\/v1$/, '')}${path}`, { method: 'GET', isBeside: true })
   }
 
   /** Counts a question that somebody else asks. @throws {BudgetSpentError} */
@@ -85,7 +85,7 @@ export class EngineClient {
 
   async #ask(
     target: string,
-    { method, body, options = {} }: { method: 'GET' | 'POST'; body?: string; options?: AskOptions },
+    { method, body, options = {}, isBeside = false }: { method: 'GET' | 'POST'; body?: string; options?: AskOptions; isBeside?: boolean },
   ): Promise<EngineReply> {
     const timeoutMs = this.spend()
     const { origin, credential } = this.#options
@@ -105,7 +105,7 @@ export class EngineClient {
         timeoutMs,
         replyBytesMax: REPLY_BYTES_MAX,
       })
-      refuseStranger(reply.status, origin, credential)
+      if (!isBeside) refuseStranger(reply.status, origin, credential)
       return { status: reply.status, headers: reply.headers, ...(await readReply(reply.chunks, options.leaveWhen)) }
     } catch (thrown) {
       if (!(thrown instanceof HttpCallError)) throw thrown

@@ -67,7 +67,7 @@ export async function examineEngine(options: ExamineOptions): Promise<Engine> {
 }
 
 async function* examine(client: EngineClient, model: string, options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
-  const found = await EngineCounter.find(client)
+  const found = await EngineCounter.find(client).catch(noCounter)
   yield counterFinding(found)
   const credential = options.credential
   const tokenizer = createTokenizer(
@@ -106,6 +106,11 @@ async function* checked(capability: string, check: Check, examination: Examinati
     if (!(thrown instanceof HttpCallError || thrown instanceof BudgetSpentError)) throw thrown
     yield { capability, verdict: 'unclear', detail: errorChain(thrown) }
   }
+}
+
+/** A place for counters that does not answer has none. */
+function noCounter(thrown: unknown): undefined {
+  if (!(thrown instanceof HttpCallError || thrown instanceof BudgetSpentError)) throw thrown
 }
 
 /** An engine that is silent in streams and has a tokenizer can be asked what it has generated. */
