@@ -31,6 +31,7 @@ export type Ready = {
 export type Event = {
   readonly event_id: string
   readonly request_id: string
+  readonly idempotency_key?: string
   readonly auth_id: string
   readonly resource_id: string
   readonly resource_type?: string
