@@ -96,6 +96,7 @@ export class WorkerProcess {
   }
 
   #killAfter(ms: number): void {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     clearTimeout(this.#killer)
     this.#killer = setTimeout(() => this.kill(), ms)
   }
