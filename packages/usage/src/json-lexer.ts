@@ -22,6 +22,9 @@ const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
+/** What there is to know of replies that have no `choices`: of an event its type, and why a reply is not complete. */
+type Own = { readonly isEvent: boolean; inDetails: boolean; type: Slice | undefined; reason: Slice | undefined }
+
 /**
  * Reads one JSON body in chunks, in one pass, keeping no more of it than the few values it is after. It knows for every byte
  * how deep it stands and whether inside a string: so only a member of the top-level object is taken for `usage` or `model`, and
@@ -41,14 +44,10 @@ export class JsonLexer {
   /** The body is no JSON object; nothing is read from here on. */
   broken = false
   readonly #api: Api
-  /** How `choices` are called, and all that goes with them, is the API's own. */
-  readonly #isOwn: boolean
-  readonly #isEvent: boolean
+  /** Where `choices` are called otherwise, and all that goes with them. One field: each one more is paid for with every reply. */
+  readonly #own: Own | undefined
   /** Levels above the object whose members count: 1 inside of an event's `response`. */
   #base = 0
-  #type: Slice | undefined
-  #reason: Slice | undefined
-  #inDetails = false
   #model: Slice | undefined
   #finishReason: Slice | undefined
   #mode: 'structure' | 'numbers' | 'string' | 'value' = 'structure'
@@ -73,15 +72,17 @@ export class JsonLexer {
   #usageBefore: Buffer[] = []
   #usageBytes = 0
 
-  constructor(api: Api, { isEvent = false }: { readonly isEvent?: boolean } = {}) {
+  constructor(api: Api, options?: { readonly isEvent: boolean }) {
     this.#api = api
-    this.#isOwn = isEvent || api === 'responses' || api === 'messages'
-    this.#isEvent = isEvent
+    const isEvent = options?.isEvent === true
+    if (isEvent || api === 'responses' || api === 'messages') {
+      this.#own = { isEvent, inDetails: false, type: undefined, reason: undefined }
+    }
   }
 
   /** Of an event. */
   get type(): string | undefined {
-    return textOf(this.#type)
+    return textOf(this.#own?.type)
   }
 
   get model(): string | undefined {
@@ -89,7 +90,7 @@ export class JsonLexer {
   }
 
   get finishReason(): string | undefined {
-    return textOf(this.#reason ?? this.#finishReason)
+    return textOf(this.#own?.reason ?? this.#finishReason)
   }
 
   push(bytes: Buffer): void {
@@ -184,7 +185,7 @@ export class JsonLexer {
     this.#depth -= 1
     if (this.#depth === this.#base + 1) {
       this.#inChoices = false
-      this.#inDetails = false
+      if (this.#own !== undefined) this.#own.inDetails = false
       if (this.#usageStart >= 0) this.#closeUsage(bytes, at + 1)
     }
     if (this.#depth === 1) this.#base = 0
@@ -232,12 +233,10 @@ export class JsonLexer {
     const text = before === undefined ? cut(bytes, this.#stringStart, end) : joined(before, bytes, end)
     if (text.end === text.start) return
     if (this.#want === 'model') this.#model = text
-    else if (this.#want === 'reason') this.#reason = text
-    else if (this.#want === 'type') this.#type = text
-    else {
+    else if (this.#want === 'finish_reason') {
       this.#finishReason = text
       if (text.end - text.start === LENGTH.length && matches(text.bytes, text.start, LENGTH)) this.limited += 1
-    }
+    } else if (this.#own !== undefined) this.#own[this.#want === 'type' ? 'type' : 'reason'] = text
   }
 
   /** The chunk ends inside a string: what may matter of it is kept. */
@@ -268,7 +267,7 @@ export class JsonLexer {
     }
     if (this.#want === 'choices' && byte === OPEN_BRACKET) this.#inChoices = true
     if (this.#want === 'inside' && byte === OPEN_BRACE) this.#base = 1
-    if (this.#want === 'details' && byte === OPEN_BRACE) this.#inDetails = true
+    if (this.#want === 'details' && byte === OPEN_BRACE && this.#own !== undefined) this.#own.inDetails = true
     if (byte !== QUOTE) return at
     this.#openString(at + 1, true)
     return at + 1
@@ -303,7 +302,7 @@ export class JsonLexer {
   /** What the key before a colon announces, by where it stands. */
   #wanted(): Want {
     const depth = this.#depth
-    if (this.#isOwn) return this.#wantedOfOwn(depth - this.#base)
+    if (this.#own !== undefined) return this.#wantedOfOwn(this.#own, depth - this.#base)
     if (depth > 1 && !this.#inChoices) return 'nothing'
     // The length alone settles most keys.
     switch (this.#keyEnd - this.#keyStart) {
@@ -328,12 +327,12 @@ export class JsonLexer {
     }
   }
 
-  #wantedOfOwn(depth: number): Want {
+  #wantedOfOwn({ isEvent, inDetails }: Own, depth: number): Want {
     const key = { bytes: this.#keyBytes, start: this.#keyStart, end: this.#keyEnd }
     if (this.#inChoices) return contentWant(this.#api, key)
-    if (depth === 2) return this.#inDetails ? detailWant(key) : 'nothing'
+    if (depth === 2) return inDetails ? detailWant(key) : 'nothing'
     if (depth !== 1) return 'nothing'
-    const own = this.#isEvent && this.#base === 0 ? eventWant(key) : 'nothing'
+    const own = isEvent && this.#base === 0 ? eventWant(key) : 'nothing'
     return own === 'nothing' ? memberWant(this.#api, key) : own
   }
 
