@@ -133,8 +133,14 @@ function routeOf(fields: RouteSettings, credentials: NamedCredentials): Route {
 }
 
 /** The tokenizer is called by another client than the engine, which trusts the machine's authorities only. @throws {InputError} */
-function silentStreamsOf({ id, silent_streams: silentStreams, ca_file: caFile }: RouteSettings): RouteSettings['silent_streams'] {
-  if (silentStreams !== 'tokenize' || caFile === undefined) return silentStreams
+function silentStreamsOf({
+  id,
+  silent_streams: silentStreams,
+  ca_file: caFile,
+  upstreams = [],
+}: RouteSettings): RouteSettings['silent_streams'] {
+  const hasAuthorities = caFile !== undefined || upstreams.some((each) => each.ca_file !== undefined)
+  if (silentStreams !== 'tokenize' || !hasAuthorities) return silentStreams
   throw new InputError(`Cannot use route "${id}": silent_streams: tokenize calls the engine's tokenizer, and not with a ca_file`, {
     hint: 'Put the authority among those of the machine (NODE_EXTRA_CA_CERTS), or say silent_streams: estimate.',
   })

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { startEngine } from '@ascribe/sandbox'
-import { startTestGateway } from './support.ts'
+import type { Balance, Place } from '../src/routing/index.ts'
+import { routeTo, startTestGateway } from './support.ts'
 import type { TestGateway } from './support.ts'
 
 const PROMPT = 'a price of the hour, in words that are tokens of nobody'
@@ -114,6 +115,21 @@ for (const tokenizer of ['none', 'error', 'hang'] as const) {
     assert.match(gateway.meters.render(), /ascribe_gateway_tokenized_total\{result="failed"\} 1/)
   })
 }
+
+test('tokenize: of several upstreams, the one that sent the stream is asked', async (t) => {
+  const engine = await wordyEngine(t, ['the first four words'])
+  const place = (id: string, url: string): Place => ({ id, upstream: routeTo(url).upstream, basePath: '/v1', weight: 1 })
+  const balance: Balance = {
+    places: [place('gone', 'http://127.0.0.1:9'), place('there', engine.url)],
+    health: { failAfter: 3, restMs: 60_000 },
+    allDown: 'try',
+    retry: { attemptsMax: 2, on: new Set(), billFailed: false },
+  }
+  const gateway = await startTestGateway(t, { upstream: 'http://127.0.0.1:9', route: { silentStreams: 'tokenize', balance } })
+  for (let turn = 0; turn < 2; turn += 1) await (await post(gateway, CHAT)).text()
+  for (const record of await gateway.records(2)) assert.deepEqual([record.provenance, record.completionTokens], ['estimated', 4])
+  assert.equal(engine.questions.length, 4)
+})
 
 test('tokenize: text that is too long to be kept is estimated, and nobody is asked', async (t) => {
   const piece = 'word '.repeat(3000)
