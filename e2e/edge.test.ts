@@ -27,7 +27,7 @@ type World = AsyncDisposable & {
 }
 
 /** An edge and a gateway that believes it, as processes, without a database. */
-async function startWorld(): Promise<World> {
+async function startWorld(more: Readonly<Record<string, string>> = {}): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const { path: dir } = stack.use(temporaryDir())
   const { key, publicId, hmac } = createApiKey(Buffer.from(SECRET, 'hex'))
@@ -37,7 +37,7 @@ async function startWorld(): Promise<World> {
   const keyFile = join(dir, 'key.txt')
   writeFileSync(keyFile, `${key}\n`)
   const peers = JSON.stringify([{ networks: ['127.0.0.1'], resource: 'from-model' }])
-  const env = { ASCRIBE_SERVER_SECRET: SECRET, ASCRIBE_GATEWAY_TRUSTED_PEERS: peers }
+  const env = { ASCRIBE_SERVER_SECRET: SECRET, ASCRIBE_GATEWAY_TRUSTED_PEERS: peers, ...more }
   const launch = async (...args: readonly string[]): Promise<{ process: ReturnType<typeof start>; line: Record<string, string> }> => {
     const process = stack.use(start([...args, '--json', '--data', dir, '--port', '0', '--metrics-port', '0'], { env }))
     const line = await process.firstLine
@@ -76,6 +76,26 @@ test('ascribe edge answers proxies from the policy of its data directory, says w
   const { code, stderr } = await world.stopEdge()
   assert.equal(code, 0, stderr)
   assert.ok(!stderr.includes(world.key))
+})
+
+test('ascribe edge takes tokens of an issuer beside keys, by its published keys, and is 503 for tokens alone while those cannot be had', async () => {
+  await using issuer = start(['sandbox', 'issuer', '--json', '--audience', 'inference'])
+  const { issuer: url, users } = JSON.parse((await issuer.firstLine) ?? '') as { issuer: string; users: { username: string }[] }
+  const minted = await fetch(new URL('/sandbox/tokens', url), { method: 'POST', body: JSON.stringify({ user: users[0]?.username }) })
+  const { access_token: token } = (await minted.json()) as { access_token: string }
+  const [, payload = ''] = token.split('.')
+  const { sub } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub: string }
+  const env = { ASCRIBE_EDGE_JWT_ISSUER: url, ASCRIBE_EDGE_JWT_AUDIENCE: 'inference' }
+  const ask = (edge: string, credential: string): Promise<Response> => fetch(edge, { headers: { authorization: `Bearer ${credential}` } })
+  {
+    await using world = await startWorld(env)
+    const answer = await ask(world.edge, token)
+    assert.deepEqual([answer.status, answer.headers.get('x-saturn-auth-id')], [204, sub])
+    assert.equal((await ask(world.edge, `${token.slice(0, -8)}AAAAAAAA`)).status, 401)
+  }
+  await using world = await startWorld(env)
+  await issuer[Symbol.asyncDispose]()
+  assert.deepEqual([(await ask(world.edge, token)).status, (await ask(world.edge, world.key)).status], [503, 204])
 })
 
 test('ascribe edge refuses half an issuer, and rules that can never fit, before it listens', async () => {

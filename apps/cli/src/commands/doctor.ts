@@ -30,7 +30,7 @@ export function configureDoctor(root: Command, surroundings: Surroundings, finis
           continue
         }
         const mark = { fine: out.style.good('✓'), note: out.style.warn('!'), wrong: out.style.bad('✗') }[finding.state]
-        out.line(`${mark} ${finding.what.padEnd(options.edge === undefined ? 16 : 32)} ${finding.detail}`)
+        out.line(`${mark} ${finding.what.padEnd(options.edge === undefined ? 16 : 44)} ${finding.detail}`)
         if (finding.mend !== undefined) out.line(`  ${out.style.dim(finding.mend)}`)
       }
       if (wrong > 0) finish(EXIT.failed)
