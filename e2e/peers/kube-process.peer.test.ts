@@ -7,7 +7,7 @@ import { installKinds } from './kube/install-kinds.ts'
 import { startControlPlane } from './kube/start.ts'
 
 // `ascribe controller` as a process on a real kube-apiserver, with everything that `ascribe manifests` prints, policies included, and with no
-// other rights than its ServiceAccount has.
+// other rights than its ServiceAccount has; its tokens are minted by `ascribe minter`, which has its own.
 
 const { binaries, skip } = await kube()
 
@@ -17,8 +17,14 @@ async function start(): Promise<KubeForController> {
   const plane = stack.use(await startControlPlane({ binaries, controllerManager: true }))
   await installKinds(plane, { kdcBridge: true })
   const { kubeconfig } = await plane.asServiceAccount('ascribe-system', 'ascribe-controller')
+  const { kubeconfig: minterKubeconfig } = await plane.asServiceAccount('ascribe-system', 'ascribe-minter')
   const held = stack.move()
-  return { kubeconfig: plane.kubeconfig, controllerKubeconfig: kubeconfig, [Symbol.asyncDispose]: () => held.disposeAsync() }
+  return {
+    kubeconfig: plane.kubeconfig,
+    controllerKubeconfig: kubeconfig,
+    minterKubeconfig,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
 }
 
 describe('a process on a real kube-apiserver', { skip }, () => {

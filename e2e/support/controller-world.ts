@@ -26,6 +26,7 @@ export type ControllerWorld = AsyncDisposable & {
     dir?: string,
     env?: Readonly<Record<string, string>>,
   ): Promise<Running & { readonly ready: Ready; readonly dir: string }>
+  readonly minter: WorldMinter | undefined
   /** A data directory that is removed at the end. */
   dir(): string
   userOf(email: string): string
@@ -91,7 +92,14 @@ export async function eventually<T>(
 }
 
 /** A server, and whose kubeconfig the controller is given: the administrator's, unless there is one with its own rights. */
-export type KubeForController = KubeUnderTest & { readonly controllerKubeconfig?: string }
+export type KubeForController = KubeUnderTest & {
+  readonly controllerKubeconfig?: string
+  /** Of a minter, which then is started, and mints for every controller. */
+  readonly minterKubeconfig?: string
+}
+
+/** A minter that runs, and where its trail is. */
+export type WorldMinter = { readonly socket: string; readonly data: string }
 
 export async function openControllerWorld(startKube: () => Promise<KubeForController>): Promise<ControllerWorld> {
   await using stack = new AsyncDisposableStack()
@@ -110,6 +118,8 @@ export async function openControllerWorld(startKube: () => Promise<KubeForContro
   assert.ok(image !== undefined)
   let dirs = 0
   const dir = (): string => join(folder, `data-${(dirs += 1)}`)
+  const minterKubeconfig = under.minterKubeconfig
+  const minter = minterKubeconfig === undefined ? undefined : await startMinter(minterKubeconfig, { data: dir(), stack })
   const held = stack.move()
   const userOf = (email: string): string => {
     const found = cloud.users.find((each) => each.email === email)
@@ -121,8 +131,9 @@ export async function openControllerWorld(startKube: () => Promise<KubeForContro
     cloud,
     kubeconfig,
     dir,
+    minter,
     userOf,
-    async controller(args = [], data = dir(), env = {}) {
+    async controller(args = [], data = dir(), env = minter === undefined ? {} : { CLOUDSIGMA_MINTER_SOCKET: minter.socket }) {
       const running = start(['controller', '--kubeconfig', kubeconfig, '--data', data, '--json', ...args], { env })
       const line = await running.firstLine
       assert.ok(line !== undefined, running.stderr())
@@ -142,6 +153,16 @@ export async function openControllerWorld(startKube: () => Promise<KubeForContro
     servers: (email) => cloud.servers().filter(({ owner }) => owner === email),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
+}
+
+async function startMinter(
+  kubeconfig: string,
+  { data, stack }: { readonly data: string; readonly stack: AsyncDisposableStack },
+): Promise<WorldMinter> {
+  const socket = `${data}.sock`
+  const running = stack.use(start(['minter', '--kubeconfig', kubeconfig, '--socket', socket, '--data', data, '--json']))
+  assert.ok((await running.firstLine) !== undefined, running.stderr())
+  return { socket, data }
 }
 
 export async function ensure(kube: KubeClient, resource: Resource<KubeObject>, object: Draft): Promise<void> {

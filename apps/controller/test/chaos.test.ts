@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { CONFIG_MAPS } from '../src/abandon/orphan-record.ts'
 import { leaks, ranTwice, startAuditor } from './chaos/auditor.ts'
 import { startChaosWorld } from './chaos/chaos-world.ts'
 import { runChaos } from './chaos/run-chaos.ts'
@@ -33,15 +34,10 @@ test('the auditor of the chaos test finds what it is there to find', async () =>
   const { object: orphan } = await other.eyes.servers.create({ ...spec, name: 'o0-m1' })
   const { object: drive } = await owner.eyes.drives.create({ name: 'left', sizeBytes: 1024 ** 3 })
   for (const uuid of [mine.uuid, orphan.uuid]) await (uuid === mine.uuid ? owner : other).eyes.servers.act(uuid, 'start')
-  world.kube.put('configmaps', {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { namespace: 'team-0', name: 'leak' },
-    data: { token: 'eyJhbGciOi' },
-  })
+  await world.client.create(CONFIG_MAPS, { metadata: { namespace: 'team-0', name: 'leak' }, data: { token: 'eyJhbGciOi' } })
   auditor[Symbol.dispose]()
   assert.match(auditor.violations().join('\n'), new RegExp(`server o0-m1 ${orphan.uuid} belongs to ${other.email}`))
-  assert.match(leaks(world, []).join('\n'), /ConfigMap holds "eyJ"/)
+  assert.match((await leaks(world, [])).join('\n'), /ConfigMap holds "eyJ"/)
   const { object: second } = await owner.eyes.servers.create({ ...spec, name: 'o0-m1' })
   await owner.eyes.servers.act(second.uuid, 'start')
   world.cloud.clock.advance(10_000)

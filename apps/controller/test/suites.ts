@@ -1,5 +1,10 @@
 // What runs against the scripted API server here, and against a real one in e2e/peers.
 export { bridgeSuite } from './suites/bridge-suite.ts'
+export { scaledClocks } from './chaos/scaled-clocks.ts'
+export type { Scale } from './chaos/scaled-clocks.ts'
+export { coreDefinitions } from './support/core-definitions.ts'
+export type { ChaosKube, StartChaosKube } from './chaos/chaos-kube.ts'
+export { runChaos } from './chaos/run-chaos.ts'
 export { clusterSuite } from './suites/cluster-suite.ts'
 export { machineClaimsSuite } from './suites/machine-claims.ts'
 export { machineFaultsSuite } from './suites/machine-faults.ts'

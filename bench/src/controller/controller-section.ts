@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { scriptedOf } from '@ascribe/controller/chaos'
 import type { ChaosWorld } from '@ascribe/controller/chaos'
 import { number } from '../report.ts'
 import type { Section } from '../report.ts'
@@ -93,10 +94,13 @@ async function measureRun({ machines, scratch, steadySeconds, progress }: Runnin
   await using controller = await startControllerProcess(world, { dir, concurrency: CONCURRENCY })
   // It holds the bindings, the clusters and the lease before there is anything to make.
   await until(
-    () => world.kube.list('cloudsigmaclusters').every((cluster) => JSON.stringify(cluster['status'] ?? {}).includes('"provisioned":true')),
+    () =>
+      scriptedOf(world)
+        .list('cloudsigmaclusters')
+        .every((cluster) => JSON.stringify(cluster['status'] ?? {}).includes('"provisioned":true')),
     LIMIT_MS,
   )
-  world.kube.clearLog()
+  scriptedOf(world).clearLog()
   world.cloud.forgetCalls()
   const cpuBefore = controller.cpuMs()
   const adding = Promise.all(world.owners.map((owner) => addMachines(world, owner, machines / OWNERS)))
@@ -144,8 +148,10 @@ async function measureFloor(machines: number): Promise<number> {
 const REACTIONS = 20
 const REACTION_MS_MAX = 30_000
 
-function serverOf({ kube }: ChaosWorld, key: string): string {
-  const metadata = (kube.get('cloudsigmamachines', key)?.['metadata'] ?? {}) as { readonly annotations?: Readonly<Record<string, string>> }
+function serverOf(world: ChaosWorld, key: string): string {
+  const metadata = (scriptedOf(world).get('cloudsigmamachines', key)?.['metadata'] ?? {}) as {
+    readonly annotations?: Readonly<Record<string, string>>
+  }
   return metadata.annotations?.['ascribe.dev/server'] ?? ''
 }
 

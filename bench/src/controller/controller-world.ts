@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startChaosWorld } from '@ascribe/controller/chaos'
+import { scriptedOf, startChaosWorld } from '@ascribe/controller/chaos'
 import type { ChaosWorld, Owner } from '@ascribe/controller/chaos'
 import { start } from '../processes.ts'
 import type { Started } from '../processes.ts'
@@ -46,17 +46,19 @@ export async function startControllerProcess(
 export type Counted = { readonly cloud: number; readonly kube: number }
 
 /** Calls of the controller so far. Minting, renewing the lease and reading caches are not about a machine; they are told apart. */
-export function countCalls({ cloud, kube }: ChaosWorld): Counted & { readonly minting: number; readonly other: number } {
-  const ours = kube.log.filter(({ user }) => user === 'controller')
+export function countCalls(world: ChaosWorld): Counted & { readonly minting: number; readonly other: number } {
+  const ours = scriptedOf(world).log.filter(({ user }) => user === 'controller')
   const about = ours.filter(({ plural, verb }) => verb !== 'watch' && verb !== 'list' && plural !== 'leases' && plural !== 'events')
-  const calls = cloud.calls()
+  const calls = world.cloud.calls()
   const api = calls.filter(({ step }) => step === 'api')
   return { cloud: api.length, kube: about.length, minting: calls.length - api.length, other: ours.length - about.length }
 }
 
 /** Machines whose server runs, as they say themselves. */
-export function countReady({ kube }: ChaosWorld, namespace?: string): number {
-  return kube.list('cloudsigmamachines', namespace).filter(({ status }) => isReady(status)).length
+export function countReady(world: ChaosWorld, namespace?: string): number {
+  return scriptedOf(world)
+    .list('cloudsigmamachines', namespace)
+    .filter(({ status }) => isReady(status)).length
 }
 
 function isReady(status: unknown): boolean {

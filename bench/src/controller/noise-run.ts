@@ -1,5 +1,6 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
+import { scriptedOf } from '@ascribe/controller/chaos'
 import { addMachines, countReady, startControllerProcess, startWorld, until } from './controller-world.ts'
 
 export type Noise = { readonly aloneMs: number; readonly besideMs: number; readonly quietMachines: number; readonly noisyMachines: number }
@@ -21,7 +22,9 @@ export async function measureNoise({ quick, scratch }: { readonly quick: boolean
     await using _controller = await startControllerProcess(world, { dir, concurrency: CONCURRENCY })
     await until(
       () =>
-        world.kube.list('cloudsigmaclusters').every((cluster) => JSON.stringify(cluster['status'] ?? {}).includes('"provisioned":true')),
+        scriptedOf(world)
+          .list('cloudsigmaclusters')
+          .every((cluster) => JSON.stringify(cluster['status'] ?? {}).includes('"provisioned":true')),
       LIMIT_MS,
     )
     world.cloud.addFault({ match: { step: 'api', user: loud.email }, does: { delayMs: SLOW_MS } })

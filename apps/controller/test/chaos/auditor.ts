@@ -1,5 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { CLUSTERS, IMPERSONATORS, MACHINES, OWNER_BINDINGS } from '@ascribe/kinds'
+import { EVENTS, LEASES } from '@ascribe/kube'
+import type { Resource } from '@ascribe/kube'
+import { CONFIG_MAPS } from '../../src/abandon/orphan-record.ts'
 import type { ChaosWorld } from './chaos-world.ts'
 import { SECRETS_OF_WORLD } from './chaos-world.ts'
 
@@ -63,7 +67,7 @@ export function ranTwice({ cloud }: ChaosWorld): string[] {
 }
 
 /** Where a secret stands that must not: logs, journals, records of minting, objects but Secrets, events, requests of the controllers. */
-export function leaks({ kube }: ChaosWorld, dirs: readonly string[]): string[] {
+export async function leaks({ kube, client }: ChaosWorld, dirs: readonly string[]): Promise<string[]> {
   const found: string[] = []
   const search = (where: string, text: string): void => {
     for (const secret of SECRETS_OF_WORLD) {
@@ -75,10 +79,14 @@ export function leaks({ kube }: ChaosWorld, dirs: readonly string[]): string[] {
     }
   }
   for (const dir of dirs) for (const file of filesOf(dir)) search(file, readFileSync(file, 'latin1'))
-  for (const object of kube.everything())
-    if (object['kind'] !== 'Secret') search(typeof object['kind'] === 'string' ? object['kind'] : 'an object', JSON.stringify(object))
-  for (const { user, body, plural } of kube.log)
-    if (user === 'controller' && plural !== 'secrets') search(`a request about ${plural}`, body)
+  const listed = await Promise.all(
+    [MACHINES, CLUSTERS, OWNER_BINDINGS, IMPERSONATORS, EVENTS, LEASES, CONFIG_MAPS].map((each) => client.list(each as Resource)),
+  )
+  for (const object of [...kube.everything(), ...listed.flatMap(({ items }) => items)]) {
+    const { kind } = object as { readonly kind?: unknown }
+    if (kind !== 'Secret') search(typeof kind === 'string' ? kind : 'an object', JSON.stringify(object))
+  }
+  for (const { body, plural } of kube.requests()) if (plural !== 'secrets') search(`a request about ${plural}`, body)
   return found
 }
 

@@ -4,14 +4,15 @@ import { join } from 'node:path'
 import { createBasicAuthenticator, createCloudSigma } from '@ascribe/cloudsigma'
 import type { CloudSigma } from '@ascribe/cloudsigma'
 import { assert } from '@ascribe/kit'
-import { CLUSTERS, IMPERSONATORS, MACHINES, OWNER_BINDINGS } from '@ascribe/kinds'
+import { CLUSTERS, IMPERSONATORS, MACHINES, OWNER_BINDINGS, boundNamespaceRights } from '@ascribe/kinds'
 import { NAMESPACES, SECRETS, createKubeClient, createKubeConnection } from '@ascribe/kube'
-import type { KubeClient } from '@ascribe/kube'
+import type { Draft, KubeClient, Resource } from '@ascribe/kube'
 import { startSandboxCloud } from '@ascribe/sandbox/cloud'
 import type { SandboxCloud } from '@ascribe/sandbox/cloud'
-import { startSandboxKube } from '@ascribe/sandbox/kube'
 import type { SandboxKube } from '@ascribe/sandbox/kube'
 import { capiResources } from '../../src/machine/capi.ts'
+import { startScriptedKube } from './chaos-kube.ts'
+import type { ChaosKube, StartChaosKube } from './chaos-kube.ts'
 import { scaledNow } from './scaled-clocks.ts'
 import type { Scale } from './scaled-clocks.ts'
 
@@ -34,7 +35,7 @@ export type Owner = {
 export type ChaosWorld = AsyncDisposable & {
   readonly scale: Scale
   readonly dir: string
-  readonly kube: SandboxKube
+  readonly kube: ChaosKube
   readonly cloud: SandboxCloud
   /** As the administrator: never met by faults. */
   readonly client: KubeClient
@@ -42,10 +43,18 @@ export type ChaosWorld = AsyncDisposable & {
   readonly kubeconfig: string
   readonly owners: readonly Owner[]
   bind(owner: Owner): Promise<void>
+  /** Takes away the binding that stands. Says whether one did. */
+  revoke(owner: Owner): Promise<boolean>
   addMachine(owner: Owner, name: string): Promise<void>
   deleteMachine(owner: Owner, name: string): Promise<void>
   /** What Cluster API's core manager does: it sees the node of a machine that was provisioned, and removes Machines. */
-  core(): void
+  core(): Promise<void>
+}
+
+/** The scripted API server of a world that has one. */
+export function scriptedOf({ kube }: Pick<ChaosWorld, 'kube'>): SandboxKube {
+  assert(kube.scripted !== undefined, 'the API server is the scripted one')
+  return kube.scripted
 }
 
 /** What no log, object, event or record may hold. */
@@ -56,14 +65,22 @@ export type ChaosWorldOptions = {
   readonly factor: number
   readonly seed: number
   readonly knobs?: Parameters<SandboxCloud['setKnobs']>[0]
+  /** Default: the scripted one. */
+  readonly startKube?: StartChaosKube
 }
 
-export async function startChaosWorld({ owners: count, factor, seed, knobs }: ChaosWorldOptions): Promise<ChaosWorld> {
+export async function startChaosWorld({
+  owners: count,
+  factor,
+  seed,
+  knobs,
+  startKube = startScriptedKube,
+}: ChaosWorldOptions): Promise<ChaosWorld> {
   await using stack = new AsyncDisposableStack()
   const scale: Scale = { factor, startedAt: Date.now() }
   const dir = mkdtempSync(join(tmpdir(), 'ascribe-chaos-'))
   stack.defer(() => rmSync(dir, { recursive: true, force: true }))
-  const kube = stack.use(await startSandboxKube({ now: () => new Date(scaledNow(scale)), namespaces: ['ascribe-system'] }))
+  const kube = stack.use(await startKube({ now: () => new Date(scaledNow(scale)), scale }))
   const users = Array.from({ length: count }, (_, index) => ({ email: `owner-${index}@example.com`, paid: 10_000_000 }))
   const cloud = stack.use(
     await startSandboxCloud({
@@ -79,16 +96,15 @@ export async function startChaosWorld({ owners: count, factor, seed, knobs }: Ch
   const connection = stack.use(await createKubeConnection({ kubeconfig: kube.kubeconfig }))
   const client = createKubeClient(connection)
   const owners = users.map(({ email }, index) => stack.use(ownerOf(cloud, { email, index })))
-  const kubeconfig = kube.kubeconfigOf({ name: 'controller', groups: ['system:masters'] })
   const world: Omit<ChaosWorld, typeof Symbol.asyncDispose> = {
     scale,
     dir,
     kube,
     cloud,
     client,
-    kubeconfig,
+    kubeconfig: kube.controllerKubeconfig,
     owners,
-    ...writers(client, { kube, cloud }),
+    ...writers(client, kube),
   }
   await seedWorld(world)
   const held = stack.move()
@@ -114,11 +130,13 @@ function ownerOf(cloud: SandboxCloud, { email, index }: { readonly email: string
   }
 }
 
-type Things = Pick<ChaosWorld, 'kube' | 'cloud'>
-
-function writers(client: KubeClient, { kube }: Things): Pick<ChaosWorld, 'bind' | 'addMachine' | 'deleteMachine' | 'core'> {
+function writers(client: KubeClient, kube: ChaosKube): Pick<ChaosWorld, 'bind' | 'revoke' | 'addMachine' | 'deleteMachine' | 'core'> {
+  /** A revoked one may stand while machines need it, so that the next has another name. */
+  const bound = new Map<string, string>()
+  let made = 0
   return {
     async bind({ namespace, binding, uuid, email }) {
+      const name = kube.revoke === undefined ? `${binding}-${(made += 1)}` : binding
       const { uid = '' } = (await client.get(NAMESPACES, { name: namespace })).metadata
       const spec = {
         namespaceRef: { name: namespace, uid },
@@ -126,7 +144,21 @@ function writers(client: KubeClient, { kube }: Things): Pick<ChaosWorld, 'bind' 
         impersonatorRef: { name: 'prod' },
         evidence: { type: 'AdminAssertion' },
       }
-      await client.create(OWNER_BINDINGS, { metadata: { name: binding }, spec })
+      const { metadata } = await client.create(OWNER_BINDINGS, { metadata: { name }, spec })
+      bound.set(namespace, name)
+      if (kube.hasRoles)
+        await client.create(
+          ROLE_BINDINGS,
+          boundNamespaceRights({ namespace, binding: { name, uid: metadata.uid ?? '' } }) as unknown as Draft,
+        )
+    },
+    async revoke({ namespace }) {
+      const name = bound.get(namespace)
+      if (name === undefined) return false
+      bound.delete(namespace)
+      if (kube.revoke === undefined) await client.delete(OWNER_BINDINGS, { name })
+      else kube.revoke(name)
+      return true
     },
     async addMachine({ namespace }, name) {
       await client.create(SECRETS, {
@@ -155,19 +187,25 @@ function writers(client: KubeClient, { kube }: Things): Pick<ChaosWorld, 'bind' 
     async deleteMachine({ namespace }, name) {
       await client.delete(MACHINES, { namespace, name })
     },
-    core() {
-      for (const machine of kube.list('cloudsigmamachines')) {
-        const { metadata, status } = machine as {
-          metadata?: { namespace?: string; name?: string }
-          status?: { initialization?: { provisioned?: boolean } }
-        }
-        const key = `${metadata?.namespace}/${metadata?.name}`
-        const core = kube.get('machines', key)
-        if (status?.initialization?.provisioned === true && core !== undefined && core['status'] === undefined)
-          kube.put('machines', { ...core, status: { nodeRef: { name: metadata?.name } } })
+    async core() {
+      const [ours, cores] = await Promise.all([client.list(MACHINES), client.list(CAPI.machines)])
+      const bare = new Map(cores.items.filter(({ status }) => status === undefined).map(({ metadata }) => [keyOf(metadata), metadata]))
+      for (const { metadata, status } of ours.items) {
+        if (status?.initialization?.provisioned !== true || !bare.has(keyOf(metadata))) continue
+        const body = { status: { nodeRef: { name: metadata.name } } }
+        await client.patchStatus(CAPI.machines, metadata, { patch: { type: 'merge', body } })
       }
     },
   }
+}
+
+const keyOf = ({ namespace = '', name = '' }: { readonly namespace?: string; readonly name?: string }): string => `${namespace}/${name}`
+const ROLE_BINDINGS: Resource = {
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  plural: 'rolebindings',
+  kind: 'RoleBinding',
+  namespaced: true,
 }
 
 /** The image that every machine is cloned from stands on the cluster, where the harness put it. */

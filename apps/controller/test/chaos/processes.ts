@@ -26,7 +26,10 @@ export type Processes = AsyncDisposable & {
   readonly endings: readonly string[]
 }
 
-export type ProcessesOptions = Pick<WorkerData, 'kubeconfig' | 'concurrency' | 'syncMs'> & { readonly dir: string; readonly scale: Scale }
+export type ProcessesOptions = Pick<WorkerData, 'kubeconfig' | 'concurrency' | 'syncMs' | 'minter'> & {
+  readonly dir: string
+  readonly scale: Scale
+}
 
 const KILLED = 'it was killed'
 const TOLD = 'it was told to'

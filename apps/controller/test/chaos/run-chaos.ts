@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { MACHINES } from '@ascribe/kinds'
 import { leaks, ranTwice, startAuditor } from './auditor.ts'
 import { startChaosWorld } from './chaos-world.ts'
 import type { ChaosWorld } from './chaos-world.ts'
+import type { StartChaosKube } from './chaos-kube.ts'
 import { createProcesses } from './processes.ts'
 import { differences } from './state.ts'
 import { storm } from './storm.ts'
@@ -16,6 +18,10 @@ export type ChaosOptions = {
   /** How much faster than ours time goes. */
   readonly factor: number
   readonly say?: (line: string) => void
+  /** Default: the scripted API server. */
+  readonly startKube?: StartChaosKube
+  /** How long everything may take to become as it should. Default 120 s. */
+  readonly calmMsMax?: number
 }
 
 export type ChaosReport = {
@@ -44,15 +50,16 @@ const START_MS_MAX = 30_000
 
 /** Machines of several owners in a storm, and what is left of it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { machines, owners, seconds, seed, factor, say = () => {} } = options
+  const { machines, owners, seconds, seed, factor, say = () => {}, startKube, calmMsMax = CALM_MS_MAX } = options
   const random = seeded(seed)
-  await using world = await startChaosWorld({ owners, factor, seed })
+  await using world = await startChaosWorld({ owners, factor, seed, ...(startKube !== undefined && { startKube }) })
   await using processes = createProcesses({
     dir: world.dir,
     kubeconfig: world.kubeconfig,
     scale: world.scale,
     concurrency: 16,
     syncMs: 60_000,
+    minter: world.kube.minter,
   })
   processes.start()
   processes.start()
@@ -71,9 +78,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const calm = Date.now()
   let wrong: string[] = []
   let steady = 0
-  while (steady < STEADY_LOOKS && Date.now() - calm < CALM_MS_MAX) {
+  while (steady < STEADY_LOOKS && Date.now() - calm < calmMsMax) {
     await delay(LOOK_MS)
-    world.core()
+    await world.core()
     while (processes.all.length < 2) processes.start()
     wrong = await differences(world, desired)
     steady = wrong.length === 0 ? steady + 1 : 0
@@ -86,11 +93,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     differences: wrong,
     violations: auditor.violations(),
     ranTwice: ranTwice(world),
-    leaks: leaks(world, processes.dirs),
+    leaks: await leaks(world, processes.dirs),
     machines: desired.size,
     looks: auditor.looks(),
     cloudCalls: auditor.calls(),
-    kubeCalls: world.kube.log.filter(({ user }) => user === 'controller').length,
+    kubeCalls: world.kube.requests().length,
     processes: processes.dirs.length,
     calmAfterMs,
     endings: processes.endings,
@@ -98,13 +105,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 }
 
 /** The storm begins in the middle of things: some machines run, others are being made. */
-async function untilSome({ kube }: ChaosWorld, count: number): Promise<void> {
+async function untilSome({ client }: ChaosWorld, count: number): Promise<void> {
   const end = Date.now() + START_MS_MAX
   while (Date.now() < end) {
-    const provisioned = kube
-      .list('cloudsigmamachines')
-      .filter((machine) => JSON.stringify(machine['status'] ?? {}).includes('"provisioned":true'))
-    if (provisioned.length >= count) return
+    const { items } = await client.list(MACHINES)
+    if (items.filter(({ status }) => status?.initialization?.provisioned === true).length >= count) return
     await delay(LOOK_MS)
   }
 }

@@ -1,13 +1,12 @@
 import { MACHINES } from '@ascribe/kinds'
-import type { CloudSigmaMachine } from '@ascribe/kinds'
 import { recordedDrives, recordedServer } from '../../src/machine/marks.ts'
 import type { ChaosWorld } from './chaos-world.ts'
 
 /** What differs between what should be and what is; empty when it is as it should. */
 export async function differences(world: ChaosWorld, desired: ReadonlySet<string>): Promise<string[]> {
-  const { cloud, kube, owners } = world
+  const { cloud, client, owners } = world
   const wrong: string[] = []
-  const machines = kube.list(MACHINES.plural) as unknown as CloudSigmaMachine[]
+  const machines = (await client.list(MACHINES)).items
   const keys = new Set(machines.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`))
   for (const key of desired) if (!keys.has(key)) wrong.push(`${key} is not there`)
   for (const key of keys) if (!desired.has(key)) wrong.push(`${key} is still there`)

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { WatchEnd } from '@ascribe/sandbox/kube'
 import type { ChaosWorld, Owner } from './chaos-world.ts'
 import type { Processes } from './processes.ts'
 
@@ -13,7 +12,6 @@ export type StormOptions = {
   readonly desired: Set<string>
 }
 
-const WATCH_ENDS = ['end', 'reset', 'cut', 410, 429, 500, 'garbage'] as const
 /** Between two blows, real time. */
 const PAUSE_MS = 120
 /** Some for longer than a lease: another one leads when they wake. */
@@ -21,14 +19,7 @@ const FREEZE_MS = { min: 200, spread: 4500 }
 
 /** Errors, resets and delays on both APIs for as long as it is held; only the controllers meet them. */
 export function armFaults({ kube, cloud }: ChaosWorld): Disposable {
-  const match = { user: 'controller' }
-  const armed = [
-    kube.fault({ match, effect: { kind: 'status', status: 500, reason: 'InternalError' }, probability: 0.02 }),
-    kube.fault({ match, effect: { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterS: 1 }, probability: 0.01 }),
-    kube.fault({ match, effect: { kind: 'reset' }, probability: 0.01 }),
-    kube.fault({ match: { ...match, verb: ['create', 'update', 'patch', 'delete'] }, effect: { kind: 'resetAfter' }, probability: 0.02 }),
-    kube.fault({ match, effect: { kind: 'delay', ms: 30 }, probability: 0.05 }),
-  ]
+  const armed = kube.arm()
   const faults = [
     cloud.addFault({ match: { step: 'api', probability: 0.03 }, does: { status: 500 } }),
     cloud.addFault({ match: { step: 'api', probability: 0.02 }, does: { status: 503, errorType: 'concurrency' } }),
@@ -38,12 +29,10 @@ export function armFaults({ kube, cloud }: ChaosWorld): Disposable {
     cloud.addFault({ match: { step: 'service-token', probability: 0.05 }, does: { status: 503, body: 'html' } }),
     cloud.addFault({ match: { step: 'impersonate', probability: 0.05 }, does: { status: 504, body: 'html' } }),
   ]
-  kube.setWatchLag(40)
   return {
     [Symbol.dispose]() {
-      for (const fault of armed) fault[Symbol.dispose]()
+      armed[Symbol.dispose]()
       for (const id of faults) cloud.clearFaults(id)
-      kube.setWatchLag(0)
     },
   }
 }
@@ -58,7 +47,7 @@ export async function storm(world: ChaosWorld, processes: Processes, { random, s
   using _faults = armFaults(world)
   while (Date.now() < end) {
     await delay(PAUSE_MS * (0.5 + random()))
-    world.core()
+    await world.core()
     while (processes.all.length < 2) processes.start()
     const blow = random()
     const owner = pick(world.owners)
@@ -70,15 +59,11 @@ export async function storm(world: ChaosWorld, processes: Processes, { random, s
       pick(processes.all)?.freeze(FREEZE_MS.min + random() * FREEZE_MS.spread)
       tally.freezes += 1
     } else if (blow < 0.35) {
-      world.kube.endWatches((pick(WATCH_ENDS) ?? 'end') satisfies WatchEnd)
-      if (random() < 0.3) world.kube.compact()
+      await world.kube.blow(random)
       tally.watches += 1
     } else if (blow < 0.45) {
       if (revoked.delete(owner)) await world.bind(owner)
-      else if (world.kube.get('cloudsigmaownerbindings', owner.binding) !== undefined) {
-        world.kube.remove('cloudsigmaownerbindings', owner.binding)
-        revoked.add(owner)
-      }
+      else if (await world.revoke(owner)) revoked.add(owner)
       tally.revocations += 1
     } else if (blow < 0.55) {
       world.cloud.revokeTokens({ user: owner.email })

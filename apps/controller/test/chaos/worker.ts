@@ -4,6 +4,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { openJournalWriter } from '@ascribe/journal'
 import { assert } from '@ascribe/kit'
 import { createLogger, createMeters, tryLock } from '@ascribe/service'
+import type { MinterAddress } from '../../src/process/settings.ts'
 import { startController } from '../../src/process/start-controller.ts'
 import { scaledClocks, scaledNow } from './scaled-clocks.ts'
 import type { Scale } from './scaled-clocks.ts'
@@ -17,6 +18,7 @@ export type WorkerData = {
   readonly scale: Scale
   readonly concurrency: number
   readonly syncMs: number
+  readonly minter: MinterAddress | undefined
 }
 export type ToWorker = { readonly do: 'stop' } | { readonly do: 'freeze'; readonly ms: number }
 export type FromWorker =
@@ -66,7 +68,7 @@ async function main(data: WorkerData): Promise<void> {
       health: listen,
       metrics: listen,
     },
-    { cloud: {}, journal, audit, logger, meters, clocks },
+    { cloud: { minter: data.minter }, journal, audit, logger, meters, clocks },
     { signal: stop.signal, stop: end },
   )
   tell({ is: 'ready' })
