@@ -65,9 +65,13 @@ const REFUSALS: Readonly<Record<Refusal, Reply>> = {
   ),
 }
 
-/** What the relay says when it refuses a request by itself. */
+/**
+ * What the relay says when it refuses a request by itself, often before it knows its path: an error in OpenAI's shape that clients of Anthropic's
+ * API read too, as theirs has one more member.
+ */
 export function refusalReply(refusal: Refusal): Reply {
-  return REFUSALS[refusal]
+  const reply = REFUSALS[refusal]
+  return { ...reply, body: `{"type":"error",${reply.body.toString().slice(1)}` }
 }
 
 /** The journal cannot take another request: nobody could be billed for it. */

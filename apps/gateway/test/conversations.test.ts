@@ -179,6 +179,13 @@ test('clients of Messages send their key as X-Api-Key; it reaches no engine, and
   assert.equal((JSON.parse(openai.text) as { error: { code: string } }).error.code, 'invalid_api_key')
 })
 
+test('what the relay refuses by itself is an error to clients of OpenAI and of Anthropic', async (t) => {
+  const world = await start(t, { bodyBytesMax: 100 })
+  const answer = await ask(world.url, { ...MESSAGES, body: 'x'.repeat(1000) })
+  const { type, error } = JSON.parse(answer.text) as { type: string; error: { message: string; code: string } }
+  assert.deepEqual([answer.status, type, error.code, typeof error.message], [413, 'error', 'body_too_large', 'string'])
+})
+
 test('an engine of Messages that cannot be reached is told of in the shape of Messages', async (t) => {
   const world = await startTestGateway(t, { upstream: 'http://127.0.0.1:9' })
   const answer = await ask(world.url, MESSAGES)
