@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { askOnce, childrenOf, lives, load, startOnePort } from './support/one-port.ts'
 import type { Heard, OnePort } from './support/one-port.ts'
-import { askLines } from './support/process.ts'
-import type { Event } from './support/product.ts'
+import { askLines, start } from './support/process.ts'
+import { temporaryDir } from './support/product.ts'
+import type { Event, Ready } from './support/product.ts'
 
 // Several processes on one port, and one generation of them after the other: what is counted at the clients, at the engine and in the ledger
 // must be the same.
@@ -168,4 +169,20 @@ test('no worker outlives the process that started it, however that ends', { time
     await until('the workers have ended', () => workers.every((pid) => !lives(pid)))
     agent.destroy()
   }
+})
+
+test('up serves with workers too, and tells their metrics and health at its own port', { timeout: 120_000 }, async () => {
+  using dir = temporaryDir()
+  await using running = start(['up', '--port', '0', '--json', '--data', dir.path], { env: { ASCRIBE_GATEWAY_WORKERS: '2' } })
+  const line = await running.firstLine
+  assert.ok(line, 'up did not come up')
+  const { gateway, metrics, key } = JSON.parse(line) as Ready
+  const agent = new Agent()
+  await until('the key is known', async () => (await askOnce(gateway, { key, agent, stream: true })).whole)
+  const { checks } = (await (await fetch(`${metrics}/readyz`)).json()) as { checks: Record<string, { ok: boolean }> }
+  assert.deepEqual([checks['worker 0']?.ok, checks['worker 1']?.ok], [true, true])
+  assert.match(await (await fetch(`${metrics}/metrics`)).text(), /relay_connections\{worker="[01]"\}/)
+  agent.destroy()
+  running.kill('SIGTERM')
+  assert.equal((await running.ended).code, 0, running.stderr())
 })

@@ -1,6 +1,6 @@
 import { systemClock } from '@ascribe/kit'
 import type { Meters } from '@ascribe/kit'
-import type { Gateway, Route } from '@ascribe/gateway'
+import type { Route } from '@ascribe/gateway'
 import { alertSecrets } from '@ascribe/identity'
 import { createTrail, ingestCursorNow, listPriceVersions } from '@ascribe/ledger'
 import type { EmbeddedPostgres } from '@ascribe/postgres'
@@ -19,7 +19,9 @@ import type { OpenLedger } from './open-ledger.ts'
 import { readPriceFile } from './price-file.ts'
 import type { PriceFile } from './price-file.ts'
 import type { Readiness } from './readiness.ts'
-import { runGateway } from './run-gateway.ts'
+import { workerArguments } from './gateway-workers/arguments.ts'
+import { startServing } from './gateway-workers/serving.ts'
+import type { Serving } from './gateway-workers/serving.ts'
 import { SANDBOX_PRICES } from './sandbox-prices.ts'
 import { serverSecretOf } from './server-secret.ts'
 import { settleInBackground } from './settle-in-background.ts'
@@ -45,15 +47,31 @@ export type Begun = {
   /** The embedded database, unless there is another. */
   readonly embedded: Promise<EmbeddedPostgres> | undefined
   readonly sandboxFaults: boolean
+  /** What goes before the routes of the configuration. */
+  readonly upstream: string | undefined
+  /** The environment of workers. */
+  readonly env: NodeJS.ProcessEnv
+  /** Whom to ask for metrics and health as soon as somebody serves. */
+  readonly served: Served
 }
+
+export type Served = { serving: Serving | undefined }
 
 /** Starts gateway, settler and API. The gateway starts beside the database: it needs none. */
 export async function startParts(context: Context, begun: Begun): Promise<Omit<Everything, 'metrics' | typeof Symbol.asyncDispose>> {
   const { config, dir, logger } = context
   const { scope, stack, meters, readiness, price, configured, embedded } = begun
-  const { routes, upstream, model } = await reachable(configured, stack)
+  const { routes, upstream, model, sandbox } = await reachable(configured, stack)
   const routeSource = configured.length === 0 ? undefined : { file: context.configFile, read: begun.readConfigured }
-  const serving = runGateway(context, { routes, routeSource, logger: logger.child({ part: 'gateway' }), meters })
+  const serving = startServing(context, {
+    routes,
+    routeSource,
+    engines: { ...(begun.upstream !== undefined && { upstream: begun.upstream }), ...(sandbox !== undefined && { sandbox }) },
+    workerArgs: workerArguments(context),
+    env: begun.env,
+    logger: logger.child({ part: 'gateway' }),
+    meters,
+  })
   // Heard of where it is waited for.
   serving.catch(() => {})
   stack.defer(() => closeFailed(serving))
@@ -91,9 +109,7 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
     sandboxFaults: begun.sandboxFaults,
     gatewayUrl: gateway.url,
   })
-  readiness.watch('journal', () => gateway.unready)
-  // Those before go on serving.
-  readiness.watch('routes', () => gateway.routeTrouble, { isVital: false })
+  begun.served.serving = gateway
   // A gateway serves while the database is away: journals keep what is not yet in it.
   readiness.watch('settler', () => settler.trouble, { isVital: false })
   stack.defer(readiness.stopping)
@@ -113,7 +129,7 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
 }
 
 /** For a start that fails before the gateway has found its place: afterwards it is closed already, and this does nothing. */
-async function closeFailed(serving: Promise<Gateway>): Promise<void> {
+async function closeFailed(serving: Promise<Serving>): Promise<void> {
   const gateway = await serving.catch(() => undefined)
   await gateway?.close({ graceMs: 0 })
 }
@@ -130,7 +146,12 @@ async function applyFirstPrices({ db }: OpenLedger, price: PriceFile | undefined
   })
 }
 
-type Reachable = { readonly routes: readonly Route[]; readonly upstream: string; readonly model: string }
+type Reachable = {
+  readonly routes: readonly Route[]
+  readonly upstream: string
+  readonly model: string
+  readonly sandbox?: { readonly url: string; readonly models: readonly string[] }
+}
 
 async function reachable(configured: readonly Route[], stack: AsyncDisposableStack): Promise<Reachable> {
   if (configured.length > 0) {
@@ -140,5 +161,10 @@ async function reachable(configured: readonly Route[], stack: AsyncDisposableSta
   }
   const engine = stack.use(await startEngine({ host: '127.0.0.1', port: 0 }))
   const models = SANDBOX_MODELS.map(({ id }) => id)
-  return { routes: sandboxRoutes(engine.url, models), upstream: `${engine.url} (sandbox)`, model: models[0] ?? '' }
+  return {
+    routes: sandboxRoutes(engine.url, models),
+    upstream: `${engine.url} (sandbox)`,
+    model: models[0] ?? '',
+    sandbox: { url: engine.url, models },
+  }
 }

@@ -1,16 +1,16 @@
-import { catchAllRoute } from '@ascribe/gateway/routes'
 import type { Route } from '@ascribe/gateway/routes'
 import { startEmbedded } from '@ascribe/postgres'
 import type { EmbeddedPostgres } from '@ascribe/postgres'
 import { createMeters, measureProcess, startOps, tryLock } from '@ascribe/service'
 import type { ProcessScope } from '@ascribe/service'
-import { routesOf } from './route-settings.ts'
+import { configuredRoutes } from './configured-routes.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { prepareDataDir } from './data-dir.ts'
 import type { Demo } from './demo.ts'
 import { DataDirInUseError } from './errors.ts'
 import { createReadiness } from './readiness.ts'
+import type { Served } from './up-parts.ts'
 import type { Style } from './output.ts'
 
 export type UpOptions = {
@@ -20,6 +20,8 @@ export type UpOptions = {
   readonly prices?: string
   /** Let `POST /v1/faults` of the admin listener break things on purpose. Default false. */
   readonly sandboxFaults?: boolean
+  /** The environment of workers. */
+  readonly env: NodeJS.ProcessEnv
 }
 
 /** The listeners beside the customers', and the ways in. */
@@ -69,8 +71,15 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
   const meters = createMeters()
   stack.use(measureProcess(meters))
   const readiness = createReadiness()
+  const served: Served = { serving: undefined }
   // First on and last off: while it drains, a process is still asked how it is.
-  const ops = stack.use(await startOps({ ...config.ops, meters, ready: readiness.report }))
+  const ops = stack.use(
+    await startOps({
+      ...config.ops,
+      meters: { render: () => served.serving?.metrics(meters.render()) ?? meters.render() },
+      ready: async () => ({ ...readiness.report(), ...(await served.serving?.report()) }),
+    }),
+  )
   // A new database takes a second, in processes of its own: time to load what is needed after it.
   const { startParts } = await import('./up-parts.ts')
   const parts = await startParts(context, {
@@ -83,6 +92,9 @@ export async function startEverything(context: Context, scope: ProcessScope, opt
     readConfigured: () => configuredRoutes(context.reload().value, options.upstream),
     embedded,
     sandboxFaults: options.sandboxFaults ?? false,
+    upstream: options.upstream,
+    env: options.env,
+    served,
   })
   const owned = stack.move()
   return { ...parts, metrics: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
@@ -97,11 +109,4 @@ function startDatabase({ dir, logger }: Context, stack: AsyncDisposableStack): P
     await server?.release()
   })
   return starting
-}
-
-/** The routes to real engines; none: the sandbox serves. */
-function configuredRoutes(config: Config, upstream: string | undefined): readonly Route[] {
-  const routes = routesOf(config.gateway)
-  if (upstream === undefined) return routes
-  return [...routes.filter((route) => route.models.length > 0), catchAllRoute(upstream)]
 }

@@ -11,6 +11,7 @@ import type { Config } from '../config.ts'
 import type { Context } from '../context.ts'
 import { routesOf } from '../route-settings.ts'
 import type { Finish } from '../finish.ts'
+import { workerArguments } from '../gateway-workers/arguments.ts'
 import { serveGateway } from '../gateway-workers/serve.ts'
 import type { Surroundings } from '../surroundings.ts'
 
@@ -42,7 +43,7 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
         ...(options.upstream === undefined ? [] : [catchAllRoute(options.upstream)]),
       ]
       const routes = routesIn(config)
-      if (routes.length === 0 && !mayHaveDeployments(context)) {
+      if (routes.length === 0 && options.worker !== true && !mayHaveDeployments(context)) {
         throw new InputError('Cannot start the gateway: there is no route', {
           hint: 'Give --upstream URL, or routes under `gateway.routes` in the configuration, or deployments by `ascribe routes set`.',
         })
@@ -52,7 +53,7 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
         finish(await (await import('../gateway-workers/worker.ts')).runWorker(context, { routes, routeSource }))
         return
       }
-      const workerArgs = workerArguments(context, options)
+      const workerArgs = workerArguments(context, options.upstream)
       finish(
         await runProcess({
           name: 'gateway',
@@ -61,21 +62,6 @@ export function configureGateway(root: Command, surroundings: Surroundings, fini
         }),
       )
     })
-}
-
-/** By which a worker becomes what this process is; its port is handed to it. */
-function workerArguments({ dir, configFile, config }: Context, { upstream, trustHeadersFrom }: GatewayOptions): readonly string[] {
-  return [
-    'gateway',
-    '--worker',
-    '--data',
-    dir.root,
-    '--log-level',
-    config.log.level,
-    ...(configFile === undefined ? [] : ['--config', configFile]),
-    ...(upstream === undefined ? [] : ['--upstream', upstream]),
-    ...(trustHeadersFrom === undefined ? [] : ['--trust-headers-from', trustHeadersFrom]),
-  ]
 }
 
 /** Whether a settler has told, or may still tell, of deployments. */

@@ -43,6 +43,7 @@ export function configureUp(root: Command, surroundings: Surroundings, finish: F
               ...(options.upstream !== undefined && { upstream: options.upstream }),
               ...(options.prices !== undefined && { prices: options.prices }),
               sandboxFaults: options.sandboxFaults === true,
+              env: surroundings.env,
             })
             if (out.json) announceJson(out, context, everything)
             else announce(out, context, everything)

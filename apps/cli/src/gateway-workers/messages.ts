@@ -11,6 +11,8 @@ export type Beginning = {
   readonly workers: number
   /** What the worker whose place it takes had left of rate limits. */
   readonly limits?: LimitsLeft
+  /** The engine that `ascribe up` was given, in place of the configured one for models without a route. */
+  readonly upstream?: string
   /** The sandbox engine of `ascribe up`, in place of the configured ones. */
   readonly sandbox?: { readonly url: string; readonly models: readonly string[] }
 }

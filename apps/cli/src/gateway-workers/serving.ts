@@ -1,7 +1,7 @@
-import type { Logger } from '@ascribe/kit'
+import type { Logger, Meters } from '@ascribe/kit'
 import type { Route, RouteSource } from '@ascribe/gateway'
 import { bindSockets } from '@ascribe/service'
-import type { MeterRegistry, ReadyReport } from '@ascribe/service'
+import type { ReadyReport } from '@ascribe/service'
 import type { Context } from '../context.ts'
 import { prepareDataDir } from '../data-dir.ts'
 import { workersOf } from '../gateway-bounds.ts'
@@ -29,15 +29,15 @@ export type Serving = {
 export type ServingOptions = {
   readonly routes: readonly Route[]
   readonly routeSource?: RouteSource | undefined
-  /** In place of routes; routes of a sandbox are not in the configuration that a worker reads. */
-  readonly sandbox?: Beginning['sandbox']
+  /** What of the routes is not in the configuration that a worker reads. */
+  readonly engines?: Pick<Beginning, 'upstream' | 'sandbox'> | undefined
   /** The command line by which a worker becomes what this process is, and its environment. */
   readonly workerArgs: readonly string[]
   readonly env: NodeJS.ProcessEnv
   /** What another process has handed over, in place of the configured address. */
   readonly taken?: readonly number[] | undefined
   readonly logger: Logger
-  readonly meters: MeterRegistry
+  readonly meters: Meters
 }
 
 /** Serves with as many processes as the configuration says: this one, or workers of its own. @throws {AscribeError} */
@@ -74,7 +74,7 @@ async function serveHere(context: Context, { routes, routeSource, taken, logger,
 
 async function serveByWorkers(context: Context, options: ServingOptions): Promise<Serving> {
   const { config, dir } = context
-  const { workerArgs, env, sandbox, taken, logger, meters } = options
+  const { workerArgs, env, engines, taken, logger, meters } = options
   prepareDataDir(dir)
   const count = workersOf(config.gateway)
   using held = new DisposableStack()
@@ -84,7 +84,7 @@ async function serveByWorkers(context: Context, options: ServingOptions): Promis
     fds,
     args: workerArgs,
     env,
-    ...(sandbox !== undefined && { sandbox }),
+    engines,
     handoverMs: config.gateway.handover_time,
     logger,
     meters,

@@ -23,7 +23,8 @@ export type SupervisorOptions = {
   /** Command line and environment of a worker. */
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
-  readonly sandbox?: Beginning['sandbox']
+  /** What is not in the configuration that a worker reads. */
+  readonly engines?: Pick<Beginning, 'upstream' | 'sandbox'> | undefined
   /** How long what is open may go on in a worker that was replaced. */
   readonly handoverMs: number
   readonly logger: Logger
@@ -152,13 +153,13 @@ export class GatewaySupervisor {
   }
 
   #spawn(place: Place, limits?: LimitsLeft): WorkerProcess {
-    const { args, env, fds, count, sandbox } = this.#options
+    const { args, env, fds, count, engines } = this.#options
     const listen = socketsOf(place.index, { workers: count, sockets: fds.length }).map((socket) => FIRST_SOCKET + socket)
     const beginning: Beginning = {
       listen,
       workers: count,
       ...(limits !== undefined && { limits }),
-      ...(sandbox !== undefined && { sandbox }),
+      ...engines,
     }
     const worker = new WorkerProcess({ args, env, fds, beginning })
     place.current ??= worker

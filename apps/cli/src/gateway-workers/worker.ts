@@ -3,6 +3,7 @@ import { InputError } from '@ascribe/kit'
 import type { Gateway, Route, RouteSource } from '@ascribe/gateway'
 import { createMeters, measureProcess, runProcess } from '@ascribe/service'
 import type { MeterRegistry } from '@ascribe/service'
+import { configuredRoutes } from '../configured-routes.ts'
 import type { Context } from '../context.ts'
 import { runGateway } from '../run-gateway.ts'
 import { sandboxRoutes } from '../up-routes.ts'
@@ -41,7 +42,7 @@ export async function runWorker(context: Context, from: WorkerRoutes): Promise<n
       const meters = createMeters()
       stack.use(measureProcess(meters))
       const beginning = await commands.beginning
-      const gateway = await runGateway(context, { ...routesFor(beginning, from), logger, meters }, placeOf(beginning))
+      const gateway = await runGateway(context, { ...routesFor(context, beginning, from), logger, meters }, placeOf(beginning))
       stack.defer(() => gateway.close({ graceMs, cut: AbortSignal.any([cut.signal, scope.cut]) }))
       commands.follow((message) => {
         switch (message.kind) {
@@ -114,8 +115,13 @@ function refuseToBegin(): never {
   throw new InputError('Cannot run as a worker: whoever started it has gone')
 }
 
-function routesFor({ sandbox }: Beginning, routes: WorkerRoutes): WorkerRoutes {
-  return sandbox === undefined ? routes : { routes: sandboxRoutes(sandbox.url, sandbox.models) }
+function routesFor(context: Context, { sandbox, upstream }: Beginning, routes: WorkerRoutes): WorkerRoutes {
+  if (sandbox !== undefined) return { routes: sandboxRoutes(sandbox.url, sandbox.models) }
+  if (upstream === undefined) return routes
+  return {
+    routes: configuredRoutes(context.config, upstream),
+    routeSource: { file: context.configFile, read: () => configuredRoutes(context.reload().value, upstream) },
+  }
 }
 
 function placeOf({ listen, workers, limits }: Beginning): Parameters<typeof runGateway>[2] {
