@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -98,6 +98,18 @@ test('what cannot be written when a request ends is written before the next key 
   }
   assert.equal(store.claim('a', 'answered', 'e2').kind, 'completed')
   claimed(store, 'failed', 'e2')
+})
+
+test('a damaged file is set aside and said so: it does not refuse keys for ever', () => {
+  using at = place()
+  writeFileSync(at.path, 'no database at all '.repeat(1000))
+  const said: string[] = []
+  const store = at.store({ logger: { ...silentLogger, error: (message) => void said.push(message) } })
+  assert.throws(() => store.claim('a', 'one', 'e1'), /not a database/)
+  store.complete(claimed(store, 'one'))
+  assert.equal(store.claim('a', 'one', 'e2').kind, 'completed')
+  assert.match(said.join(), /damaged and forgotten/)
+  assert.match(readFileSync(`${at.path}.damaged`, 'utf8'), /^no database/)
 })
 
 test('neither keys nor auth ids can be read in the file, which is for its owner alone', () => {
