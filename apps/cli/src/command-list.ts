@@ -51,6 +51,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/manifests.ts')).configureManifests,
   },
   {
+    name: 'bodies',
+    description: 'what is kept of requests and replies of those who have agreed to it',
+    load: async () => (await import('./commands/bodies.ts')).configureBodies,
+  },
+  {
     name: 'migrate',
     description: "bring the database to this program's schema; safe to repeat, and from several machines at once",
     load: async () => (await import('./commands/migrate.ts')).configureMigrate,

@@ -13,6 +13,8 @@ import { ClusterSchema } from './cluster-settings.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import { ConsoleSchema } from './console-site.ts'
 import type { ConsoleSettings } from './console-site.ts'
+import { BodyLogSchema } from './body-log-settings.ts'
+import type { BodyLogConfig } from './body-log-settings.ts'
 import type { DataDir } from './data-dir.ts'
 import { EdgeSchema } from './edge-settings.ts'
 import type { EdgeSettings } from './edge-settings.ts'
@@ -53,6 +55,8 @@ export type Config = {
       /** What becomes of paths of which nothing is known, or something else. */
       readonly paths: readonly PathSettings[]
     }
+  /** What gateways keep of bodies. */
+  readonly body_log: BodyLogConfig
   /** What proxies ask about each request. */
   readonly edge: EdgeSettings
   /** The broker between gateways and settlers of several machines; without a URL journals are read on this disk. */
@@ -129,6 +133,7 @@ const ConfigSchema: z.ZodType<Config, unknown> = z.strictObject({
       paths: z.array(PathSchema).default([]),
     })
     .prefault({}),
+  body_log: BodyLogSchema,
   edge: EdgeSchema,
   directory: z.strictObject({ authorization: secret().optional() }).prefault({}),
   manager: z.strictObject({ url: name.optional(), token: secret().optional() }).prefault({}),

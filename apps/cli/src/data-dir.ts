@@ -20,6 +20,8 @@ export type DataDir = {
   readonly demo: string
   /** The trail: a line for each token that was minted or refused in the cloud. */
   readonly mintLog: string
+  /** What is kept of bodies, where that is on. */
+  readonly bodies: string
   /** The configuration file, unless --config names another. */
   readonly config: string
 }
@@ -36,6 +38,7 @@ export function dataDirAt(path: string): DataDir {
     policy: join(root, 'policy.json'),
     demo: join(root, 'secrets', 'demo.json'),
     mintLog: join(root, 'audit', 'mints.jsonl'),
+    bodies: join(root, 'bodies'),
     config: join(root, 'ascribe.yaml'),
   }
 }

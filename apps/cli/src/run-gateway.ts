@@ -3,6 +3,7 @@ import { startGateway } from '@ascribe/gateway'
 import type { Gateway, GatewayConfig, Route, RouteSource } from '@ascribe/gateway'
 import { tryLock } from '@ascribe/service'
 import type { Context } from './context.ts'
+import { bodyLogOf } from './body-log-settings.ts'
 import { boundsOf } from './gateway-bounds.ts'
 import { prepareDataDir } from './data-dir.ts'
 import { deploymentRoute } from './route-settings.ts'
@@ -25,6 +26,7 @@ export function runGateway(
   const { config, dir } = context
   prepareDataDir(dir)
   const { routes, routeSource, logger, meters } = deps
+  const bodyLog = bodyLogOf(config.body_log)
   return startGateway(
     {
       host: config.gateway.host,
@@ -40,9 +42,10 @@ export function runGateway(
       bodyBytesMax: config.gateway.body_size,
       ack: config.gateway.ack,
       bounds: boundsOf(config.gateway),
+      ...(bodyLog !== undefined && { bodyLog }),
       ...place,
     },
-    { journal: dir.journal, policy: dir.policy },
+    { journal: dir.journal, policy: dir.policy, bodies: dir.bodies },
     { serverSecret: serverSecretOf(context), tryLock, logger, meters },
   )
 }

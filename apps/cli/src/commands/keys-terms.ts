@@ -25,6 +25,7 @@ type Said = {
   readonly drainSize?: number | null
   readonly drainTokens?: number | null
   readonly maxConcurrent?: number | null
+  readonly bodyLog?: number | null
 }
 type TermsOptions = Whose & Said & { readonly clear?: true }
 
@@ -58,6 +59,7 @@ export function addTerms(keys: Command, surroundings: Surroundings): void {
     .option('--drain-size <size>', 'how much of its reply: 64KiB, 4MiB; at most 1GiB', orDefault(reader(byteSize())))
     .option('--drain-tokens <n>', 'how many tokens of a stream', orDefault(wholeArgument))
     .option('--max-concurrent <n>', 'requests at once, of one credential in one gateway process', orDefault(wholeArgument))
+    .option('--body-log <share>', 'of how many requests bodies are kept (body_log): 0, 0.5%, 100%', orDefault(shareArgument))
     .option('--clear', 'no terms of its own any more')
     .option('--allow-unknown', 'take an auth id or a group that the directory does not know yet')
     .addHelpText('after', HELP)
@@ -149,13 +151,14 @@ async function subjectOf(db: Database, authId: string | undefined, { org, group 
   return group === undefined ? { scope: 'credential', subject: authId ?? '' } : { scope: 'group', subject: group }
 }
 
-function changeOf({ abort, drainTime, drainSize, drainTokens, maxConcurrent }: Said): TermsChange | undefined {
+function changeOf({ abort, drainTime, drainSize, drainTokens, maxConcurrent, bodyLog }: Said): TermsChange | undefined {
   const change = {
     ...(abort !== undefined && { abort }),
     ...(drainTime !== undefined && { drainMs: drainTime }),
     ...(drainSize !== undefined && { drainBytes: drainSize }),
     ...(drainTokens !== undefined && { drainTokens }),
     ...(maxConcurrent !== undefined && { maxConcurrent }),
+    ...(bodyLog !== undefined && { bodySample: bodyLog }),
   }
   return Object.keys(change).length === 0 ? undefined : change
 }
@@ -177,6 +180,14 @@ function policyArgument(text: string): AbortPolicy {
   const policy = ABORT_POLICIES.find((each) => each === text)
   if (policy === undefined) throw new InvalidArgumentError(`Write one of ${ABORT_POLICIES.join(', ')}, or default.`)
   return policy
+}
+
+/** A percentage as parts of a million. */
+function shareArgument(text: string): number {
+  const [, percent] = /^(\d{1,3}(?:\.\d{1,4})?)%$/.exec(text === '0' ? '0%' : text) ?? []
+  if (percent === undefined || Number(percent) > 100)
+    throw new InvalidArgumentError('Write a percentage from 0% to 100%, with at most four places, or default.')
+  return Math.round(Number(percent) * 10_000)
 }
 
 function wholeArgument(text: string): number {
