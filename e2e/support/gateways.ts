@@ -24,7 +24,7 @@ export type Gateways = AsyncDisposable & {
 }
 
 /** Starts them, with the prices of the sandbox in force. */
-export async function startGateways(count: number, faults: Faults): Promise<Gateways> {
+export async function startGateways(count: number, faults: Faults, { workers = 1 }: { readonly workers?: number } = {}): Promise<Gateways> {
   await using stack = new AsyncDisposableStack()
   const { path: dir } = stack.use(temporaryDir())
   const engine = stack.use(await startEngine({ faults }))
@@ -37,7 +37,7 @@ export async function startGateways(count: number, faults: Faults): Promise<Gate
   const urls: string[] = []
 
   async function launch(...args: readonly string[]): Promise<Record<string, string>> {
-    const process = start([...args, '--json', '--data', dir, '--metrics-port', '0'])
+    const process = start([...args, '--json', '--data', dir, '--metrics-port', '0'], { env: { ASCRIBE_GATEWAY_WORKERS: String(workers) } })
     const owner = owned ?? stack
     owner.use(process)
     running.push(process)
