@@ -252,7 +252,7 @@ test('the query of a request goes up, below the path of the upstream', async (t)
 })
 
 const REFUSED: readonly (readonly [string, Ask, number, string | null])[] = [
-  ['a path that no rule covers', { path: '/v1/responses' }, 404, 'unknown_url'],
+  ['a path that no rule covers', { path: '/v1/nothing' }, 404, 'unknown_url'],
   ['a path with a slash too many', { path: '/v1/chat/completions/' }, 404, 'unknown_url'],
   ['a path with dot segments', { path: '/v1/x/../chat/completions' }, 404, 'unknown_url'],
   ['a wrong method', { method: 'PUT' }, 405, 'method_not_allowed'],
