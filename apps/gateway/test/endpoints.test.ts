@@ -53,26 +53,26 @@ for (const [method, path, status, code] of [
   ['GET', '/v1/audio/speech', 405, 'method_not_allowed'],
 ] as const) {
   test(`${method} ${path} is ${code}: no upstream sees it, and it has no record`, async (t) => {
-    const { url, engine, intents, meters } = await start(t)
-    const answer = await ask(url, { method, path, body: '{}' })
+    const world = await start(t)
+    const answer = await ask(world.url, { method, path, body: '{}' })
     assert.deepEqual([answer.status, codeOf(answer)], [status, code])
     assert.equal(answer.headers['x-should-retry'], status === 501 ? 'false' : undefined)
-    assert.equal(engine.seen.length, 0)
-    assert.equal((await intents()).length, 0)
-    assert.match(meters.render(), /ascribe_gateway_refused_total\{reason="[a-z_]+"\} 1/)
+    assert.equal(world.engine.seen.length, 0)
+    assert.equal((await world.intents()).length, 0)
+    assert.match(world.meters.render(), /ascribe_gateway_refused_total\{reason="[a-z_]+"\} 1/)
   })
 }
 
 test('what is refused on a path of Messages has the shape that its clients know', async (t) => {
-  const { url } = await start(t)
-  const answer = await ask(url, { path: '/v1/messages/batches', body: '{}' })
+  const world = await start(t)
+  const answer = await ask(world.url, { path: '/v1/messages/batches', body: '{}' })
   assert.equal(answer.status, 501)
   assert.match(answer.text, /^\{"type":"error","error":\{"type":"[a-z_]+","message":"Batches are refused/)
 })
 
 test('a WebSocket is refused with 501 and a word that says why, before any upstream byte and whoever asks', async (t) => {
   const upstream = await rawUpstream(t)
-  const { port, intents } = await startTestGateway(t, { upstream: upstream.url })
+  const world = await startTestGateway(t, { upstream: upstream.url })
   for (const headers of [IDENTITY, {}]) {
     const upgrade = {
       Connection: 'Upgrade',
@@ -80,7 +80,12 @@ test('a WebSocket is refused with 501 and a word that says why, before any upstr
       'Sec-WebSocket-Version': '13',
       'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
     }
-    const asked = request({ port, host: '127.0.0.1', path: '/v1/realtime?model=sandbox-small', headers: { ...headers, ...upgrade } })
+    const asked = request({
+      port: world.port,
+      host: '127.0.0.1',
+      path: '/v1/realtime?model=sandbox-small',
+      headers: { ...headers, ...upgrade },
+    })
     asked.end()
     // oxlint-disable-next-line no-await-in-loop -- one after the other is enough
     const [response] = await once(asked, 'response')
@@ -91,7 +96,7 @@ test('a WebSocket is refused with 501 and a word that says why, before any upstr
     assert.match(text, /WebSocket connections are refused: what passes on them \(realtime\) cannot be metered here.*"realtime_not_served"/)
   }
   assert.equal(upstream.wires.length, 0)
-  assert.equal((await intents()).length, 0)
+  assert.equal((await world.intents()).length, 0)
 })
 
 for (const [what, head, status] of [
@@ -109,39 +114,39 @@ for (const [what, head, status] of [
 ] as const) {
   test(`a WebSocket, asked for ${what}, never reaches the upstream`, async (t) => {
     const upstream = await rawUpstream(t)
-    const { port, intents } = await startTestGateway(t, { upstream: upstream.url })
-    const socket = connect({ port, host: '127.0.0.1' })
+    const world = await startTestGateway(t, { upstream: upstream.url })
+    const socket = connect({ port: world.port, host: '127.0.0.1' })
     t.after(() => socket.destroy())
     const wire = new Wire(socket)
     const identity = Object.entries(IDENTITY).map(([name, value]) => `${name}: ${value}\r\n`)
     socket.write(`${head}${identity.join('')}\r\nframes that nobody reads`)
     await wire.sees(`HTTP/1.1 ${status} `)
     assert.equal(upstream.wires.length, 0)
-    assert.equal((await intents()).length, 0)
+    assert.equal((await world.intents()).length, 0)
   })
 }
 
 test('an offer of h2c is no offer: the request is served as it stands, and metered', async (t) => {
-  const { engine, port, record } = await start(t)
-  const client = await watch(t, port, {
+  const world = await start(t)
+  const client = await watch(t, world.port, {
     headers: { ...IDENTITY, Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMA' },
   })
   await client.sees('HTTP/1.1 200 OK')
-  assert.deepEqual([(await record()).outcome, (await record()).completionTokens], ['completed', CHAT.max_tokens])
-  assert.equal(engine.seen[0]?.headers.upgrade, undefined)
+  assert.deepEqual([(await world.record()).outcome, (await world.record()).completionTokens], ['completed', CHAT.max_tokens])
+  assert.equal(world.engine.seen[0]?.headers.upgrade, undefined)
 })
 
 test('a form goes up byte for byte, with the content type that it came with', async (t) => {
-  const { url, engine, record } = await start(t)
+  const world = await start(t)
   const { body, headers } = form(
     { model: 'sandbox-whisper', language: 'de' },
     '--b0undary\r\ncontent-disposition:form-data;name="x"\r\nX: y\r\n\r\n\0\x01\r\n',
   )
-  const answer = await ask(url, { path: '/v1/audio/transcriptions', headers, body })
+  const answer = await ask(world.url, { path: '/v1/audio/transcriptions', headers, body })
   assert.equal(answer.status, 200, answer.text)
-  assert.equal(engine.seen[0]?.body.toString(), body)
-  assert.equal(engine.seen[0]?.headers['content-type'], headers['Content-Type'])
-  const { api, modelAsked, model, ...rest } = await record()
+  assert.equal(world.engine.seen[0]?.body.toString(), body)
+  assert.equal(world.engine.seen[0]?.headers['content-type'], headers['Content-Type'])
+  const { api, modelAsked, model, ...rest } = await world.record()
   assert.deepEqual(
     [api, modelAsked, model, gist(rest as UsageRecord)],
     ['transcriptions', 'sandbox-whisper', 'sandbox-whisper', ['completed', 'reported', { input_audio_ms: 2000 }]],
@@ -149,7 +154,7 @@ test('a form goes up byte for byte, with the content type that it came with', as
 })
 
 test('a form that two parsers read in two ways is refused before any upstream work', async (t) => {
-  const { url, engine, intents } = await start(t)
+  const world = await start(t)
   const twice = form({ model: 'sandbox-whisper' }, '--b0undary\r\nContent-Disposition: form-data; name="model"\r\n\r\ncheap\r\n')
   const headers = [
     ...Object.entries(IDENTITY),
@@ -163,34 +168,37 @@ test('a form that two parsers read in two ways is refused before any upstream wo
     ['/v1/audio/transcriptions', { ...form({ model: 'sandbox-whisper' }), headers: headers as [string, string][] }],
   ] as const) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other is enough
-    assert.equal((await ask(url, { path, ...asked })).status, 400)
+    assert.equal((await ask(world.url, { path, ...asked })).status, 400)
   }
-  assert.equal(engine.seen.length, 0)
-  assert.equal((await intents()).length, 0)
+  assert.equal(world.engine.seen.length, 0)
+  assert.equal((await world.intents()).length, 0)
 })
 
 test('a client that leaves in the middle of the sound pays for all of the text', async (t) => {
-  const { port, record } = await start(t, { faults: { tokenDelayMs: 5 } })
-  const client = await watch(t, port, { path: '/v1/audio/speech', body: { ...SPEECH, input: 'x'.repeat(60) } })
+  const world = await start(t, { faults: { tokenDelayMs: 5 } })
+  const client = await watch(t, world.port, { path: '/v1/audio/speech', body: { ...SPEECH, input: 'x'.repeat(60) } })
   await client.sees('200 OK')
   client.socket.destroy()
-  assert.deepEqual(gist(await record()), ['aborted', 'estimated', { input_characters: 60 }])
+  assert.deepEqual(gist(await world.record()), ['aborted', 'estimated', { input_characters: 60 }])
 })
 
 test('a client that leaves a transcription before its usage does not get it for free', async (t) => {
-  const { port, record } = await start(t, { faults: { tokenDelayMs: 5 } })
-  const client = await watch(t, port, { path: '/v1/audio/transcriptions', ...form({ model: 'sandbox-transcribe', stream: 'true' }) })
+  const world = await start(t, { faults: { tokenDelayMs: 5 } })
+  const client = await watch(t, world.port, { path: '/v1/audio/transcriptions', ...form({ model: 'sandbox-transcribe', stream: 'true' }) })
   await client.sees('transcript.text.delta')
   client.socket.destroy()
-  assert.deepEqual(gist(await record()), ['aborted', 'reported', { input_audio_tokens: 20, output_tokens: 4 }])
+  assert.deepEqual(gist(await world.record()), ['aborted', 'reported', { input_audio_tokens: 20, output_tokens: 4 }])
 })
 
 test('a drain that takes too long leaves what was asked for, never zero', async (t) => {
-  const { port, record } = await start(t, { drain: { ms: 10, bytes: 1_000_000 }, faults: { hangAt: 'before-usage' } })
-  const client = await watch(t, port, { path: '/v1/images/generations', body: { ...IMAGES, stream: true, n: 1, model: 'sandbox-image' } })
+  const world = await start(t, { drain: { ms: 10, bytes: 1_000_000 }, faults: { hangAt: 'before-usage' } })
+  const client = await watch(t, world.port, {
+    path: '/v1/images/generations',
+    body: { ...IMAGES, stream: true, n: 1, model: 'sandbox-image' },
+  })
   await client.sees('partial_image')
   client.socket.destroy()
-  assert.deepEqual(gist(await record()), ['aborted', 'estimated', { images: 1 }])
+  assert.deepEqual(gist(await world.record()), ['aborted', 'estimated', { images: 1 }])
 })
 
 for (const [path, asked, whole] of [
@@ -201,52 +209,52 @@ for (const [path, asked, whole] of [
   ['/v1/rerank', { body: RANKING }, { search_units: 1 }],
 ] as const) {
   test(`${path} that is reset after any byte of its reply is charged, and once (${JSON.stringify(whole)})`, async (t) => {
-    const { url, engine, records } = await start(t)
+    const world = await start(t)
     let count = 0
     for (const resetAt of [1, 2, 10, 30]) {
-      engine.setFaults({ resetAt })
+      world.engine.setFaults({ resetAt })
       // oxlint-disable-next-line no-await-in-loop -- each with a fault of its own
-      const answer = await ask(url, { path, ...asked })
+      const answer = await ask(world.url, { path, ...asked })
       assert.equal(answer.whole, false)
       count += 1
       // oxlint-disable-next-line no-await-in-loop -- as above
-      const record = (await records(count)).at(-1)
+      const record = (await world.records(count)).at(-1)
       assert.deepEqual(record && gist(record), ['upstream_reset', 'estimated', whole], `byte ${resetAt}`)
     }
   })
 }
 
 test('a reply that is compressed is read all the same', async (t) => {
-  const { url, record } = await start(t, { faults: { encoding: 'gzip' } })
-  await ask(url, { path: '/v1/images/generations', body: { ...IMAGES, model: 'sandbox-image' } })
-  assert.deepEqual(gist(await record()), ['completed', 'reported', { input_tokens: 2, output_image_tokens: 2112 }])
+  const world = await start(t, { faults: { encoding: 'gzip' } })
+  await ask(world.url, { path: '/v1/images/generations', body: { ...IMAGES, model: 'sandbox-image' } })
+  assert.deepEqual(gist(await world.record()), ['completed', 'reported', { input_tokens: 2, output_image_tokens: 2112 }])
 })
 
 test('the client has no whole sound before its settlement is durable', async (t) => {
   const upstream = await rawUpstream(t, (wire) => {
     wire.socket.write(Buffer.concat([Buffer.from(chunkedHead('audio/mpeg')), chunk('sound'), chunk('last')]))
   })
-  const { port, entries } = await startTestGateway(t, { upstream: upstream.url })
-  const client = await watch(t, port, { path: '/v1/audio/speech', body: SPEECH })
+  const world = await startTestGateway(t, { upstream: upstream.url })
+  const client = await watch(t, world.port, { path: '/v1/audio/speech', body: SPEECH })
   await client.sees('las')
   assert.ok(!client.text.includes('last'), 'nobody takes it for a whole one')
-  assert.ok((await entries()).every(({ kind }) => kind === 'intent'))
+  assert.ok((await world.entries()).every(({ kind }) => kind === 'intent'))
   const [wire] = upstream.wires
   wire?.socket.write('0\r\n\r\n')
   await client.sees('0\r\n\r\n')
-  assert.equal((await entries()).filter(({ kind }) => kind === 'settlement').length, 1)
+  assert.equal((await world.entries()).filter(({ kind }) => kind === 'settlement').length, 1)
 })
 
 test('counting tokens is free, whatever becomes of it: an intent, a record of nothing, never unknown', async (t) => {
-  const { url, engine, records } = await start(t)
+  const world = await start(t)
   const path = '/v1/messages/count_tokens'
-  const answer = await ask(url, { path, body: { model: 'sandbox-small', messages: [] } })
+  const answer = await ask(world.url, { path, body: { model: 'sandbox-small', messages: [] } })
   assert.equal(answer.status, 200)
-  engine.setFaults({ status: 500 })
-  await ask(url, { path, body: { model: 'sandbox-small' } })
-  engine.setFaults({ resetAt: 'before-head' })
-  await ask(url, { path, body: { model: 'sandbox-small' } })
-  const all = await records(3)
+  world.engine.setFaults({ status: 500 })
+  await ask(world.url, { path, body: { model: 'sandbox-small' } })
+  world.engine.setFaults({ resetAt: 'before-head' })
+  await ask(world.url, { path, body: { model: 'sandbox-small' } })
+  const all = await world.records(3)
   for (const record of all) {
     const { api, provenance, promptTokens, cachedTokens, completionTokens, meters } = record
     assert.deepEqual([api, provenance, promptTokens, cachedTokens, completionTokens, meters], ['free', 'reported', 0, 0, 0, {}])
@@ -258,11 +266,11 @@ test('counting tokens is free, whatever becomes of it: an intent, a record of no
 })
 
 test('what is free may be in any format, and goes up as it is', async (t) => {
-  const { url, engine, record } = await start(t)
-  const answer = await ask(url, { path: '/tokenize', body: '{"content":"river stone"}' })
+  const world = await start(t)
+  const answer = await ask(world.url, { path: '/tokenize', body: '{"content":"river stone"}' })
   assert.deepEqual([answer.status, (JSON.parse(answer.text) as { tokens: unknown[] }).tokens.length], [200, 2])
-  assert.equal((await record()).api, 'free')
-  assert.equal(engine.seen.length, 0, 'it is beside /v1, where the engine has it')
+  assert.equal((await world.record()).api, 'free')
+  assert.equal(world.engine.seen.length, 0, 'it is beside /v1, where the engine has it')
 })
 
 test('an operator decides about a path of his engine, and nothing else is opened by that', async (t) => {
@@ -272,7 +280,7 @@ test('an operator decides about a path of his engine, and nothing else is opened
       `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     )
   })
-  const { url, records } = await startTestGateway(t, {
+  const world = await startTestGateway(t, {
     upstream: upstream.url,
     paths: [
       { path: '/v1/score', rule: 'billable', api: 'rerank' },
@@ -280,15 +288,15 @@ test('an operator decides about a path of his engine, and nothing else is opened
       { path: '/v1/embeddings', rule: 'refused' },
     ],
   })
-  assert.equal((await ask(url, { path: '/v1/score', body: RANKING })).status, 200)
-  assert.equal((await ask(url, { method: 'GET', path: '/load' })).status, 200)
-  const refused = await ask(url, { path: '/v1/embeddings', body: { input: 'x' } })
+  assert.equal((await ask(world.url, { path: '/v1/score', body: RANKING })).status, 200)
+  assert.equal((await ask(world.url, { method: 'GET', path: '/load' })).status, 200)
+  const refused = await ask(world.url, { path: '/v1/embeddings', body: { input: 'x' } })
   assert.deepEqual([refused.status, codeOf(refused)], [501, 'path_refused'])
   for (const path of ['/v1/score/', '/v1/scores', '/load/x']) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other is enough
-    assert.equal((await ask(url, { path, body: RANKING })).status, 404)
+    assert.equal((await ask(world.url, { path, body: RANKING })).status, 404)
   }
-  const [score, load] = await records(2)
+  const [score, load] = await world.records(2)
   assert.deepEqual([score?.api, score?.meters, load?.api, load?.meters], ['rerank', { input_tokens: 7 }, 'free', {}])
   assert.match(upstream.wires[1]?.text ?? '', /^GET \/load HTTP\/1\.1\r\n/)
   await until('nothing else came', () => upstream.wires.length === 2)
