@@ -1,15 +1,15 @@
 import type { Clock, Logger } from '@ascribe/kit'
 import { hasPrefixLoosely } from '@ascribe/identity'
 import type { ServerSecret } from '@ascribe/identity'
-import { createEdgeProbeTaker, isEdgeProbe } from '@ascribe/identity/edge-probe'
+import { createEdgeProbeTaker } from '@ascribe/identity/edge-probe'
 import type { Reply, RequestHead } from '@ascribe/relay'
 import type { Admitted } from './admission.ts'
 import { invalidRequest, jsonReply } from './replies.ts'
 
 /** Answers `ascribe doctor --edge`: what of this very request has arrived, and whose it would be. */
 export type EdgeProbe = {
-  /** `undefined`: the model's name is no such question, and the request is one like any other. */
-  replyTo(model: string | undefined, asked: { readonly head: RequestHead; readonly admitted: Admitted }): Reply | undefined
+  /** `model`: the question, good or not. */
+  replyTo(model: string, asked: { readonly head: RequestHead; readonly admitted: Admitted }): Reply
 }
 
 export type EdgeProbeDeps = {
@@ -44,7 +44,6 @@ export function createEdgeProbe({ serverSecret, clock, logger, identityPrefix, s
 
   return {
     replyTo(model, { head, admitted }) {
-      if (model === undefined || !isEdgeProbe(model)) return undefined
       if (!take(model)) {
         return invalidRequest('This probe of the edge is not taken: it is of another server secret, too old, or was used before.', {
           status: 404,

@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@ascribe/kit'
 import { singleHeader } from '@ascribe/identity'
+import { isEdgeProbe } from '@ascribe/identity/edge-probe'
 import type { Decision, Reply, RequestHead, Resend, Verdict } from '@ascribe/relay'
 import { boundText, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
@@ -61,8 +62,9 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
   function decide({ head, admitted, endpoint }: Asked, body: Buffer): Decision {
     const facts = requestFacts(body, endpoint.api, head)
     if (facts.kind === 'invalid') return refuse(deps, 'invalid_body', facts.message, facts.param)
-    const probed = deps.probe.replyTo(facts.model, { head, admitted })
-    if (probed !== undefined) return { kind: 'reply', reply: probed }
+    if (facts.model !== undefined && isEdgeProbe(facts.model)) {
+      return { kind: 'reply', reply: deps.probe.replyTo(facts.model, { head, admitted }) }
+    }
     const wanted = { model: facts.model, resourceId: admitted.caller.resourceId }
     const route = deps.routes.find(wanted)
     if (route === undefined) return unroutable(deps, wanted)
