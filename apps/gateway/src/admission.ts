@@ -77,49 +77,52 @@ export function createAdmission(deps: AdmissionDeps): (head: RequestHead) => Adm
       case 'headers':
         break
     }
-    const { requestId, idempotencyKey } = clientIdsOf(head)
-    if (idempotencyKey === INVALID) return refuse('invalid_idempotency_key', invalidKeyReply())
-    if (requestId === INVALID) {
+    const ids = clientIdsOf(head)
+    if (ids === 'invalid_idempotency_key') return refuse(ids, invalidKeyReply())
+    if (ids === 'invalid_request_id') {
       logger.warn('request refused: X-Request-Id is invalid', { peer: head.peer })
-      return refuse('invalid_request_id', plainReply(400, INVALID_REQUEST_ID))
+      return refuse(ids, plainReply(400, INVALID_REQUEST_ID))
     }
     return {
       kind: 'caller',
-      caller: callerOf(outcome, { requestId, idempotencyKey }, secretHeader),
+      caller: callerOf(outcome, ids, secretHeader),
       key: outcome.kind === 'key' ? outcome.key : undefined,
       isIdentityTrusted: outcome.kind === 'headers' || outcome.stripped === 0,
     }
   }
 }
 
-const INVALID: unique symbol = Symbol('invalid')
+type ClientIds = Pick<Caller, 'requestId' | 'idempotencyKey'>
 
-type ClientId = string | undefined | typeof INVALID
+const NO_IDS: ClientIds = {}
 
 /** By which the client calls its request: `X-Request-Id`, where blank is absent, and `Idempotency-Key`. One that comes twice is invalid. */
-function clientIdsOf({ headers }: RequestHead): { readonly requestId: ClientId; readonly idempotencyKey: ClientId } {
-  let requestId: ClientId
-  let idempotencyKey: ClientId
+function clientIdsOf({ headers }: RequestHead): ClientIds | 'invalid_request_id' | 'invalid_idempotency_key' {
+  let requestId: string | undefined
+  let idempotencyKey: string | undefined
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] ?? ''
     // The length tells most names apart without making another string.
     if (name.length === 12 && name.toLowerCase() === 'x-request-id') {
       const value = (headers[index + 1] ?? '').trim()
-      if (value !== '') requestId = requestId === undefined && isRequestId(value) ? value : INVALID
+      if (value === '') continue
+      if (requestId !== undefined || !isRequestId(value)) return 'invalid_request_id'
+      requestId = value
     } else if (name.length === 15 && name.toLowerCase() === 'idempotency-key') {
       const value = (headers[index + 1] ?? '').trim()
-      idempotencyKey = idempotencyKey === undefined && isIdempotencyKey(value) ? value : INVALID
+      if (idempotencyKey !== undefined || !isIdempotencyKey(value)) return 'invalid_idempotency_key'
+      idempotencyKey = value
     }
   }
-  return { requestId, idempotencyKey }
+  if (idempotencyKey !== undefined) return requestId === undefined ? { idempotencyKey } : { requestId, idempotencyKey }
+  return requestId === undefined ? NO_IDS : { requestId }
 }
 
-type ValidIds = { readonly requestId: string | undefined; readonly idempotencyKey: string | undefined }
 
 type Attributed = Extract<GateOutcome, { kind: 'headers' | 'key' }>
 
 /** Field by field: copying what is left of an object costs a microsecond. */
-function callerOf(outcome: Attributed, { requestId, idempotencyKey }: ValidIds, secretHeader: string | undefined): Caller {
+function callerOf(outcome: Attributed, { requestId, idempotencyKey }: ClientIds, secretHeader: string | undefined): Caller {
   const { identity } = outcome
   const { resourceType, userId, groupId, baseModel, claimedOrganizationId, others } = identity
   const caller: { -readonly [Name in keyof Caller]: Caller[Name] } = {

@@ -37,6 +37,8 @@ export type RequestClaimsDeps = {
 export class RequestClaims {
   readonly #deps: RequestClaimsDeps
   readonly #counts = new ConcurrencyCounts()
+  /** What is granted to requests that take nothing up, on the terms that were asked for last: as a rule those of the installation. */
+  #plain: Claims | undefined
 
   constructor(deps: RequestClaimsDeps) {
     this.#deps = deps
@@ -55,9 +57,14 @@ export class RequestClaims {
     if (crowded !== undefined) return crowded
     const key = idempotencyKey === undefined ? undefined : this.#takeKey(authId, idempotencyKey, eventId)
     if (key !== undefined && 'reason' in key) return key
-    if (key === undefined && terms.maxConcurrent === undefined) return { kind: 'granted', terms, claim: undefined }
+    if (key === undefined && terms.maxConcurrent === undefined) return this.#plainly(terms)
     const leave = terms.maxConcurrent === undefined ? undefined : this.#counts.take(authId)
     return { kind: 'granted', terms, claim: this.#claimOf(key, leave) }
+  }
+
+  #plainly(terms: RequestTerms): Claims {
+    if (this.#plain?.terms !== terms) this.#plain = { kind: 'granted', terms, claim: undefined }
+    return this.#plain
   }
 
   #crowded({ caller: { authId } }: Admitted, { maxConcurrent }: RequestTerms): ClaimRefused | undefined {

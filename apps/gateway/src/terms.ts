@@ -1,3 +1,4 @@
+import { mergeTerms } from '@ascribe/identity'
 import type { AbortPolicy, AuthIdOwner, PolicyKey, PolicySnapshot, ScopedTerms, Terms, TermsList } from '@ascribe/identity'
 import type { Drain, Reply } from '@ascribe/relay'
 import type { Caller } from './admission.ts'
@@ -63,18 +64,14 @@ export function createTermsTable(deps: TermsDeps): (asker: Asker) => RequestTerm
 }
 
 function merged(said: readonly (Terms | undefined)[], installation: RequestTerms): RequestTerms {
-  const first = <Name extends keyof Terms>(name: Name): Terms[Name] | undefined =>
-    said.map((terms) => terms?.[name]).find((value) => value !== undefined)
-  const tokens = first('drainTokens') ?? installation.drain.tokens
+  const { abort, drainMs, drainBytes, drainTokens, maxConcurrent, bodySample } = mergeTerms(said)
+  const { drain } = installation
+  const tokens = drainTokens ?? drain.tokens
   return {
-    abort: first('abort') ?? installation.abort,
-    drain: {
-      ms: first('drainMs') ?? installation.drain.ms,
-      bytes: first('drainBytes') ?? installation.drain.bytes,
-      ...(tokens !== undefined && { tokens }),
-    },
-    maxConcurrent: first('maxConcurrent'),
-    bodySample: first('bodySample'),
+    abort: abort ?? installation.abort,
+    drain: { ms: drainMs ?? drain.ms, bytes: drainBytes ?? drain.bytes, ...(tokens !== undefined && { tokens }) },
+    maxConcurrent,
+    bodySample,
   }
 }
 

@@ -3,10 +3,12 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { startEngine } from '@ascribe/sandbox'
 import type { Faults, SandboxEngine } from '@ascribe/sandbox'
-import { CHAT, EVENTS, IDENTITY, ask, chunk, chunkedHead, rawUpstream, startTestGateway, until, watch } from './support.ts'
+import { CHAT, EVENTS, IDENTITY, ask, chunk, chunkedHead, fixedReply, jsonChat, rawUpstream, until, watch } from './support.ts'
+import { startTestGateway } from './support.ts'
 import type { Answer, GatewayOptions, TestGateway, Wire } from './support.ts'
 
 const STREAM = { ...CHAT, max_tokens: 500, stream: true }
+const SHORT = { ...CHAT, max_tokens: 1, sandbox: { tokens: 1 } }
 const HEAD = Buffer.from(chunkedHead('text/event-stream'))
 const GROUP = { ...IDENTITY, 'X-Saturn-Group-Id': 'group-1' }
 
@@ -124,21 +126,36 @@ test('"estimate" does not charge for a request that no engine was given', async 
 
 test('more requests at once than its terms allow are 429 with Retry-After, before any work and for this credential alone', async (t) => {
   const world = await start(t)
-  await world.setTerms([{ scope: 'credential', subject: 'auth-1', maxConcurrent: 2 }])
+  await world.setTerms([{ scope: 'credential', subject: 'auth-1', maxConcurrent: 2, abort: 'cancel' }])
   const clients = [await watch(t, world.port, { body: STREAM }), await watch(t, world.port, { body: STREAM })]
   await until('both are served', () => world.engine.seen.length === 2)
   const refused = await ask(world.url)
   assert.deepEqual([refused.status, codeOf(refused), refused.headers['retry-after']], [429, 'concurrency_limit_exceeded', '1'])
   assert.deepEqual([(await world.intents()).length, world.engine.seen.length], [2, 2], 'it left no record, and no engine saw it')
   assert.match(world.meters.render(), /refused_total\{reason="concurrency"\} 1/)
-  const other = await ask(world.url, { headers: { ...IDENTITY, 'X-Saturn-Auth-Id': 'auth-2' } })
+  const other = await ask(world.url, { headers: { ...IDENTITY, 'X-Saturn-Auth-Id': 'auth-2' }, body: SHORT })
   assert.equal(other.status, 200)
-  // Who leaves counts until the engine has ended, and not longer.
   clients[0]?.socket.destroy()
-  await world.setTerms([{ scope: 'credential', subject: 'auth-1', maxConcurrent: 2, abort: 'cancel' }])
-  clients[1]?.socket.destroy()
-  await world.records(3)
-  assert.equal((await ask(world.url)).status, 200, 'there is room again')
+  await world.records(2)
+  assert.equal((await ask(world.url, { body: SHORT })).status, 200, 'there is room again')
+})
+
+test('who leaves takes up his place for as long as the engine is read on, and not longer', async (t) => {
+  const wires: Wire[] = []
+  const upstream = await rawUpstream(t, (wire) => void wires.push(wire))
+  const world = await startTestGateway(t, { upstream: upstream.url })
+  await world.setTerms([{ scope: 'credential', subject: 'auth-1', maxConcurrent: 1 }])
+  const client = await watch(t, world.port)
+  await until('the engine has it', () => wires.length === 1)
+  client.socket.destroy()
+  await until('the gateway has noticed', () => world.meters.render().includes('relay_clients_gone_total 1'))
+  assert.equal((await ask(world.url)).status, 429)
+  wires[0]?.socket.write(fixedReply(jsonChat(9, 7), { fields: 'Connection: close\r\n' }))
+  assert.equal((await world.record()).outcome, 'aborted')
+  const next = ask(world.url)
+  await until('the engine has the next', () => wires.length === 2)
+  wires[1]?.socket.write(fixedReply(jsonChat(9, 7), { fields: 'Connection: close\r\n' }))
+  assert.equal((await next).status, 200)
 })
 
 test('a client that asks one request after the other is never refused by a limit of one at once', async (t) => {
