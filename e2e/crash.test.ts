@@ -1,32 +1,20 @@
-import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startEngine } from '@ascribe/sandbox'
-import { chat } from './support/client.ts'
 import type { Seen } from './support/client.ts'
+import { assertNothingLost, beClient, writePrices } from './support/crash-load.ts'
 import { revenant } from './support/fleet.ts'
 import type { Revenant } from './support/fleet.ts'
-import { ask, askLines, run } from './support/process.ts'
-import { nano } from './support/nano.ts'
-import { currentMonth, temporaryDir } from './support/product.ts'
-import type { Event, Statement } from './support/product.ts'
+import { ask } from './support/process.ts'
+import { temporaryDir } from './support/product.ts'
 
 // kill -9 of gateway, settler and database at random instants under load. What must hold is counted at the upstream and at
 // the clients, which live on, and not in the journal.
 
 const KILLS = Number(process.env['CRASH_TEST_KILLS'] ?? '12')
 const CLIENTS = 6
-const RATES = { input_tokens: 3n, cached_input_tokens: 1n, output_tokens: 7n, reasoning_tokens: 7n } as const
-// Nano-units a token, so that the recount below needs no decimals.
-const PRICES = `version: 1
-base_models:
-  sandbox-small:
-    prompt: "0.000000003"
-    cached: "0.000000001"
-    completion: "0.000000007"
-`
 
 test(
   `nothing is lost, doubled or billed as zero through ${KILLS} kills of gateway, settler and database`,
@@ -47,41 +35,16 @@ test(
 
     const seen: Seen[] = []
     const stop = new AbortController()
-    const clients = Array.from({ length: CLIENTS }, () => beClient({ gateways, key, seen, signal: stop.signal }))
+    const clients = Array.from({ length: CLIENTS }, () =>
+      beClient({ addresses: () => gateways.map(({ ready }) => ready?.['gateway']), key, seen, signal: stop.signal }),
+    )
     await killAtRandom({ gateways, settler, dir: dir.path })
     stop.abort()
     await Promise.all(clients)
     for (const gateway of gateways) await gateway.stop()
     await settler.stop()
 
-    const events = await askLines<Event>(['events', 'list', ...data])
-    const byId = new Map(events.map((event) => [event.event_id, event]))
-    assert.equal(byId.size, events.length, 'an event id is listed twice')
-    const lost = engine.seen.filter(({ requestId }) => !byId.has(requestId ?? ''))
-    assert.deepEqual(
-      lost.map(({ requestId }) => requestId),
-      [],
-      'requests that the upstream saw left no record',
-    )
-    const whole = seen.filter((each) => each.whole)
-    assert.ok(whole.length > KILLS, `only ${whole.length} replies were whole: the test did not test much`)
-    for (const { eventId, completionTokens } of whole) {
-      const event = byId.get(eventId ?? '')
-      assert.equal(event?.outcome, 'completed', `the whole reply ${eventId} has no settlement but ${event?.outcome}`)
-      assert.equal(event.completion_tokens, completionTokens, `the record of ${eventId} differs from what its client was told`)
-    }
-    for (const event of events) {
-      if (event.provenance !== 'unknown') continue
-      assert.equal(event.completion_tokens, null, `${event.event_id} is unknown and yet has a count`)
-    }
-
-    const statement = await ask<Statement>(['statement', '--org', organization.id, '--month', currentMonth(), ...data])
-    assert.equal(nano(statement.total), recount(events), 'the statement differs from a recount of the records')
-    const unknown = events.filter(({ provenance, outcome }) => provenance === 'unknown' && outcome !== 'upstream_error').length
-    assert.deepEqual(statement.held, { unpriced: 0, unattributed: 0, unknown })
-    assert.equal((await run(['rate', 'verify', ...data])).code, 0)
-    const verified = await run(['journal', 'verify', dir.path, ...data])
-    assert.equal(verified.code, 0, verified.stdout)
+    await assertNothingLost({ data, organizationId: organization.id, engine, seen, wholeMin: KILLS, dir: dir.path })
   },
 )
 
@@ -106,42 +69,4 @@ function killDatabase(dir: string): void {
   } catch {
     // It is down already.
   }
-}
-
-type ClientOptions = { readonly gateways: readonly Revenant[]; readonly key: string; readonly seen: Seen[]; readonly signal: AbortSignal }
-
-async function beClient({ gateways, key, seen, signal }: ClientOptions): Promise<void> {
-  while (!signal.aborted) {
-    const gateway = gateways[Math.floor(Math.random() * gateways.length)]?.ready?.['gateway']
-    if (gateway === undefined) {
-      await delay(10)
-      continue
-    }
-    const stream = Math.random() < 0.5
-    const leaves = Math.random() < 0.2
-    seen.push(
-      await chat({
-        gateway,
-        key,
-        stream,
-        maxTokens: 1 + Math.floor(Math.random() * 60),
-        ...(leaves && { leaveAfterMs: Math.floor(Math.random() * 30) }),
-      }),
-    )
-    // A breath, so that the load is bounded whatever the machine.
-    await delay(5)
-  }
-}
-
-function writePrices(dir: string): string {
-  const path = join(dir, 'prices.yaml')
-  writeFileSync(path, PRICES)
-  return path
-}
-
-/** What the records come to, by other code than the ledger's. Exact at these rates, so that rounding cannot hide a difference. */
-function recount(events: readonly Event[]): bigint {
-  let total = 0n
-  for (const { meters } of events) for (const [meter, rate] of Object.entries(RATES)) total += BigInt(meters[meter] ?? 0) * rate
-  return total
 }

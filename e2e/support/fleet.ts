@@ -5,6 +5,8 @@ import type { RunOptions, Running } from './process.ts'
 export type Revenant = AsyncDisposable & {
   /** What it printed when it was ready last, or `undefined` while it is on its way up. @throws when it does not come up at all */
   readonly ready: Record<string, string> | undefined
+  /** Of the process that runs, or ran last. */
+  readonly pid: number
   /** `kill -9`, and a new start in the background. */
   kill(): void
   /** Stops it for good, and gives the exit code. */
@@ -50,6 +52,9 @@ export async function revenant(args: readonly string[], options: RunOptions = {}
     get ready() {
       if (fault !== undefined) throw fault
       return ready
+    },
+    get pid() {
+      return running.pid
     },
     kill() {
       if (ready === undefined) return
