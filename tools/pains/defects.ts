@@ -173,6 +173,30 @@ export const DEFECTS: readonly Defect[] = [
     ],
   },
   {
+    number: 21,
+    wrong:
+      'Look-ups have no time-out, errors of the directory read as 404, good entries are overwritten when they expire, ids stand in addresses as they are.',
+    here: 'Nothing is looked up but names of hosts, once at a time, with the last good answer kept; the table is in memory and on disk; ids are escaped or have no place.',
+    proofs: [
+      'UpstreamNames asks once for a name however many connections wait for it',
+      'UpstreamNames keeps the last good answer while the resolver fails, and for no longer than it says',
+      'UpstreamNames does not let a resolver that hangs hold up a name that was resolved before',
+      'an id never changes host, port, path or user of a convention, whatever it is',
+      'a gateway starts with the last good deployments when the snapshot is gone, unreadable or of a shape that it cannot use',
+      'a gateway starts and routes by the directory of the ledger while the database is stopped',
+    ],
+  },
+  {
+    number: 22,
+    wrong: "The caller's credentials and identity go up to the engine; a WebSocket passes unmetered.",
+    here: 'They stay behind unless the route lets a name pass, each upstream gets its own credential, and a WebSocket is refused.',
+    proofs: [
+      'credentials, cookies and identity headers do not go up',
+      "each upstream gets its own credential and path, and never another one's",
+      'a WebSocket is refused with 501 and a word that says why, before any upstream byte and whoever asks',
+    ],
+  },
+  {
     number: 24,
     wrong: 'A database that was restored in part still pushes, which un-bills what is absent.',
     here: 'Nothing ends by being absent.',
