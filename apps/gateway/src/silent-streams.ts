@@ -8,7 +8,7 @@ import { createTokenizer } from './tokenizer.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
 /** A client's last byte waits for the tokenizer, and for no longer than this; a tokenizer that is alive takes some milliseconds. */
-export const TOKENIZE_MS_MAX = 1000
+const TOKENIZE_MS_MAX = 1000
 /** Of one reply, and of one request's body. Text that is longer is estimated by its size. */
 const TEXT_BYTES_MAX = 256 * 1024
 /** Of all open streams together. */

@@ -70,6 +70,15 @@ export function assertAnswer(value: unknown): void {
   assert.deepEqual([typeof ok, typeof size], ['boolean', 'number'])
 }
 
+/** A stream of 64 tokens whose client left after the first. An engine that is quick may be done before anybody notices. */
+export function assertLeft(record: Event, { faults }: Abilities): void {
+  assert.ok(faults ? record.outcome === 'aborted' : ['aborted', 'completed'].includes(record.outcome), record.outcome)
+  // Read on to its usage.
+  assert.equal(record.provenance, 'reported')
+  if (faults) assert.equal(record.completion_tokens, 64)
+  else assert.ok((record.completion_tokens ?? 0) > 0, 'an aborted stream was free')
+}
+
 /** Members of a request that its SDK knows nothing of. */
 export function engineFault(fault: object): object {
   return { sandbox: fault }

@@ -4,8 +4,8 @@ import type { CheckedApi, Examination, Measured, Refused, Truth } from '../measu
 import { usageBlocks } from '../reading.ts'
 
 /** Tokens that a reply may have: enough for two engines to differ, little enough to cost nothing. */
-export const REPLY_TOKENS = 24
-export const PROMPT = 'Write the whole numbers from one on, in words, separated by spaces, and do not stop.'
+const REPLY_TOKENS = 24
+const PROMPT = 'Write the whole numbers from one on, in words, separated by spaces, and do not stop.'
 
 /** A request that generates, in the words of each API. */
 export function generationBody(api: Exclude<CheckedApi, 'embeddings'>, model: string, maxTokens: number = REPLY_TOKENS): object {
