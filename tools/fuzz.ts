@@ -8,8 +8,19 @@ import { parseArgs } from 'node:util'
  */
 
 const TARGETS: Readonly<Record<string, readonly string[]>> = {
-  reader: ['packages/usage/test/fuzz.test.ts', 'packages/usage/test/sse.test.ts', 'packages/usage/test/json.test.ts'],
-  scanner: ['packages/usage/test/fuzz.test.ts', 'packages/usage/src/request-scan.test.ts', 'packages/usage/src/request-splice.test.ts'],
+  reader: [
+    'packages/usage/test/fuzz.test.ts',
+    'packages/usage/test/sse.test.ts',
+    'packages/usage/test/json.test.ts',
+    'packages/usage/src/media/member-reader.test.ts',
+    'packages/usage/src/media/media-replies.test.ts',
+  ],
+  scanner: [
+    'packages/usage/test/fuzz.test.ts',
+    'packages/usage/src/request-scan.test.ts',
+    'packages/usage/src/request-splice.test.ts',
+    'packages/usage/src/media/multipart.test.ts',
+  ],
   parser: ['packages/relay/test/request-oracle.test.ts', 'packages/relay/test/reply-oracle.test.ts'],
 }
 /** A property that takes longer than this hangs. */

@@ -39,6 +39,5 @@ function isStream({ contentType, streamedRequest }: ReplyReaderOptions): boolean
 
 /** Sound and subtitles are no streams of events, whatever was asked for. */
 function isMediaStream(options: ReplyReaderOptions): boolean {
-  if (options.api === 'free' || /^\s*(?:audio|video|image)\//i.test(options.contentType ?? '')) return false
-  return isStream(options)
+  return options.api !== 'free' && !/^\s*(?:audio|video|image|text\/(?!event-stream))/i.test(options.contentType ?? '') && isStream(options)
 }

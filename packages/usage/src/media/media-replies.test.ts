@@ -83,6 +83,19 @@ const TABLE: Readonly<Record<string, readonly [Reply, unknown]>> = {
     { api: 'speech', media: { characters: 7 }, body: sse({ type: 'speech.audio.delta', audio: 'AAAA' }), contentType: SSE, how: 'broken' },
     ['estimated', null, null, { input_characters: 7 }],
   ],
+  'speech: an error after some sound does not make that free': [
+    {
+      api: 'speech',
+      media: { characters: 7 },
+      body: sse({ type: 'speech.audio.delta', audio: 'AAAA' }, { type: 'error', error: { message: 'no' } }),
+      contentType: SSE,
+    },
+    ['estimated', null, null, { input_characters: 7 }],
+  ],
+  'speech: an error in place of all sound is no usage, and neither is a sign of life': [
+    { api: 'speech', media: { characters: 7 }, body: `: alive\n\n${sse({ type: 'error', error: { message: 'no' } })}`, contentType: SSE },
+    ['unknown', null, null, {}],
+  ],
   'transcription: tokens, sound apart from text': [
     {
       api: 'transcriptions',

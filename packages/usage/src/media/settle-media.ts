@@ -34,13 +34,18 @@ export function settleMedia(seen: Observation, media: MediaSeen, status: number 
   if (usage.audioMs !== undefined) return said({ input_audio_ms: usage.audioMs })
   if (usage.searchUnits !== undefined) return said({ search_units: usage.searchUnits })
   const invalid = usage.tokens.kind === 'invalid'
-  if ((status ?? 200) >= 400 || seen.failed || seen.bytes === 0) return { ...UNKNOWN, invalid }
+  if ((status ?? 200) >= 400 || !isDelivered(seen)) return { ...UNKNOWN, invalid }
   const asked = seen.asked.media ?? {}
   // The reply itself has the count; a reply that broke off was made whole by the engine all the same.
   if (seen.api === 'images' && seen.whole && media.images !== undefined && (media.images > 0 || seen.form === 'json'))
     return { ...said({ images: media.images }), invalid }
   const meters = estimate(seen, media, asked)
   return meters === undefined ? { ...UNKNOWN, invalid } : { counts: undefined, meters, provenance: 'estimated', invalid }
+}
+
+/** Whether anything came that is worth something: in a stream an event that is neither an error nor a comment, else a byte that is no lone error. */
+function isDelivered({ form, deltas, bytes, failed }: Observation): boolean {
+  return form === 'sse' ? deltas > 0 : bytes > 0 && !failed
 }
 
 function said(meters: Meters): MediaQuantities {
