@@ -57,8 +57,9 @@ test('parsePolicy() reads back what formatPolicy() writes, whatever is in it', (
   )
   const owners = fc.dictionary(text, fc.record({ organizationId: text, groupId: text }, { requiredKeys: [] }))
   const lists = fc.record({ entries: fc.array(terms), owners })
+  const deployments = fc.record({ ledger: text, version: fc.nat(), entries: fc.array(fc.dictionary(text, fc.jsonValue())) })
   const snapshot = fc.record(
-    { ledger: text, version: fc.nat(), keysVersion: fc.nat(), terms: lists, keys: fc.array(key) },
+    { ledger: text, version: fc.nat(), keysVersion: fc.nat(), terms: lists, deployments, keys: fc.array(key) },
     { requiredKeys: ['ledger', 'version', 'keys'] },
   )
   fc.assert(
@@ -85,7 +86,12 @@ test('parsePolicy() takes snapshots of older and newer programs: fields and scop
   }
   const read = parsePolicy(JSON.stringify({ ...old, terms }), 'x').terms
   assert.deepEqual(read, { entries: [{ ...own, mood: 1 }], owners: { b: { organizationId: 'o' } } }, 'what is known of them is in force')
+  // What a deployment says is not for this program to judge: one that no gateway can use must not keep a revoked key alive.
+  const deployments = { ledger: 'one', version: 1, entries: [{ of_a_newer_program: true }] }
+  assert.deepEqual(parsePolicy(JSON.stringify({ ...old, deployments }), 'x').deployments, deployments)
   for (const broken of [
+    { ...old, deployments: [] },
+    { ...old, deployments: { ...deployments, entries: ['x'] } },
     { ...old, terms: [] },
     { ...old, terms: { entries: [{ ...own, maxConcurrent: -1 }] } },
     { ...old, terms: { entries: [{ ...own, drainMs: 'long' }] } },
