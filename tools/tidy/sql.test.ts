@@ -17,10 +17,15 @@ proveRules(sqlRules, {
       },
       { files: { [GATEWAY]: "export const a = 'update charge set id = $1'\n" }, found: `${GATEWAY}:1 holds SQL` },
       { files: { [GATEWAY]: "export const a = 'with old as (select 1) delete from charge'\n" }, found: `${GATEWAY}:1 holds SQL` },
+      {
+        files: { [GATEWAY]: "import { DatabaseSync } from 'node:sqlite'\nexport const a = [DatabaseSync, 'select id from charge']\n" },
+        found: `${GATEWAY}:2 holds SQL`,
+      },
       { files: { [POSTGRES]: "export const a = 'delete from charge where id = $1'\n" }, found: `${POSTGRES}:1 holds SQL` },
     ],
     sound: [
       { 'packages/ledger/src/a.ts': "export const a = 'select id from charge'\n" },
+      { [GATEWAY]: "import { DatabaseSync } from 'node:sqlite'\nexport const a = [DatabaseSync, 'select id from claim']\n" },
       { [POSTGRES]: "export const a = 'select version from migration'\n" },
       {
         [GATEWAY]:

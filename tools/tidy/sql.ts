@@ -45,8 +45,9 @@ function billingSqlStaysInLedger(tree: Tree): Problem[] {
     .filter(({ path }) => !path.startsWith('packages/ledger/') && !isTesting(path))
     .flatMap((source) => {
       const statements = stringsOf(source).filter(({ text }) => isStatement(text))
-      // postgres keeps its own books (migrations applied, databases for tests); billing tables are not among them.
-      const own = source.path.startsWith('packages/postgres/')
+      // postgres keeps its own books (migrations applied, databases for tests), and a process may have a file of SQLite for itself; billing
+      // tables are not among them.
+      const own = source.path.startsWith('packages/postgres/') || source.imports.some(({ specifier }) => specifier === 'node:sqlite')
       const breaches = own ? statements.filter(({ text }) => tables.length > 0 && namesBilling.test(text)) : statements
       return breaches.map(({ offset }) => ({
         file: source.path,

@@ -118,7 +118,6 @@ function clientIdsOf({ headers }: RequestHead): ClientIds | 'invalid_request_id'
   return requestId === undefined ? NO_IDS : { requestId }
 }
 
-
 type Attributed = Extract<GateOutcome, { kind: 'headers' | 'key' }>
 
 /** Field by field: copying what is left of an object costs a microsecond. */
