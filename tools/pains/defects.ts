@@ -97,6 +97,18 @@ export const DEFECTS: readonly Defect[] = [
     proofs: ['defect 10: stream as 1 or "true" is given the wish for usage'],
   },
   {
+    number: 11,
+    wrong:
+      'Usage of Responses decodes to zeros, Messages give an event of zeros without a model, and every other path is metered as a chat.',
+    here: 'Each API has its reader, each path a rule, and a path without one is refused.',
+    proofs: [
+      'what Messages writes to a cache is a class of its own in the record',
+      'a background response is refused, and one that is kept or refers to a kept one goes only where its route says so',
+      'an operator decides about a path of his engine, and nothing else is opened by that',
+      'langwatch-7021, llm-gateway-12: the statement holds the money of exactly these records, whatever they count',
+    ],
+  },
+  {
     number: 12,
     wrong: 'Negative counts give credit.',
     here: 'A count that cannot be is no count.',
