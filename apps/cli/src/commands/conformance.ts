@@ -14,7 +14,7 @@ import type { Output } from '../output.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { visible } from '../visible.ts'
 
-type Options = { readonly model?: string; readonly credentialEnv?: string; readonly only?: readonly string[]; readonly timeout: number }
+type Options = { readonly model?: string; readonly credentialEnv?: string; readonly only?: readonly string[]; readonly timeout?: number }
 
 const TIMEOUT_MS = 180_000
 
@@ -25,7 +25,7 @@ export function configureConformance(root: Command, surroundings: Surroundings, 
     .option('--model <name>', 'what to ask for (default: the first model that the engine lists)')
     .option('--credential-env <name>', 'an environment variable that holds what the engine wants as Authorization: Bearer')
     .option('--only <checks>', `with commas: ${Object.keys(CHECKS).join(', ')}`, listArgument)
-    .option('--timeout <duration>', 'for everything', durationArgument, TIMEOUT_MS)
+    .option('--timeout <duration>', 'for everything (default: 3m)', durationArgument)
     .addHelpText(
       'after',
       `
@@ -42,7 +42,7 @@ Examples:  ascribe conformance http://127.0.0.1:8000
         model: options.model,
         credential: credentialOf(options.credentialEnv, surroundings),
         only: checksOf(options.only),
-        timeoutMs: options.timeout,
+        timeoutMs: options.timeout ?? TIMEOUT_MS,
         nonce: randomBytes(8).toString('hex'),
         clock: () => performance.now(),
       })
