@@ -28,6 +28,9 @@ export type RouteSettings = DestinationSettings & {
   /** Whether `store: true`, `previous_response_id`, `conversation` and `prompt` of Responses are let through. */
   readonly stored_responses: boolean
   readonly connections_max?: number | undefined
+  /** Requests that wait for a connection, and how long one does, in milliseconds. */
+  readonly waiting_max?: number | undefined
+  readonly wait_timeout?: number | undefined
   /** Milliseconds, like the next two. */
   readonly connect_timeout?: number | undefined
   readonly head_timeout?: number | undefined
@@ -48,6 +51,8 @@ const terms = {
   max_audio_seconds: z.int().min(1).optional(),
   stored_responses: z.boolean().default(false),
   connections_max: z.int().min(1).optional(),
+  waiting_max: z.int().min(0).optional(),
+  wait_timeout: durationMs().optional(),
   connect_timeout: durationMs().optional(),
   head_timeout: durationMs().optional(),
   idle_timeout: durationMs().optional(),
@@ -105,6 +110,7 @@ function parseDeployment(entry: DeploymentEntry): DeploymentSettings {
 }
 
 function routeOf(fields: RouteSettings, credentials: NamedCredentials): Route {
+  const { waiting_max: waitingMax, wait_timeout: waitTimeoutMs } = fields
   const { connections_max: connectionsMax, connect_timeout: connectTimeout, head_timeout: headTimeout, idle_timeout: idleTimeout } = fields
   return {
     id: fields.id,
@@ -117,6 +123,8 @@ function routeOf(fields: RouteSettings, credentials: NamedCredentials): Route {
         origin,
         ...(caFile !== undefined && { ca: readAuthorities(fields.id, caFile) }),
         ...(connectionsMax !== undefined && { connectionsMax }),
+        ...(waitingMax !== undefined && { waitingMax }),
+        ...(waitTimeoutMs !== undefined && { waitTimeoutMs }),
         ...(connectTimeout !== undefined && { connectTimeoutMs: connectTimeout }),
         ...(headTimeout !== undefined && { headTimeoutMs: headTimeout }),
         ...(idleTimeout !== undefined && { idleTimeoutMs: idleTimeout }),
