@@ -208,7 +208,7 @@ test('prices are compared and applied with what they change; a book that would r
   assert.deepEqual(refusal(await ask('POST', '/v1/prices', { body: { text: 'nonsense: [' } })), [400, 'invalid_request'])
 })
 
-test('budgets, limits and credits are set, listed and ended; amounts are decimals', async () => {
+test('budgets, limits, terms and credits are set, listed and ended; amounts are decimals', async () => {
   const { id, inference } = await createCustomer(db, 'Acme')
   const budget = { scope: 'organization', subject: id, unit: 'USD', period: 'prepaid', limit: '100.50' }
   const set = jsonOf(await ask('PUT', '/v1/budgets', { body: budget }))
@@ -226,6 +226,16 @@ test('budgets, limits and credits are set, listed and ended; amounts are decimal
   )
   assert.equal(linesOf(await ask('GET', '/v1/limits')).length, 1)
   assert.equal((await ask('DELETE', `/v1/limits/credential/${inference.authId}`)).status, 204)
+  const terms = { scope: 'credential', subject: inference.authId }
+  const said = await ask('PUT', '/v1/terms', { body: { ...terms, abort: 'cancel', maxConcurrent: 4 } })
+  assert.equal(jsonOf(said)['outcome'], 'set')
+  assert.equal(jsonOf(await ask('PUT', '/v1/terms', { body: { ...terms, abort: null } }))['outcome'], 'changed')
+  assert.deepEqual(linesOf(await ask('GET', '/v1/terms')), [{ ...terms, maxConcurrent: 4 }])
+  assert.deepEqual(refusal(await ask('PUT', '/v1/terms', { body: terms })), [400, 'invalid_request'])
+  assert.deepEqual(refusal(await ask('PUT', '/v1/terms', { body: { ...terms, maxConcurrent: 0 } })), [400, 'invalid_request'])
+  assert.deepEqual(refusal(await ask('PUT', '/v1/terms', { body: { ...terms, subject: 'nobody', abort: 'cancel' } })), [404, 'not_found'])
+  assert.equal((await ask('DELETE', `/v1/terms/credential/${inference.authId}`)).status, 204)
+  assert.deepEqual(refusal(await ask('DELETE', `/v1/terms/credential/${inference.authId}`)), [404, 'not_found'])
   const credit = await ask('POST', `/v1/organizations/${id}/credits`, { body: { amount: '500', kind: 'trial' } })
   assert(isJsonReply(granted.reply))
   const { id: creditId } = granted.reply.parse(JSON.parse(credit.text))

@@ -35,5 +35,6 @@ export {
   voidCredit,
 } from './admin/money-routes.ts'
 export type { ApplyPrices, PriceOutcome } from './admin/money-routes.ts'
+export { endTerms, listTerms, setTerms } from './admin/terms-routes.ts'
 export { getOwner, listOwners, putOwner, setFaults } from './admin/owner-routes.ts'
 export type { FaultInput } from './admin/owner-routes.ts'

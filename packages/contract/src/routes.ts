@@ -3,6 +3,7 @@ import { DIRECTORY_ROUTES } from './admin/directory-routes.ts'
 import { MONEY_ROUTES } from './admin/money-routes.ts'
 import { ORGANIZATION_ROUTES } from './admin/organization-routes.ts'
 import { OWNER_ROUTES } from './admin/owner-routes.ts'
+import { TERMS_ROUTES } from './admin/terms-routes.ts'
 import { EVENT_ROUTES } from './event-routes.ts'
 import { INTERNAL_ROUTES } from './internal-routes.ts'
 import { READ_ROUTES } from './reads/routes.ts'
@@ -64,6 +65,7 @@ export const API_ROUTES: readonly RouteDef[] = [
   ...ORGANIZATION_ROUTES,
   ...DIRECTORY_ROUTES,
   ...MONEY_ROUTES,
+  ...TERMS_ROUTES,
   ...OWNER_ROUTES,
 ]
 

@@ -9,6 +9,7 @@ import type { Faults } from './faults.ts'
 import { organizationRoutes } from './organizations.ts'
 import { ownerRoutes } from './owners.ts'
 import { priceRoutes } from './prices.ts'
+import { termsRoutes } from './terms.ts'
 
 /** Every row of the admin listener. */
 export function adminRoutes(deps: KeyDeps, faults: Faults | undefined): readonly Route[] {
@@ -18,6 +19,7 @@ export function adminRoutes(deps: KeyDeps, faults: Faults | undefined): readonly
     ...directoryRoutes,
     ...priceRoutes,
     ...budgetRoutes,
+    ...termsRoutes,
     ...creditRoutes,
     ...ownerRoutes,
     ...(faults === undefined ? [] : [faultRoute(faults)]),
