@@ -69,4 +69,5 @@ export type {
   TokenSourceOptions,
   TokenSourceReport,
 } from './token-source-types.ts'
+export { TransportError } from './wire.ts'
 export type { Transport, WireRequest, WireResponse } from './wire.ts'

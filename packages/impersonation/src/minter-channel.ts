@@ -50,6 +50,8 @@ type Believed = { readonly transport: HttpTransport }
 function secureChannel({ url, ca, bearer }: Extract<MinterChannelOptions, { url: string }>): MinterChannel {
   const root = new URL(url)
   let believed: Promise<Believed> | undefined
+  /** One for each certificate that was ever believed: to end one in use would break what others have under way. */
+  const opened = new Map<string, HttpTransport>()
   let isClosed = false
 
   /** What is read once serves all who ask, until it is refused or could not be read. */
@@ -60,10 +62,6 @@ function secureChannel({ url, ca, bearer }: Extract<MinterChannelOptions, { url:
     fresh.catch(() => {
       if (believed === fresh) believed = undefined
     })
-    void refused?.then(
-      ({ transport }) => transport[Symbol.dispose](),
-      () => {},
-    )
     return fresh
   }
 
@@ -71,7 +69,9 @@ function secureChannel({ url, ca, bearer }: Extract<MinterChannelOptions, { url:
     try {
       const text = await ca()
       if (isClosed) throw new TransportError('CLOSED')
-      return { transport: createHttpTransport({ ca: text, servername: MINTER_NAME, connectionsMax: CONNECTIONS_MAX }) }
+      const transport = opened.get(text) ?? createHttpTransport({ ca: text, servername: MINTER_NAME, connectionsMax: CONNECTIONS_MAX })
+      opened.set(text, transport)
+      return { transport }
     } catch (cause) {
       throw cause instanceof TransportError ? cause : new TransportError('CERT_UNREADABLE', { cause })
     }
@@ -100,10 +100,7 @@ function secureChannel({ url, ca, bearer }: Extract<MinterChannelOptions, { url:
     },
     [Symbol.dispose]() {
       isClosed = true
-      void believed?.then(
-        ({ transport }) => transport[Symbol.dispose](),
-        () => {},
-      )
+      for (const transport of opened.values()) transport[Symbol.dispose]()
     },
   }
 }

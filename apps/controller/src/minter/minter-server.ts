@@ -1,16 +1,9 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs'
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import type { Server } from 'node:net'
-import { dirname } from 'node:path'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { ClientRefusedError, formatMintError } from '@ascribe/impersonation'
 import type { Logger } from '@ascribe/kit'
-import { errorCode } from '@ascribe/kit'
-import { createHttpServer, createHttpsServer, listenOn, urlOf } from '@ascribe/service'
+import { createHttpServer, createHttpsServer, listenOn, listenOnSocket, urlOf } from '@ascribe/service'
 import type { HostPort, ServerIdentity } from '@ascribe/service'
 import { readBody } from '../process/read-body.ts'
-import { MinterConfigError } from './errors.ts'
 import type { MinterService } from './minter.ts'
 import type { MinterCaller, MinterReply } from './types.ts'
 
@@ -32,53 +25,18 @@ export async function serveSecurely(serving: MinterServing, listen: HostPort, id
   return { url: urlOf(bound).replace(/^http:/, 'https:'), [Symbol.asyncDispose]: () => close(server) }
 }
 
-/** Serves on a socket that nobody but its owner may open, in a folder that nobody else may write to. @throws {MinterConfigError} */
+/** Serves on a socket that nobody but its owner may open. @throws {ListenError} */
 export async function serveOnSocket(serving: MinterServing, path: string): Promise<ServingMinter> {
-  await prepare(path)
   const server = createHttpServer(LIMITS)
   server.on('request', handlerOf(serving))
-  // From its first instant on: who connects before the mode is set would be let in.
-  const before = process.umask(0o177)
-  try {
-    server.listen(path)
-    await once(server, 'listening')
-  } catch (cause) {
-    throw new MinterConfigError(`Cannot serve on ${path}: ${errorCode(cause) ?? 'it failed'}`, { cause })
-  } finally {
-    process.umask(before)
-  }
-  chmodSync(path, 0o600)
+  const listening = await listenOnSocket(server, path)
   return {
     url: path,
     async [Symbol.asyncDispose]() {
       await close(server)
-      rmSync(path, { force: true })
+      listening[Symbol.dispose]()
     },
   }
-}
-
-const OTHERS_WRITE = 0o022
-
-/** Takes away what a process left that was killed, and nothing that somebody listens on. */
-async function prepare(path: string): Promise<void> {
-  const folder = dirname(path)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const { mode, uid } = statSync(folder)
-  if ((mode & OTHERS_WRITE) !== 0 || uid !== process.getuid?.())
-    throw new MinterConfigError(`Cannot serve on ${path}: others may write to its folder; take one of your own, with mode 0700`)
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found === undefined) return
-  if (!found.isSocket()) throw new MinterConfigError(`Cannot serve on ${path}: there is a file of that name`)
-  if (await isAnswered(path)) throw new MinterConfigError(`Cannot serve on ${path}: another process listens there`)
-  rmSync(path)
-}
-
-async function isAnswered(path: string): Promise<boolean> {
-  const socket = connect(path)
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  socket.on('connect', () => resolve(true))
-  socket.on('error', () => resolve(false))
-  return promise.finally(() => socket.destroy())
 }
 
 function handlerOf(serving: MinterServing): (request: IncomingMessage, response: ServerResponse) => void {
@@ -120,7 +78,7 @@ function send(response: ServerResponse, { status, body }: MinterReply): void {
   response.end(body)
 }
 
-async function close(server: Server & { closeAllConnections(): void }): Promise<void> {
+async function close(server: Pick<Server, 'close' | 'closeAllConnections'>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
   server.closeAllConnections()
