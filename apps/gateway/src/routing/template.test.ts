@@ -107,7 +107,8 @@ for (const id of HOSTILE) {
 test('an id that is a number never becomes an address of this machine', () => {
   const single = parseTemplate('http://{resource}0.svc')
   assert.deepEqual(single.addressOf({ resource: '2130706433', model: undefined })?.origin, 'http://21307064330.svc')
-  assert.throws(() => parseTemplate('http://{resource}'), InputError)
+  assert.equal(parseTemplate('http://1{resource}').addressOf({ resource: '27', model: undefined }), undefined)
+  assert.equal(parseTemplate('http://1{resource}').addressOf({ resource: '2x', model: undefined })?.origin, 'http://12x')
 })
 
 test('an id never changes host, port, path or user of a convention, whatever it is', () => {
@@ -159,6 +160,7 @@ for (const text of [
   'http://[::{resource}]/',
   'http://{resource}.svc:99999',
   'http://{resource}_x.svc',
+  'http://0x{resource}',
 ]) {
   test(`parseTemplate() refuses ${text}`, () => {
     assert.throws(() => parseTemplate(text), InputError)
