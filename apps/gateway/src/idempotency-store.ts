@@ -7,9 +7,9 @@ import type { Clock, Logger } from '@ascribe/kit'
 /** A key is refused for so long after its request: longer than any client asks again. */
 export const RETENTION_MS: number = 24 * 3_600_000
 /** About 200 bytes each: 200 MB at most. Beyond that the oldest completed ones are forgotten. */
-export const KEYS_MAX = 1_000_000
+const KEYS_MAX = 1_000_000
 /** Of one credential: nobody makes the machine forget the keys of others. */
-export const CREDENTIAL_KEYS_MAX = 100_000
+const CREDENTIAL_KEYS_MAX = 100_000
 /** Another process of this machine holds the file for some microseconds; so long is a process that was stopped, or a disk that hangs. */
 const BUSY_MS = 250
 const VERSION = 1
