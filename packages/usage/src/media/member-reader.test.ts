@@ -36,6 +36,10 @@ test('MemberReader takes nothing for a member that stands in a string or deeper'
   assert.deepEqual(seen(reader), [true, false, undefined, undefined, undefined])
 })
 
+test('MemberReader takes nothing for a member that stands under a key without a colon', () => {
+  assert.equal(read('{"usage"{"x":{"n":1}}}').value('usage'), undefined)
+})
+
 test('MemberReader knows a key by what it stands for', () => {
   assert.deepEqual(read('{"us\\u0061ge":{"n":1}}').value('usage'), { n: 1 })
 })
