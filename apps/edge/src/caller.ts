@@ -2,6 +2,7 @@ import type { KeyDirectory } from '@ascribe/identity'
 import { claimAt } from '@ascribe/identity/jwt'
 import type { AccessTokenVerifier, JwtClaims } from '@ascribe/identity/jwt'
 import { publicIdOf } from '@ascribe/identity'
+import { isHeaderText } from './header-text.ts'
 import type { Refusal } from './refusals.ts'
 
 /** Whom a credential speaks for. */
@@ -46,8 +47,9 @@ export function createCallers({ keys, tokens }: CallerDeps): (token: string) => 
     const { claims } = outcome
     if (rules.scope !== undefined && !scopesOf(claims).includes(rules.scope))
       return refused({ kind: 'forbidden', reason: 'insufficient_scope' })
-    // White space at its ends would be lost on the way, and two subjects become one.
-    if (claims.sub.trim() !== claims.sub) return refused({ kind: 'unauthenticated', reason: 'token_subject' })
+    // What the directory cannot hold can never be mapped to an organization, and is nobody's for ever.
+    if (!isHeaderText(claims.sub) || Buffer.byteLength(claims.sub) > SUBJECT_BYTES_MAX)
+      return refused({ kind: 'unauthenticated', reason: 'token_subject' })
     const userId = idAt(claims, rules.userClaim)
     const groupId = idAt(claims, rules.groupClaim)
     return {
@@ -73,11 +75,12 @@ function scopesOf(claims: JwtClaims): readonly unknown[] {
   return typeof scope === 'string' ? scope.split(' ') : []
 }
 
+/** As long as an auth id of the directory may be. */
+const SUBJECT_BYTES_MAX = 1024
 const ID_LENGTH_MAX = 256
 
 function idAt(claims: JwtClaims, path: string | undefined): string | undefined {
   const claim = path === undefined ? undefined : claimAt(claims, path)
   const text = typeof claim === 'number' && Number.isSafeInteger(claim) ? String(claim) : claim
-  if (typeof text !== 'string' || text === '' || text.length > ID_LENGTH_MAX || !text.isWellFormed()) return undefined
-  return /\p{Cc}/u.test(text) || text.trim() !== text ? undefined : text
+  return typeof text === 'string' && text.length <= ID_LENGTH_MAX && isHeaderText(text) ? text : undefined
 }

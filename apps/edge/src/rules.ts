@@ -1,4 +1,5 @@
 import { InputError } from '@ascribe/kit'
+import { isHeaderText } from './header-text.ts'
 
 /** What stands at a host, or under a path of it. */
 export type ResourceRule = {
@@ -65,6 +66,8 @@ function prepare(rule: ResourceRule, index: number): ResourceRule {
   if (path !== undefined && path !== '' && plainPathOf(path) !== path) throw wrong(`"${rule.path}" is no plain path that begins with /`)
   if (rule.resourceType !== undefined && rule.resourceId === undefined) throw wrong('a resource type without a resource id')
   const { resourceId, resourceType } = rule
+  if ((resourceId !== undefined && !isHeaderText(resourceId)) || (resourceType !== undefined && !isHeaderText(resourceType)))
+    throw wrong('its resource is empty, begins or ends with white space, or holds a control character')
   return {
     ...(host !== undefined && { host }),
     ...(path !== undefined && path !== '' && { path }),

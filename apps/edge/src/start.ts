@@ -139,28 +139,32 @@ function issuerOf(
 
 async function answerOne(parts: Parts, message: IncomingMessage, response: ServerResponse): Promise<void> {
   const begun = performance.now()
-  const verdict = await verdictOf(parts, message)
-  const reply = verdict.kind === 'pass' ? undefined : refusalReply(verdict.refusal)
+  const outcome = await outcomeOf(parts, message)
+  const reply = outcome.kind === 'pass' ? undefined : refusalReply(outcome.refusal)
   const status = reply?.status ?? 204
-  parts.answers.add(1, { status: String(status), reason: verdict.kind === 'pass' ? 'passed' : verdict.refusal.reason })
+  parts.answers.add(1, { status: String(status), reason: outcome.kind === 'pass' ? 'passed' : outcome.refusal.reason })
   parts.seconds.observe((performance.now() - begun) / 1000)
   const fields: string[] = ['cache-control', 'no-store']
   // What comes after the head is nobody's business here: the connection ends instead of being read on.
   if (announcesBody(message)) fields.push('connection', 'close')
-  if (verdict.kind === 'pass') fields.push(...identityHeaders(verdict, parts.prefix))
+  if (outcome.kind === 'pass') fields.push(...outcome.identity)
   for (const [name, value] of Object.entries(reply?.headers ?? {})) fields.push(name, value)
   if (reply !== undefined) fields.push('content-length', String(Buffer.byteLength(reply.body)))
   response.writeHead(status, fields)
   response.end(message.method === 'HEAD' ? undefined : reply?.body)
 }
 
-async function verdictOf({ decide, logger }: Parts, { socket, url = '', rawHeaders }: IncomingMessage): Promise<EdgeVerdict> {
+type Outcome = { readonly kind: 'pass'; readonly identity: readonly string[] } | Extract<EdgeVerdict, { kind: 'refused' }>
+
+/** Never rejects: whatever goes wrong on the way to a yes is no yes, and nobody else's trouble. */
+async function outcomeOf({ decide, prefix, logger }: Parts, { socket, url = '', rawHeaders }: IncomingMessage): Promise<Outcome> {
   const address = socket.remoteAddress ?? ''
   // An IPv4 address may come mapped into IPv6.
   const peer = address.startsWith('::ffff:') ? address.slice(7) : address
   try {
     const verdict = await decide({ peer, target: url, rawHeaders })
-    if (verdict.kind === 'refused') logger.debug('request refused', { peer, kind: verdict.refusal.kind, reason: verdict.refusal.reason })
+    if (verdict.kind === 'pass') return { kind: 'pass', identity: identityHeaders(verdict, prefix) }
+    logger.debug('request refused', { peer, kind: verdict.refusal.kind, reason: verdict.refusal.reason })
     return verdict
   } catch (error) {
     logger.error('request refused: it could not be decided about', { peer, error })

@@ -88,6 +88,26 @@ test('a key without the scope for inference is 403, and says so in the challenge
   assert.match(String(answer.headers['www-authenticate']), /error="insufficient_scope"/)
 })
 
+test('an id that no header can hold, or that would change on the way, takes nobody else down with it and is never said', async (t) => {
+  const { url, addKey, log } = await startTestEdge(t)
+  const good = addKey()
+  for (const fields of [
+    { authId: 'auth\r\nX-Saturn-User-Id: admin' },
+    { authId: ' auth-1' },
+    { authId: '\uFEFFauth-1' },
+    { authId: '' },
+    { userId: 'user\n' },
+    { groupId: 'group\u0085' },
+  ]) {
+    const { key } = addKey(fields)
+    const answer = await ask(url, { headers: bearer(key) })
+    assert.deepEqual([answer.status, answer.headers['x-saturn-user-id']], [503, undefined], JSON.stringify(fields))
+  }
+  assert.equal((await ask(url, { headers: bearer(good.key) })).status, 204)
+  assert.match(log.join('\n'), /X-Saturn-Auth-Id would hold what no header can/)
+  assert.doesNotMatch(log.join('\n'), /admin|auth-1/)
+})
+
 test('without any policy snapshot a key is 503, not 401: nobody knows that it is wrong', async (t) => {
   const { url, edge, addKey } = await startTestEdge(t, { hasPolicy: false })
   const answer = await ask(url, { headers: bearer(`ask_${'a'.repeat(12)}_${'b'.repeat(32)}`) })
@@ -127,6 +147,8 @@ test('a token that is forged, of another issuer, audience or time, or for someth
       issuer.token({ exp: past }),
       issuer.token({ sub: '' }),
       issuer.token({ sub: ' tok-1' }),
+      // As long as no auth id of the directory: nobody could ever be billed for it.
+      issuer.token({ sub: 'é'.repeat(513) }),
       issuer.token({ typ: 'ID' }),
       'a.b.c',
     ].map((token) => ask(url, { headers: bearer(token) })),

@@ -100,6 +100,10 @@ test('startEdge() refuses rules that can never fit or say nothing', async (t) =>
     { host: 'a', path: 'models' },
     { host: 'a', path: '/a/../b' },
     { host: 'a', resourceType: 'deployment' },
+    { host: 'a', resourceId: '' },
+    { host: 'a', resourceId: 'llama\nX-Saturn-Auth-Id: b' },
+    { host: 'a', resourceId: ' llama' },
+    { host: 'a', resourceId: 'llama', resourceType: 'deployment\r' },
   ])
     await assert.rejects(startTestEdge(t, { rules: [rule] }), { code: 'INPUT_INVALID' }, JSON.stringify(rule))
 })
