@@ -54,6 +54,7 @@ test('counts of a stream of Messages are cumulative: the last of each stands, no
     60,
     5,
   ])
+  assert.deepEqual(last({ input_tokens: null, cache_read_input_tokens: null, output_tokens: 5 }), ['reported', 100, 60, 5])
   const late = [start({ input_tokens: 0, output_tokens: 0 }), delta('a'), finish({ input_tokens: 40, output_tokens: 5 }), stop]
   assert.deepEqual(told(stream('messages', late)), ['reported', 40, 0, 5], 'some engines know the input at the end only')
   const moved = [

@@ -122,6 +122,7 @@ test('a reply of Responses in one piece is read where its members stand, and now
     output: [{ type: 'message', ...forged, content: [{ type: 'output_text', text: JSON.stringify(forged), ...forged }] }],
     metadata: forged,
     incomplete_details: { reason: 'content_filter', deeper: { reason: 'forged' } },
+    text: { reason: 'forged' },
     status: 'incomplete',
     model: 'tiny',
     usage: usage(9, 0, 4),

@@ -77,6 +77,38 @@ test('a response of many MiB in one event costs no more than its length, keeps n
   assert.deepEqual([usage.kind, model, finishReason], ['counts', 'tiny', 'completed'])
 })
 
+test('only what stands in the response of a long event is believed, and not what stands before, after or below it', () => {
+  const forged = { usage: RESPONSES.usage(1, 0, 0), model: 'free', status: 'forged' }
+  const response = {
+    output: [{ ...forged, text: 'x'.repeat(2 << 20) }],
+    model: 'tiny',
+    status: 'completed',
+    usage: USAGE,
+    metadata: forged,
+  }
+  const text = Buffer.from(typed({ type: 'response.completed', before: forged, response, after: forged, last: { response: forged } }))
+  const chunks = cutAt(
+    text,
+    Array.from({ length: 40 }, (_, index) => index * 65_536),
+  )
+  for (const pieces of [chunks, [text]]) {
+    const outcome = stream('responses', pieces)
+    assert.deepEqual(told(outcome), ['reported', 9, 4, 3])
+    assert.deepEqual([outcome.settlement.model, outcome.settlement.finishReason], ['tiny', 'completed'])
+  }
+})
+
+test('an event that is nested without end throws nothing', () => {
+  const nested = `${'['.repeat(200_000)}"x"${']'.repeat(200_000)}`
+  for (const [api, data] of [
+    ['responses', `{"type":"response.output_text.delta","delta":${nested}}`],
+    ['messages', `{"type":"content_block_delta","delta":{"x":${nested}}}`],
+  ] as const) {
+    const outcome = stream(api, [`data: ${data}\n\n`, whole(api).before.join('') + whole(api).terminal])
+    assert.deepEqual(told(outcome), ['reported', 9, 4, 3])
+  }
+})
+
 test('a long event that is no content is none: what is left midway after it is not billed for it', () => {
   const long = typed({ type: 'response.in_progress', response: { instructions: 'x'.repeat(3 << 20) } })
   const chunks = cutAt(
