@@ -98,8 +98,7 @@ export function followAdmission(options: {
   }
 
   look()
-  const timers: NodeJS.Timeout[] = [setInterval(look, LOOK_MS), setInterval(tell, TELL_MS)]
-  for (const timer of timers) timer.unref()
+  const timers: NodeJS.Timeout[] = [setInterval(look, LOOK_MS).unref(), setInterval(tell, TELL_MS).unref()]
   tell()
   return {
     retire() {
@@ -111,12 +110,15 @@ export function followAdmission(options: {
     async [Symbol.asyncDispose]() {
       for (const timer of timers) clearInterval(timer)
       await telling
-      const accounts = report()
-      if (accounts === undefined) return
-      // Nothing more is granted to this writer. What it holds is free once its journal was read; then the settler removes the file.
-      await put(path, JSON.stringify({ writer, closed: true, accounts } satisfies LeaseReport)).catch(() => {})
+      await sayClosed(path, writer, report())
     },
   }
+}
+
+/** Nothing more is granted to this writer. What it holds is free once its journal was read; then the settler removes the file. */
+async function sayClosed(path: string, writer: string, accounts: readonly AccountReport[] | undefined): Promise<void> {
+  if (accounts === undefined) return
+  await put(path, JSON.stringify({ writer, closed: true, accounts } satisfies LeaseReport)).catch(() => {})
 }
 
 async function put(path: string, text: string): Promise<void> {

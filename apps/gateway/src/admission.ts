@@ -10,7 +10,7 @@ import { invalidRequest, openAiError, plainReply } from './replies.ts'
 export type Caller = {
   readonly identifiedBy: 'headers' | 'key'
   readonly authId: string
-  /** Only when trusted headers name it; else it comes from the route. */
+  /** Only when trusted headers name it; else it, and its type, come from the route. */
   readonly resourceId?: string
   readonly resourceType?: string
   readonly userId?: string
@@ -128,8 +128,11 @@ function callerOf(outcome: Attributed, { requestId, idempotencyKey }: ClientIds,
     identifiedBy: outcome.kind,
     authId: outcome.kind === 'headers' ? outcome.identity.authId : outcome.key.authId,
   }
-  if (outcome.kind === 'headers' && outcome.identity.resourceId !== undefined) caller.resourceId = outcome.identity.resourceId
-  if (resourceType !== undefined) caller.resourceType = resourceType
+  // A type is of the resource beside it: that of a route has its own.
+  if (outcome.kind === 'headers' && outcome.identity.resourceId !== undefined) {
+    caller.resourceId = outcome.identity.resourceId
+    if (resourceType !== undefined) caller.resourceType = resourceType
+  }
   if (userId !== undefined) caller.userId = userId
   if (groupId !== undefined) caller.groupId = groupId
   if (baseModel !== undefined) caller.baseModel = baseModel

@@ -185,14 +185,16 @@ function forward(deps: RequestHandlerDeps, forwarded: Forwarded, hold: RequestHo
 /** Field by field, as {@link Caller} is made. */
 function intentOf({ admitted, endpoint, facts, route, startedAt, eventId }: Forwarded): Intent {
   const { caller } = admitted
-  const { resourceType = route.resourceType } = caller
+  const { resourceId = route.resourceId } = caller
+  // The type that a route has is of its own resource: a header may name another one.
+  const resourceType = caller.resourceType ?? (resourceId === route.resourceId ? route.resourceType : undefined)
   const intent: { -readonly [Name in keyof Intent]: Intent[Name] } = {
     eventId,
     startedAt,
     requestId: caller.requestId ?? eventId,
     identifiedBy: caller.identifiedBy,
     authId: caller.authId,
-    resourceId: caller.resourceId ?? route.resourceId,
+    resourceId,
     route: route.id,
     api: endpoint.api,
     streamed: facts.streams,

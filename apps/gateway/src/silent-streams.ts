@@ -56,7 +56,8 @@ export class TokenizedStreams {
 
   /** `undefined`: this is no such stream. */
   follow({ facts, body, servedBy }: Followed): SilentStream | undefined {
-    if (!facts.streams || (facts.api !== 'chat' && facts.api !== 'completions')) return undefined
+    const { api } = facts
+    if (!facts.streams || (api !== 'chat' && api !== 'completions')) return undefined
     let held = 0
     let replyBytes = 0
     const take = (bytes: number): boolean => {
@@ -77,7 +78,7 @@ export class TokenizedStreams {
       release,
       count: (seen) => {
         const texts = isSilent(seen) ? text.texts : undefined
-        const asking = texts === undefined ? undefined : this.#ask(this.#tokenizerOf(servedBy(), facts.model ?? ''), prompt, texts)
+        const asking = texts === undefined ? undefined : this.#ask(this.#tokenizerOf(servedBy(), facts.model ?? ''), texts, prompt && promptTexts(prompt, api))
         if (asking === undefined) release()
         return asking?.finally(release)
       },
@@ -97,21 +98,20 @@ export class TokenizedStreams {
     return made
   }
 
-  #ask(tokenizer: Tokenizer, body: Buffer | undefined, texts: readonly string[]): Promise<Ending['tokenized']> | undefined {
+  #ask(tokenizer: Tokenizer, texts: readonly string[], prompts: readonly string[] | undefined): Promise<Ending['tokenized']> | undefined {
     if (this.#open >= QUESTIONS_MAX) {
       this.#deps.meters.tokenized.add(1, { result: 'overloaded' })
       return undefined
     }
     this.#open += 1
-    return this.#counts(tokenizer, body, texts).finally(() => {
+    return this.#counts(tokenizer, texts, prompts).finally(() => {
       this.#open -= 1
     })
   }
 
-  async #counts(tokenizer: Tokenizer, body: Buffer | undefined, texts: readonly string[]): Promise<Ending['tokenized']> {
+  async #counts(tokenizer: Tokenizer, texts: readonly string[], prompts: readonly string[] | undefined): Promise<Ending['tokenized']> {
     const { meters, logger, timeoutMs = TOKENIZE_MS_MAX } = this.#deps
     const signal = AbortSignal.timeout(timeoutMs)
-    const prompts = body === undefined ? undefined : promptTexts(body)
     try {
       const completion = await sumOf(texts, (text) => tokenizer.count(text, 'output', signal))
       if (completion !== undefined) {

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import type { Clock, Logger, Meters, TryLock } from '@ascribe/kit'
 import type { LimitsLeft } from '@ascribe/admission'
 import { systemClock } from '@ascribe/kit'
@@ -10,11 +9,9 @@ import type { JournalFs, JournalWriter } from '@ascribe/journal'
 import { createRelay } from '@ascribe/relay'
 import type { BoundSocket, Relay, RelayOptions } from '@ascribe/relay'
 import { createIdSource } from '@ascribe/units'
-import { AdmissionControl } from './admission-control.ts'
-import { admissionPlaces, followAdmission } from './admission-files.ts'
-import type { AdmissionPlaces, Following } from './admission-files.ts'
+import type { AdmissionPlaces } from './admission-files.ts'
 import { createAdmission } from './admission.ts'
-import { BodyLog } from './body-log/body-log.ts'
+import { openBodyLog } from './body-log/open-body-log.ts'
 import type { BodyLogSettings } from './body-log/types.ts'
 import { createEdgeProbe } from './edge-probe.ts'
 import { createEndpointTable } from './endpoints.ts'
@@ -22,6 +19,8 @@ import type { OwnRule } from './endpoints.ts'
 import { createGatewayMeters } from './gateway-meters.ts'
 import { withMessagesErrors } from './messages-errors.ts'
 import { refusalReply } from './replies.ts'
+import { openAdmission } from './open-admission.ts'
+import type { OpenAdmission } from './open-admission.ts'
 import { openClaims } from './open-claims.ts'
 import { openRoutes } from './open-routes.ts'
 import { createRequestHandler } from './request-handler.ts'
@@ -135,54 +134,18 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
   const { routes, routing, keys, reread } = held.use(openRoutes(config, places, { ...deps, clock }))
   const newId = createIdSource(clock)
   const writer = newId()
-  const journal = await openJournalWriter({
-    root: places.journal,
-    writer,
-    tryLock: deps.tryLock,
-    clock,
-    logger,
-    meters,
-    ack: config.ack === 'durable' ? 'durable' : 'written',
-    ...(deps.journalFs !== undefined && { fs: deps.journalFs }),
-  })
+  const journal = await openJournal(config, places, { ...deps, writer, clock })
   const gatewayMeters = createGatewayMeters(meters)
   const headerPrefix = config.headerPrefix ?? DEFAULT_HEADER_PREFIX
   const gate = createGate({ trust, findKey: (token) => keys.find(token), headerPrefix })
-  const control = new AdmissionControl({
-    writer,
-    ownerOf: (authId) => keys.ownerOf(authId),
-    gateways: config.gateways ?? 1,
-    limits: config.limits,
-  })
-  const admission = held.use(
-    followAdmission({
-      places: places.admission ?? admissionPlaces(places.policy),
-      writer,
-      logger,
-      onNews: (news) => control.follow(news),
-      report: () => control.report(clock()),
-      giveBack: () => control.giveBack(),
-    }),
-  )
+  const admission = held.use(openAdmission({ config, places, keys, writer, clock, logger }))
   const claims = held.use(openClaims({ config, places, keys, writer, tryLock: deps.tryLock, clock, logger }))
-  const bodies =
-    config.bodyLog === undefined
-      ? undefined
-      : held.use(
-          new BodyLog({
-            dir: places.bodies ?? join(dirname(places.policy), 'bodies'),
-            writer,
-            serverSecret: deps.serverSecret,
-            settings: config.bodyLog,
-            logger,
-            meters,
-          }),
-        )
+  const bodies = held.use(openBodyLog({ settings: config.bodyLog, places, writer, serverSecret: deps.serverSecret, logger, meters }))
   const onRequest = createRequestHandler({
     bodies,
     claims,
     admit: createAdmission({ gate, secretHeader: trust.secretHeader, meters: gatewayMeters, logger }),
-    control,
+    control: admission.control,
     probe: createEdgeProbe({
       serverSecret: deps.serverSecret,
       clock,
@@ -214,23 +177,40 @@ export async function startGateway(config: GatewayConfig, places: GatewayPlaces,
       ...(config.sockets !== undefined && { sockets: config.sockets }),
       ...config.bounds,
     })
-    return gatewayOf({ admission, control, relay, journal, routes, reread }, held.move())
+    return gatewayOf({ admission, relay, journal, routes, reread }, held.move())
   } catch (error) {
     await journal.close()
     throw error
   }
 }
 
+function openJournal(
+  config: GatewayConfig,
+  places: GatewayPlaces,
+  deps: GatewayDeps & { readonly writer: string; readonly clock: Clock },
+): Promise<JournalWriter> {
+  const { writer, tryLock, clock, logger, meters, journalFs } = deps
+  return openJournalWriter({
+    root: places.journal,
+    writer,
+    tryLock,
+    clock,
+    logger,
+    meters,
+    ack: config.ack === 'durable' ? 'durable' : 'written',
+    ...(journalFs !== undefined && { fs: journalFs }),
+  })
+}
+
 type Running = {
-  readonly admission: Following
-  readonly control: AdmissionControl
+  readonly admission: OpenAdmission
   readonly relay: Relay
   readonly journal: JournalWriter
   readonly routes: RouteBook
   readonly reread: () => void
 }
 
-function gatewayOf({ admission, control, relay, journal, routes, reread }: Running, held: AsyncDisposable): Gateway {
+function gatewayOf({ admission, relay, journal, routes, reread }: Running, held: AsyncDisposable): Gateway {
   let closing: Promise<void> | undefined
   return {
     url: relay.url,
@@ -245,9 +225,9 @@ function gatewayOf({ admission, control, relay, journal, routes, reread }: Runni
       return relay.fds
     },
     listen: (socket) => relay.listen(socket),
-    limitsLeft: () => control.limitsLeft(),
+    limitsLeft: () => admission.control.limitsLeft(),
     retire: () => {
-      admission.retire()
+      admission.admission.retire()
       return relay.retire()
     },
     reread,

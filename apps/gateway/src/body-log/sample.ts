@@ -2,7 +2,7 @@ const RANDOM_DIGITS = 13
 const RANDOM_SPACE = 2 ** 52
 
 /** Parts of a million: a whole one is every request. */
-export const WHOLE_SAMPLE = 1_000_000
+const WHOLE_SAMPLE = 1_000_000
 
 /**
  * Whether a request is among so many parts of a million. By the random bits at the end of our own event id: no client can choose to be in or out, and
