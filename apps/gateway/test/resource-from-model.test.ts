@@ -65,3 +65,22 @@ test('a resource that such a peer does name is kept, and picks the route', async
   assert.equal((await ask(world.url, { headers, body: { ...CHAT, model: 'sandbox-large' } })).status, 200)
   assert.equal((await world.record()).resourceId, 'dep-large')
 })
+
+test('a resource never has the type of another: not of a header that names none, and not of a route that another one has', async (t) => {
+  const world = await start(t)
+  const { key } = world.addKey()
+  const typed = { 'X-Saturn-Resource-Type': 'free-trial' }
+  await ask(world.url, { headers: { ...ALONE, ...typed } })
+  await ask(world.url, { headers: { authorization: `Bearer ${key}`, ...typed } })
+  await ask(world.url, { headers: { ...ALONE, ...typed }, body: { ...CHAT, model: 'sandbox-large' } })
+  await ask(world.url, { headers: { ...ALONE, 'X-Saturn-Resource-Id': 'unheard-of' } })
+  assert.deepEqual(
+    (await world.records(4)).map(({ identifiedBy, resourceId, resourceType }) => [identifiedBy, resourceId, resourceType]),
+    [
+      ['headers', 'dep-small', 'deployment'],
+      ['key', 'dep-small', 'deployment'],
+      ['headers', 'dep-large', undefined],
+      ['headers', 'unheard-of', undefined],
+    ],
+  )
+})
