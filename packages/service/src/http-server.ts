@@ -29,6 +29,8 @@ function serverOptions({ headBytesMax, requestTimeoutMs, keepAliveMs }: HttpServ
   return {
     maxHeaderSize: headBytesMax,
     requestTimeout: requestTimeoutMs,
+    // Node looks every 30 s otherwise, and who sends nothing is here for so much longer.
+    connectionsCheckingInterval: Math.min(30_000, Math.ceil(requestTimeoutMs / 2)),
     keepAliveTimeout: keepAliveMs,
     // Node would answer in words of its own.
     requireHostHeader: false,
