@@ -227,7 +227,7 @@ function gatewayOf({ admission, relay, journal, routes, reread }: Running, held:
     listen: (socket) => relay.listen(socket),
     limitsLeft: () => admission.control.limitsLeft(),
     retire: () => {
-      admission.admission.retire()
+      admission.retire()
       return relay.retire()
     },
     reread,
