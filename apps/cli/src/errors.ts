@@ -24,3 +24,8 @@ export class DirectorySourceError extends InputError {
 export class DataDirInUseError extends AscribeError {
   override readonly code = 'DATA_DIR_IN_USE'
 }
+
+/** A worker ended before it served. What it said of that stands on standard error. */
+export class WorkerStartError extends AscribeError {
+  override readonly code = 'GATEWAY_WORKER_START'
+}

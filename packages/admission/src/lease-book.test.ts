@@ -208,3 +208,23 @@ test('report() forgets a wish that nobody repeats', () => {
   assert.equal(book.report(NOW + 2999)[0]?.wanted, '7')
   assert.equal(book.report(NOW + 3001)[0]?.wanted, '0')
 })
+
+test('giveBack() gives back for ever what is not reserved, tells of it, and leaves open requests what they hold', () => {
+  const book = new LeaseBook('w')
+  book.apply({
+    budgets: [DAILY, EACH_USER],
+    accounts: [account(DAILY, { granted: 100 }), account(EACH_USER, { granted: 20, subject: 'ann' })],
+  })
+  const hold = held(take(book, 10))
+  book.giveBack()
+  assert.deepEqual(
+    book.report(NOW).map(({ budget, granted, returned, used }) => ({ budget, granted, returned, used })),
+    [
+      { budget: 'd', granted: '100', returned: '90', used: '10' },
+      { budget: 'u', granted: '20', returned: '10', used: '10' },
+    ],
+  )
+  assert.equal(take(book, 1).kind, 'reserved')
+  hold.settle(() => 4n)
+  assert.equal(book.report(NOW).find(({ budget }) => budget === 'd')?.used, '4')
+})

@@ -156,3 +156,16 @@ test('states() tells limit, what is left and when it is full again, of the tight
     tokens: { limit: 600, remaining: 500, resetMs: 10_000 },
   })
 })
+
+test('RateLimiter that takes over lets nobody through again whom the one before has let through', () => {
+  const before = limiter([rule({ requestsPerMinute: 10 })], 2)
+  for (let taken = 0; taken < 4; taken += 1) passed(before.pass(WHO, 1, 0))
+  const left = before.left(0)
+  const after = new RateLimiter(left)
+  after.apply([rule({ requestsPerMinute: 10 })], 2)
+  passed(after.pass(WHO, 1, 0))
+  assert.equal(after.pass(WHO, 1, 0)?.kind, 'limited')
+  // One that is full is not told of, and starts full.
+  assert.deepEqual(limiter([rule({ requestsPerMinute: 10 })]).left(0), {})
+  assert.deepEqual(Object.keys(left).length, 1)
+})

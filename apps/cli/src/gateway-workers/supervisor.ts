@@ -1,6 +1,7 @@
-import { AscribeError, InputError } from '@ascribe/kit'
+import { InputError } from '@ascribe/kit'
 import type { Logger, Meters } from '@ascribe/kit'
 import type { ReadyReport } from '@ascribe/service'
+import { WorkerStartError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { LimitsLeft } from '@ascribe/admission'
 import { FIRST_SOCKET } from './messages.ts'
@@ -9,11 +10,6 @@ import { mergeMetrics } from './merged-metrics.ts'
 import { pauseBefore, socketsOf } from './places.ts'
 import { WorkerProcess } from './worker-process.ts'
 import type { Ending } from './worker-process.ts'
-
-/** A worker ended before it served. What it said of that stands on standard error. */
-export class WorkerStartError extends AscribeError {
-  override readonly code = 'GATEWAY_WORKER_START'
-}
 
 export type SupervisorOptions = {
   /** Workers that serve. */
