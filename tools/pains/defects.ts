@@ -209,6 +209,16 @@ export const DEFECTS: readonly Defect[] = [
     ],
   },
   {
+    number: 23,
+    wrong: 'Bodies are sampled by an id that the client chooses, and kept for ever, in the clear.',
+    here: 'Off unless both the installation and the credential say so; sampled on our id, redacted, sealed, and gone after a stated time.',
+    proofs: [
+      'reference defect 23: bodies are nobody’s business until a credential or its group has agreed, and the installation keeps a log',
+      'a client that chooses its request id does not choose whether it is in the sample',
+      'what is too old goes, and the oldest where there is too much; files of others stay',
+    ],
+  },
+  {
     number: 24,
     wrong: 'A database that was restored in part still pushes, which un-bills what is absent.',
     here: 'Nothing ends by being absent.',
