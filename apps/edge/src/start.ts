@@ -69,6 +69,7 @@ const CONNECTIONS_MAX = 4096
 type Parts = {
   readonly decide: (head: AskedHead) => Promise<EdgeVerdict>
   readonly prefix: string
+  readonly isClosing: () => boolean
   readonly logger: Logger
   readonly answers: Counter
   readonly seconds: Histogram
@@ -86,9 +87,11 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
   // Node would drop what is beyond 2000 fields without a word, and with it what the proxy wrote last.
   server.maxHeadersCount = 0
   server.maxConnections = CONNECTIONS_MAX
+  let closing: Promise<void> | undefined
   const parts: Parts = {
     decide: createDecider({ callerOf, rules, forwardedFrom: config.forwardedFrom }),
     prefix: config.headerPrefix ?? DEFAULT_HEADER_PREFIX,
+    isClosing: () => closing !== undefined,
     logger,
     answers: meters.counter('ascribe_edge_answers_total', 'Answers to proxies, by status and reason.'),
     seconds: meters.histogram('ascribe_edge_answer_seconds', "From the head of a proxy's request to the answer.", {
@@ -102,7 +105,6 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
   server.on('checkExpectation', answer)
   const bound = await listenOn(server, config)
   const owned = held.move()
-  let closing: Promise<void> | undefined
   return {
     url: urlOf(bound),
     get unready() {
@@ -145,8 +147,9 @@ async function answerOne(parts: Parts, message: IncomingMessage, response: Serve
   parts.answers.add(1, { status: String(status), reason: outcome.kind === 'pass' ? 'passed' : outcome.refusal.reason })
   parts.seconds.observe((performance.now() - begun) / 1000)
   const fields: string[] = ['cache-control', 'no-store']
-  // What comes after the head is nobody's business here: the connection ends instead of being read on.
-  if (announcesBody(message)) fields.push('connection', 'close')
+  // What comes after the head is nobody's business here: the connection ends instead of being read on. And who stops says so: else a proxy
+  // asks its next question on a connection that is about to be cut.
+  if (announcesBody(message) || parts.isClosing()) fields.push('connection', 'close')
   if (outcome.kind === 'pass') fields.push(...outcome.identity)
   for (const [name, value] of Object.entries(reply?.headers ?? {})) fields.push(name, value)
   if (reply !== undefined) fields.push('content-length', String(Buffer.byteLength(reply.body)))

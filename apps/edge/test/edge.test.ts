@@ -235,3 +235,21 @@ test('close() lets an answer that is under way end, and takes nothing more', asy
   await closed
   await assert.rejects(ask(url))
 })
+
+test('an edge that stops never leaves a proxy a connection to ask on, and does not wait for it either', { timeout: 30_000 }, async (t) => {
+  const { port, edge, addKey } = await startTestEdge(t)
+  const head = `GET / HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer ${addKey().key}\r\n`
+  const socket = connect(port, '127.0.0.1').setEncoding('latin1')
+  let heard = ''
+  socket.on('data', (text: string) => (heard += text))
+  // The second question has begun when the first is answered.
+  socket.write(`${head}\r\n${head}`)
+  await once(socket, 'data')
+  const closed = edge.close({ graceMs: 2 ** 31 - 1 })
+  const ended = once(socket, 'end')
+  socket.write('\r\n')
+  await ended
+  await closed
+  const [, second = ''] = heard.split('HTTP/1.1 204').slice(1)
+  assert.match(second, /^connection: close/im)
+})
