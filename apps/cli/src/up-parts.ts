@@ -20,7 +20,7 @@ import { readPriceFile } from './price-file.ts'
 import type { PriceFile } from './price-file.ts'
 import type { Readiness } from './readiness.ts'
 import { workerArguments } from './gateway-workers/arguments.ts'
-import { startServing } from './gateway-workers/serving.ts'
+import { rollOnSignal, startServing } from './gateway-workers/serving.ts'
 import type { Serving } from './gateway-workers/serving.ts'
 import { SANDBOX_PRICES } from './sandbox-prices.ts'
 import { serverSecretOf } from './server-secret.ts'
@@ -110,6 +110,7 @@ export async function startParts(context: Context, begun: Begun): Promise<Omit<E
     gatewayUrl: gateway.url,
   })
   begun.served.serving = gateway
+  stack.use(rollOnSignal(gateway, logger))
   // A gateway serves while the database is away: journals keep what is not yet in it.
   readiness.watch('settler', () => settler.trouble, { isVital: false })
   stack.defer(readiness.stopping)

@@ -5,7 +5,7 @@ import { openBroker, shipInBackground } from '../broker.ts'
 import type { Context } from '../context.ts'
 import { createReadiness } from '../readiness.ts'
 import type { Readiness } from '../readiness.ts'
-import { startServing } from './serving.ts'
+import { rollOnSignal, startServing } from './serving.ts'
 import type { Serving } from './serving.ts'
 import { offerPlace, takeFromOther } from './take-over.ts'
 
@@ -43,7 +43,7 @@ export async function serveGateway(context: Context, options: ServeOptions): Pro
   stack.use(await offerPlace(context, { serving, scope, leave: () => ops.close() }))
   readiness.watch('process', () => undefined)
   scope.onReload(() => started.reread())
-  stack.use(onReplace(() => void started.roll().catch((error: unknown) => logger.error('workers cannot be replaced', { error }))))
+  stack.use(rollOnSignal(started, logger))
   stack.defer(readiness.stopping)
   if (out.json) out.value({ gateway: started.url, metrics: ops.url })
   else out.note(`gateway ${started.url}, metrics ${ops.url}`)
@@ -70,10 +70,4 @@ function shipOverBroker({ config, dir, logger }: Context, { stack, scope, meters
   const { shipper } = stack.use(shipInBackground(nats, { dir, logger, meters, scope }))
   // Whatever the broker does, requests are served and journals keep their records.
   readiness.watch('broker', () => nats.trouble ?? shipper.trouble, { isVital: false })
-}
-
-/** SIGUSR2 replaces the workers; without anybody who heard it, it would end the process. */
-function onReplace(replace: () => void): Disposable {
-  process.on('SIGUSR2', replace)
-  return { [Symbol.dispose]: () => void process.off('SIGUSR2', replace) }
 }

@@ -105,3 +105,12 @@ async function serveByWorkers(context: Context, options: ServingOptions): Promis
     },
   }
 }
+
+/** SIGUSR2 replaces those who serve; without anybody who heard it, it would end the process. */
+export function rollOnSignal(serving: Serving, logger: Logger): Disposable {
+  const replace = (): void => {
+    serving.roll().catch((error: unknown) => logger.error('workers cannot be replaced', { error }))
+  }
+  process.on('SIGUSR2', replace)
+  return { [Symbol.dispose]: () => void process.off('SIGUSR2', replace) }
+}
