@@ -98,13 +98,17 @@ test('ascribe edge takes tokens of an issuer beside keys, by its published keys,
   assert.deepEqual([(await ask(world.edge, token)).status, (await ask(world.edge, world.key)).status], [503, 204])
 })
 
-test('ascribe edge refuses half an issuer, and rules that can never fit, before it listens', async () => {
+test('ascribe edge refuses half an issuer, keys that anybody could change, and rules that can never fit, before it listens', async () => {
   using dir = temporaryDir()
   const startWith = (env: Readonly<Record<string, string>>): ReturnType<typeof run> =>
     run(['edge', '--data', dir.path, '--port', '0'], { env })
   const half = await startWith({ ASCRIBE_EDGE_JWT_ISSUER: 'https://login.example.com' })
   assert.equal(half.code, 2)
   assert.match(half.stderr, /edge\.jwt\.audience is missing/)
+  const open = { ASCRIBE_EDGE_JWT_ISSUER: 'https://login.example.com', ASCRIBE_EDGE_JWT_JWKS: 'http://login.example.com/keys' }
+  const plain = await startWith({ ...open, ASCRIBE_EDGE_JWT_AUDIENCE: 'inference' })
+  assert.equal(plain.code, 2)
+  assert.match(plain.stderr, /edge\.jwt\.jwks is not https/)
   const rules = await startWith({ ASCRIBE_EDGE_RULES: '[{ resource_id: x }]', ASCRIBE_OPS_PORT: '0' })
   assert.equal(rules.code, 2)
   assert.match(rules.stderr, /rule 1 of the edge: it names neither host nor path/)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EdgeConfig, EdgeJwt, ResourceRule } from '@ascribe/edge'
+import { isConfidentialUrl } from '@ascribe/identity/jwt'
 import { InputError } from '@ascribe/kit'
 import { cidrList } from '@ascribe/service'
 import type { HostPort } from '@ascribe/service'
@@ -57,7 +58,7 @@ export const EdgeSchema: z.ZodType<EdgeSettings, unknown> = z
   })
   .prefault({})
 
-/** The edge as the configuration has it. @throws {InputError} for half of an issuer */
+/** The edge as the configuration has it. @throws {InputError} for half of an issuer, or one whose keys anybody could change on the way */
 export function edgeConfigOf(settings: EdgeSettings, headerPrefix: string): EdgeConfig {
   const { host, port, trust_forwarded_from: forwardedFrom, rules } = settings
   const jwt = jwtOf(settings.jwt)
@@ -79,6 +80,12 @@ function jwtOf(settings: EdgeJwtSettings): EdgeJwt | undefined {
   if (issuer === undefined || audience === undefined) {
     throw new InputError(`Cannot take tokens at the edge: edge.jwt.${issuer === undefined ? 'issuer' : 'audience'} is missing`, {
       hint: 'Set issuer and audience, or nothing of edge.jwt: then only API keys are taken.',
+    })
+  }
+  // Where keys are fetched first. It would be refused then, each time, and every token with it.
+  if (!isConfidentialUrl(new URL(jwksUrl ?? issuer))) {
+    throw new InputError(`Cannot take tokens at the edge: edge.jwt.${jwksUrl === undefined ? 'issuer' : 'jwks'} is not https`, {
+      hint: 'Whoever stands between could put his own keys there. Plain http is for this machine alone.',
     })
   }
   return {
