@@ -78,7 +78,10 @@ export class TokenizedStreams {
       release,
       count: (seen) => {
         const texts = isSilent(seen) ? text.texts : undefined
-        const asking = texts === undefined ? undefined : this.#ask(this.#tokenizerOf(servedBy(), facts.model ?? ''), texts, prompt && promptTexts(prompt, api))
+        const asking =
+          texts === undefined
+            ? undefined
+            : this.#ask(this.#tokenizerOf(servedBy(), facts.model ?? ''), texts, prompt && promptTexts(prompt, api))
         if (asking === undefined) release()
         return asking?.finally(release)
       },

@@ -1,59 +1,59 @@
+import { bodyObservation } from './body-observation.ts'
+import { beginsEvent, firstByte } from './first-byte.ts'
 import { HeldTail } from './held-tail.ts'
 import { JsonLexer } from './json-lexer.ts'
 import type { Asked, Observation } from './observation.ts'
 import type { Api } from './record.ts'
-import type { ReplyReader, Step } from './reply.ts'
+import type { ReplyEnd, ReplyReader, Step } from './reply.ts'
+import type { ReplyText } from './reply-text.ts'
+import { SseReader } from './sse-reader.ts'
 
-/** Reads a JSON body as it passes; see {@link ReplyReader}. */
+export type JsonOptions = { readonly api: Api; readonly asked: Asked; readonly text?: ReplyText | undefined }
+
+/** Reads a JSON body as it passes; see {@link ReplyReader}. One that turns out to be a stream of events is read as such, and passed on as a body. */
 export class JsonReader implements ReplyReader {
   readonly form = 'json'
   readonly terminal = false
-  readonly #api: Api
-  readonly #asked: Asked
+  readonly #options: JsonOptions
   readonly #lexer: JsonLexer
   readonly #tail = new HeldTail()
+  #begun = false
+  #events: SseReader | undefined
 
-  constructor(options: { readonly api: Api; readonly asked: Asked }) {
-    this.#api = options.api
-    this.#asked = options.asked
+  constructor(options: JsonOptions) {
+    this.#options = options
     this.#lexer = new JsonLexer(options.api)
   }
 
   push(chunk: Buffer): Step {
-    this.#lexer.push(chunk)
+    this.read(chunk)
     return this.#tail.push(chunk)
   }
 
   read(chunk: Buffer): void {
-    this.#lexer.push(chunk)
+    if (!this.#begun) this.#begin(chunk)
+    if (this.#events === undefined) this.#lexer.push(chunk)
+    else this.#events.read(chunk)
   }
 
   digest(): void {
     // Nothing waits.
   }
 
-  end(): Step {
+  end(how?: ReplyEnd): Step {
+    this.#events?.end(how)
     return this.#tail.end()
   }
 
   get observation(): Observation {
-    const lexer = this.#lexer
-    return {
-      api: this.#api,
-      form: 'json',
-      asked: this.#asked,
-      model: lexer.model,
-      finishReason: lexer.finishReason,
-      bytes: lexer.bytes,
-      usage: lexer.usage,
-      final: true,
-      blocks: [],
-      deltas: 0,
-      contentBytes: lexer.contentBytes,
-      choices: lexer.choices,
-      limited: lexer.limited,
-      failed: lexer.hasError && lexer.choices === 0,
-      whole: lexer.closed && !lexer.broken,
-    }
+    if (this.#events !== undefined) return this.#events.observation
+    const { api, asked } = this.#options
+    return bodyObservation({ api, asked, lexer: this.#lexer })
+  }
+
+  #begin(chunk: Buffer): void {
+    const byte = firstByte(chunk)
+    this.#begun = byte >= 0
+    if (beginsEvent(byte)) this.#events = new SseReader({ ...this.#options, injected: false })
   }
 }

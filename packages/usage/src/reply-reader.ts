@@ -24,20 +24,26 @@ export type ReplyReaderOptions = {
 export function createReplyReader(options: ReplyReaderOptions): ReplyReader {
   const { api, asked, injected } = options
   if (isMediaApi(api)) return isMediaStream(options) ? new SseReader({ api, asked, injected: false }) : new MediaBody({ api, asked })
-  return isStream(options) ? new SseReader({ api, asked, injected, text: options.text }) : new JsonReader({ api, asked })
+  return isStream(options)
+    ? new SseReader({ api, asked, injected, text: options.text })
+    : new JsonReader({ api, asked, text: options.text })
+}
+
+function essenceOf(contentType: string | undefined): string {
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
 function isStream({ contentType, streamedRequest }: ReplyReaderOptions): boolean {
   // What nearly every engine says.
   if (contentType === 'application/json') return false
   if (contentType === 'text/event-stream; charset=utf-8' || contentType === 'text/event-stream') return true
-  const essence = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  const essence = essenceOf(contentType)
   if (essence === 'text/event-stream') return true
   // A stream was asked for, and this is not the JSON of a refusal: some engines and proxies name it something else, or nothing.
   return streamedRequest && !essence.includes('json')
 }
 
-/** Sound and subtitles are no streams of events, whatever was asked for. */
-function isMediaStream(options: ReplyReaderOptions): boolean {
-  return options.api !== 'free' && !/^\s*(?:audio|video|image|text\/(?!event-stream))/i.test(options.contentType ?? '') && isStream(options)
+/** Sound comes under many names, whatever was asked for: only what is called a stream of events is one. */
+function isMediaStream({ api, contentType }: ReplyReaderOptions): boolean {
+  return api !== 'free' && essenceOf(contentType) === 'text/event-stream'
 }

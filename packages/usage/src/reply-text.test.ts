@@ -61,9 +61,10 @@ test('ReplyText: a text of which a part is missing is none', () => {
 })
 
 test('promptTexts() gives the text that goes in, and nothing where there is more than text', () => {
-  const texts = (body: unknown): readonly string[] | undefined => promptTexts(Buffer.from(JSON.stringify(body)))
-  assert.deepEqual(texts({ prompt: 'one' }), ['one'])
-  assert.deepEqual(texts({ prompt: ['one', 'two'] }), ['one', 'two'])
+  const texts = (body: unknown, api: 'chat' | 'completions' = 'chat'): readonly string[] | undefined =>
+    promptTexts(Buffer.from(JSON.stringify(body)), api)
+  assert.deepEqual(texts({ prompt: 'one' }, 'completions'), ['one'])
+  assert.deepEqual(texts({ prompt: ['one', 'two'], suffix: 'three' }, 'completions'), ['one', 'two', 'three'])
   assert.deepEqual(
     texts({
       messages: [
@@ -73,7 +74,16 @@ test('promptTexts() gives the text that goes in, and nothing where there is more
     }),
     ['a\nb'],
   )
-  assert.equal(texts({ prompt: [[1, 2]] }), undefined)
+  assert.equal(texts({ prompt: [[1, 2]] }, 'completions'), undefined)
   assert.equal(texts({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:' } }] }] }), undefined)
-  assert.equal(promptTexts(Buffer.from('{')), undefined)
+  assert.equal(promptTexts(Buffer.from('{'), 'chat'), undefined)
+})
+
+test('a prompt that an engine passes over never stands for the messages that it reads, nor messages for tools and calls', () => {
+  const texts = (body: unknown): readonly string[] | undefined => promptTexts(Buffer.from(JSON.stringify(body)), 'chat')
+  assert.deepEqual(texts({ prompt: 'x', messages: [{ role: 'user', content: 'long' }] }), ['long'])
+  assert.equal(texts({ prompt: 'x' }), undefined)
+  const calls = [{ id: '1', type: 'function', function: { name: 'f', arguments: '{"a":1}' } }]
+  assert.deepEqual(texts({ messages: [{ role: 'assistant', tool_calls: calls, reasoning_content: 'why' }] }), ['f{"a":1}\nwhy'])
+  assert.deepEqual(texts({ messages: [{ role: 'user', content: 'a' }], tools: [{ name: 'f' }] }), ['a\n[{"name":"f"}]'])
 })

@@ -62,10 +62,10 @@ export class ReplyText {
 }
 
 /**
- * The text that goes in with a request of Chat Completions or Completions, prompt by prompt, as far as it is text; `undefined` for a body
- * that holds none, or images and sound.
+ * The text that goes in with a request of `api`, prompt by prompt, as far as it is text; `undefined` for a body that holds none, or images and
+ * sound. What the other API calls its text is not looked at: an engine passes over it.
  */
-export function promptTexts(body: Buffer): readonly string[] | undefined {
+export function promptTexts(body: Buffer, api: 'chat' | 'completions'): readonly string[] | undefined {
   let request: unknown
   try {
     request = JSON.parse(body.toString('utf8'))
@@ -73,13 +73,30 @@ export function promptTexts(body: Buffer): readonly string[] | undefined {
     return undefined
   }
   if (!isFields(request)) return undefined
-  const { messages, prompt } = request
-  if (typeof prompt === 'string') return [prompt]
-  if (Array.isArray(prompt)) return prompt.every((each) => typeof each === 'string') ? prompt : undefined
+  if (api === 'completions') {
+    const { prompt, suffix } = request
+    const prompts: readonly unknown[] = Array.isArray(prompt) ? prompt : [prompt]
+    if (!prompts.every((each) => typeof each === 'string')) return undefined
+    return typeof suffix === 'string' ? [...prompts, suffix] : prompts
+  }
+  const { messages, tools, functions } = request
   if (!Array.isArray(messages)) return undefined
   const parts: string[] = []
-  for (const message of messages) if (!isFields(message) || !collectContent(message['content'], parts)) return undefined
+  for (const message of messages) if (!isFields(message) || !collectMessage(message, parts)) return undefined
+  for (const each of [tools, functions]) if (each !== undefined && each !== null) parts.push(JSON.stringify(each))
   return [parts.join('\n')]
+}
+
+/** Members of a message, beside its content, that an engine writes into the prompt. */
+const ALSO_TEXT = ['name', 'tool_calls', 'function_call', 'reasoning_content', 'reasoning', 'refusal'] as const
+
+/** Whether it was text, or nothing. */
+function collectMessage(message: Fields, into: string[]): boolean {
+  for (const member of ALSO_TEXT) {
+    const text = generatedText(message[member])
+    if (text !== '') into.push(text)
+  }
+  return collectContent(message['content'], into)
 }
 
 /** Whether it was text, or nothing. */

@@ -32,7 +32,7 @@ test('scanRequest() takes the limit by the name that the API has for it, and the
     ['{"Max_Output_Tokens":5}', 'responses', 'max_output_tokens'],
     ['{"max_output_tokens":5,"n_predict":-1}', 'responses', 'n_predict'],
     ['{"max_tokens":-1}', 'messages', 'max_tokens'],
-    ['{"max_tokens":5,"n_cmpl":2}', 'messages', 'n_cmpl'],
+    ['{"max_tokens":5,"n_cmpl":1}', 'messages', 'n_cmpl'],
   ]
   for (const [text, api, member] of open) assert.equal(factsOf(text, api).unboundedBy, member, text)
 })

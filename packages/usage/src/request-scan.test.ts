@@ -146,6 +146,26 @@ test('scanRequest() lets bytes that are no UTF-8 and lone surrogates through', (
   assert.equal(facts.model, 'a\uFFFD\uFFFD\uD800')
 })
 
+test("several choices by llama-server's own name are never taken for one", () => {
+  assert.equal(factsOf('{"n_cmpl":3}').choices, 3)
+  assert.equal(factsOf('{"n_cmpl":3,"n":1}').choices, 3)
+  assert.equal(factsOf('{"n":4,"n_cmpl":null}').choices, 4)
+  for (const api of ['responses', 'messages'] as const) {
+    const scan = scanRequest(Buffer.from('{"n_cmpl":3}'), api)
+    assert.deepEqual(scan.kind === 'invalid' && scan.param, 'n_cmpl', api)
+  }
+})
+
+test('what goes in as tools, or after what is generated, is never left out of an estimate', () => {
+  const tools = '[{"type":"function","function":{"name":"f"}}]'
+  for (const api of ['chat', 'responses', 'messages'] as const) {
+    const scan = scanRequest(Buffer.from(`{"tools": ${tools}}`), api)
+    assert.equal(scan.kind === 'request' && scan.promptBytes, tools.length, api)
+  }
+  assert.equal(factsOf('{"functions":[{"name":"f"}]}').promptBytes, 14)
+  assert.equal(factsOf('{"prompt":"ab","suffix":"cd"}', 'completions').promptBytes, 4)
+})
+
 const MEMBERS = fc.record(
   {
     model: fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) }),
@@ -173,7 +193,8 @@ test('scanRequest() agrees with JSON.parse on the facts of any request (property
       assert.equal(facts.includeUsage, parsed.stream_options?.include_usage === true)
       assert.equal(facts.streams, parsed.stream !== undefined && parsed.stream !== false && parsed.stream !== null)
       const contents = (parsed.messages ?? []).map((message: { content: string }) => JSON.stringify(message.content).slice(1, -1))
-      assert.equal(facts.promptBytes, Buffer.byteLength(contents.join('')))
+      const tools = parsed.tools === undefined ? '' : JSON.stringify(parsed.tools)
+      if (space === undefined || tools === '') assert.equal(facts.promptBytes, Buffer.byteLength(contents.join('') + tools))
     }),
     { numRuns: 300 },
   )

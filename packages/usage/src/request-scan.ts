@@ -30,7 +30,7 @@ export type RequestFacts = {
   readonly streams: boolean
   /** Whether `stream_options.include_usage` is literally true. */
   readonly includeUsage: boolean
-  /** `n`; 1 when it is absent or null, and for embeddings. At least 1. */
+  /** `n`, or llama-server's `n_cmpl` if that is more; 1 when they are absent or null, and for embeddings. At least 1. */
   readonly choices: number
   /** Elements of a `prompt` or `input` that is a list of texts or of lists of token ids; else 1. At least 1. */
   readonly prompts: number
@@ -50,8 +50,8 @@ export type RequestFacts = {
    */
   readonly storedBy?: string
   /**
-   * Bytes of the text that goes in (`messages`, `prompt` or `input`, with `system` or `instructions`, as escaped in JSON); a token id
-   * counts as four.
+   * Bytes of the text that goes in (`messages`, `prompt` or `input`, with `system` or `instructions`, as escaped in JSON, and `tools` whole);
+   * a token id counts as four.
    */
   readonly promptBytes: number
   /** Offset after the brace that opens the body. */
@@ -72,9 +72,9 @@ const STATE = ['background', 'store', 'previous_response_id', 'conversation', 'p
  * Members that a bill depends on. Which of two equal keys wins differs from parser to parser, and some (Go's) do not even
  * tell upper case from lower: so a body may have each of them once, whatever the case.
  */
-const SINGLE = new KeySet([...OF_ALL, 'messages', 'prompt', 'input'])
-const SINGLE_OF_RESPONSES = new KeySet([...OF_ALL, 'input', 'instructions', 'max_output_tokens', ...STATE])
-const SINGLE_OF_MESSAGES = new KeySet([...OF_ALL, 'messages', 'system'])
+const SINGLE = new KeySet([...OF_ALL, 'messages', 'prompt', 'input', 'tools', 'functions', 'suffix'])
+const SINGLE_OF_RESPONSES = new KeySet([...OF_ALL, 'input', 'instructions', 'max_output_tokens', 'tools', ...STATE])
+const SINGLE_OF_MESSAGES = new KeySet([...OF_ALL, 'messages', 'system', 'tools'])
 
 function singleOf(api: Api): KeySet {
   if (api === 'responses') return SINGLE_OF_RESPONSES
@@ -205,7 +205,12 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
       return
     case 'n':
       if (api === 'embeddings') cursor.skip(1)
-      else draft.choices = readChoices(cursor, api)
+      else draft.choices = Math.max(draft.choices, readChoices(cursor, key, api))
+      return
+    case 'n_cmpl':
+      // llama-server's own name for `n`, which it looks at first.
+      if (cursor.peek() !== 0x6e) draft.unboundedBy = key
+      draft.choices = Math.max(draft.choices, readChoices(cursor, key, api))
       return
     case 'max_tokens':
     case 'max_completion_tokens':
@@ -214,7 +219,6 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
       return
     case 'best_of':
     case 'n_predict':
-    case 'n_cmpl':
       if (token(cursor) !== 'null') draft.unboundedBy = key
       return
     case 'messages':
@@ -223,7 +227,13 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
       return
     case 'system':
     case 'instructions':
+    case 'suffix':
       cursor.skipText(1, true)
+      return
+    case 'tools':
+    case 'functions':
+      if (api === 'embeddings') cursor.skip(1)
+      else skipWhole(cursor)
       return
     case 'background':
     case 'store':
@@ -271,14 +281,23 @@ function readLimit(cursor: JsonCursor, key: string, draft: Draft): void {
   if (isCount) draft.maxTokens = Math.max(limit, draft.maxTokens ?? 0)
 }
 
-function readChoices(cursor: JsonCursor, api: Api): number {
+function readChoices(cursor: JsonCursor, key: 'n' | 'n_cmpl', api: Api): number {
   const text = token(cursor)
   if (text === 'null') return 1
   const choices = Number(text)
-  if (!Number.isSafeInteger(choices) || choices < 1) throw new Invalid('"n" must be an integer, 1 or more', 'n')
+  if (!Number.isSafeInteger(choices) || choices < 1) throw new Invalid(`"${key}" must be an integer, 1 or more`, key)
   // These APIs have no choices; an engine that generates some all the same reports one.
-  if (choices > 1 && (api === 'responses' || api === 'messages')) throw new Invalid('"n" is not a member of this API; leave it out', 'n')
+  if (choices > 1 && (api === 'responses' || api === 'messages'))
+    throw new Invalid(`"${key}" is not a member of this API; leave it out`, key)
   return choices
+}
+
+/** What an engine writes into the prompt nearly as it stands: names, descriptions and schemas of tools. */
+function skipWhole(cursor: JsonCursor): void {
+  cursor.peek()
+  const start = cursor.position
+  cursor.skip(1)
+  cursor.textBytes += cursor.position - start
 }
 
 function readState(cursor: JsonCursor, key: string, draft: Draft): void {

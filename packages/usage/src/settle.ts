@@ -120,9 +120,13 @@ function quantitiesOf(seen: Observation, ending: Ending): Quantities {
   return { counts: told, provenance: 'continuous', invalid }
 }
 
-/** Embeddings are left out: their count is one for all inputs with every engine we know. */
-function isMultiple(seen: Observation): boolean {
-  return seen.api !== 'embeddings' && seen.asked.choices * seen.asked.prompts > 1
+/**
+ * By what was asked for, or, as engines have names of their own for `n`, by what came. Embeddings are left out: their count is one for all
+ * inputs with every engine we know.
+ */
+function isMultiple({ api, asked, choices }: Observation): boolean {
+  if (api === 'embeddings') return false
+  return asked.choices * asked.prompts > 1 || (choices > 1 && (api === 'chat' || api === 'completions'))
 }
 
 /** One block for several choices: as {@link MultipleChoices} says. */

@@ -1,5 +1,9 @@
+import { bodyObservation } from './body-observation.ts'
+import { beginsObject, firstByte } from './first-byte.ts'
 import { HeldTail } from './held-tail.ts'
+import { JsonLexer } from './json-lexer.ts'
 import { LongEventReader } from './long-event.ts'
+import { isMediaApi } from './media/media-asked.ts'
 import type { Asked, Observation } from './observation.ts'
 import type { Api } from './record.ts'
 import type { ReplyEnd, ReplyReader, Step } from './reply.ts'
@@ -61,6 +65,9 @@ export class SseReader implements ReplyReader {
   #long: LongEventReader | undefined
   #now: Buffer[] = []
   #later: Buffer[] = []
+  /** Reads what turns out to be a JSON body, whatever it is called. */
+  #body: JsonLexer | undefined
+  #begun = false
   /** Events that were scanned and not read yet: their bytes, and where their data is in them. */
   #unread: Unread[] = NOTHING_UNREAD
 
@@ -74,6 +81,8 @@ export class SseReader implements ReplyReader {
   push(chunk: Buffer): Step {
     this.digest()
     this.#bytes += chunk.length
+    if (!this.#begun) this.#begin(chunk)
+    this.#body?.push(chunk)
     this.#now = []
     this.#later = []
     const bytes = this.#carry === undefined ? chunk : Buffer.concat([this.#carry, chunk])
@@ -115,11 +124,13 @@ export class SseReader implements ReplyReader {
 
   get observation(): Observation {
     this.digest()
+    const { api, asked } = this.#options
+    if (this.#body?.broken === false) return bodyObservation({ api, asked, lexer: this.#body })
     const tally = this.#tally
     return {
-      api: this.#options.api,
+      api,
       form: 'sse',
-      asked: this.#options.asked,
+      asked,
       model: tally.model,
       finishReason: tally.finishReason,
       bytes: this.#bytes,
@@ -134,6 +145,12 @@ export class SseReader implements ReplyReader {
       whole: this.terminal || this.#whole,
       media: tally.media,
     }
+  }
+
+  #begin(chunk: Buffer): void {
+    const byte = firstByte(chunk)
+    this.#begun = byte >= 0
+    if (beginsObject(byte) && !isMediaApi(this.#options.api)) this.#body = new JsonLexer(this.#options.api)
   }
 
   #read(bytes: Buffer): void {

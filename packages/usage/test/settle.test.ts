@@ -46,6 +46,15 @@ test('settle() of a request that was cut off on purpose estimates what the engin
   assert.deepEqual(cut([], { status: 500 }), ['unknown', null, null], 'an error is free')
 })
 
+test('more choices than were asked for by name are never billed as one', () => {
+  const one = { message: { content: 'word '.repeat(50) }, finish_reason: 'length' }
+  const body = { model: 'm', choices: [one, one, one], usage: { prompt_tokens: 10, completion_tokens: 50 } }
+  for (const name of ['n_cmpl', 'N', 'num_choices']) {
+    const request = `{"model":"m","max_tokens":50,"${name}":3,"messages":[]}`
+    assert.deepEqual(told(jsonRun('chat', JSON.stringify(body), { request })), ['estimated', 10, 150], name)
+  }
+})
+
 test('settle() passes status and time to the first byte through', () => {
   const { reader } = stream([delta('a')])
   const settlement = settle(reader.observation, { ...ENDING, status: 201, firstByteMs: 12 })

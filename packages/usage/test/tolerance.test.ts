@@ -136,3 +136,24 @@ test('a line of 20 MB costs no more than its length, in every API', () => {
     assert.ok(given > 19_000_000, api)
   }
 })
+
+test('a JSON body that is called a stream is never free, and counts as what it is', () => {
+  const body =
+    '{"model":"tiny","choices":[{"index":0,"message":{"content":"abc"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":3}}'
+  for (const contentType of ['text/event-stream', 'text/plain', 'application/octet-stream'])
+    for (const text of [body, `\uFEFF \n${body}\n`])
+      for (const size of [1, 7, 4096]) {
+        const bytes = Buffer.from(text)
+        const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+          bytes.subarray(index * size, (index + 1) * size),
+        )
+        const request = '{"model":"tiny","stream":true,"messages":[]}'
+        const { settlement, now, later } = run({ api: 'chat', request, injected: true, chunks, contentType })
+        const { provenance, promptTokens, completionTokens } = settlement
+        assert.deepEqual([provenance, promptTokens, completionTokens], ['reported', 9, 3], `${contentType} ${size}`)
+        assert.equal(now.toString() + later.toString(), text)
+      }
+})
+
+test('a stream that is called JSON never costs the bytes around its words', () =>
+  tolerates((text) => text, { contentType: 'application/json' }))

@@ -337,3 +337,14 @@ test('readers of sound, images and rankings never throw, pass every byte on, and
     { numRuns: 1500 },
   )
 })
+
+test('sound for which a stream was asked, under no name for sound, is never free', () => {
+  const asked = { choices: 1, prompts: 1, promptBytes: 4, media: { characters: 12 } }
+  for (const contentType of ['application/octet-stream', 'binary/octet-stream', undefined]) {
+    const reader = createReplyReader({ api: 'speech', asked, streamedRequest: true, injected: false, contentType })
+    reader.read(Buffer.from([0xff, 0xfb, 0x90, 0x00]))
+    reader.end()
+    const { provenance, meters } = settle(reader.observation, { outcome: 'completed', endedAt: 1, status: 200, multipleChoices: 'count' })
+    assert.deepEqual([provenance, meters], ['estimated', { input_characters: 12 }])
+  }
+})
