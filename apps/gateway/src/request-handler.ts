@@ -1,11 +1,11 @@
 import type { Clock, Logger } from '@ascribe/kit'
-import { singleHeader } from '@ascribe/identity'
 import { isEdgeProbe } from '@ascribe/identity/edge-probe'
 import type { Decision, Reply, RequestHead, Resend, Verdict } from '@ascribe/relay'
 import { boundText, spliceIncludeUsage } from '@ascribe/usage'
 import type { Intent, RequestFacts } from '@ascribe/usage'
 import type { AdmissionControl, RequestHold } from './admission-control.ts'
 import type { Admission, Admitted } from './admission.ts'
+import { unreadBody } from './body-format.ts'
 import type { BodyLog } from './body-log/body-log.ts'
 import type { EdgeProbe } from './edge-probe.ts'
 import { requestFacts } from './endpoint-facts.ts'
@@ -100,14 +100,8 @@ export function createRequestHandler(deps: RequestHandlerDeps): (head: RequestHe
       if (reason !== undefined) deps.meters.refused.add(1, { reason })
       return { kind: 'reply', reply }
     }
-    const encoding = singleHeader(head.headers, 'content-encoding')
-    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-      deps.meters.refused.add(1, { reason: 'encoded_body' })
-      return {
-        kind: 'reply',
-        reply: invalidRequest('The request body must not be compressed.', { status: 415, code: 'unsupported_encoding' }),
-      }
-    }
+    const unread = unreadBody(head, endpoint.api)
+    if (unread !== undefined) return refusal(deps, unread)
     const crowded = deps.claims.refusal(admission)
     if (crowded !== undefined) return refusal(deps, crowded)
     return { kind: 'read', bodyBytesMax: deps.bodyBytesMax, decide: (body) => decide({ head, admitted: admission, endpoint }, body) }

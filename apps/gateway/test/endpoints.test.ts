@@ -208,10 +208,11 @@ for (const [path, asked, whole] of [
   ['/v1/images/generations', { body: IMAGES }, { images: 2 }],
   ['/v1/rerank', { body: RANKING }, { search_units: 1 }],
 ] as const) {
-  test(`${path} that is reset after any byte of its reply is charged, and once (${JSON.stringify(whole)})`, async (t) => {
+  test(`${path} that is reset after any byte of what it delivers is charged, and once (${JSON.stringify(whole)})`, async (t) => {
     const world = await start(t)
     let count = 0
-    for (const resetAt of [1, 2, 10, 30]) {
+    // Of a stream nothing has been delivered before its first event is whole.
+    for (const resetAt of JSON.stringify(asked).includes('stream_format') ? [150, 200] : [1, 2, 10, 30]) {
       world.engine.setFaults({ resetAt })
       // oxlint-disable-next-line no-await-in-loop -- each with a fault of its own
       const answer = await ask(world.url, { path, ...asked })
@@ -300,4 +301,31 @@ test('an operator decides about a path of his engine, and nothing else is opened
   assert.deepEqual([score?.api, score?.meters, load?.api, load?.meters], ['rerank', { input_tokens: 7 }, 'free', {}])
   assert.match(upstream.wires[1]?.text ?? '', /^GET \/load HTTP\/1\.1\r\n/)
   await until('nothing else came', () => upstream.wires.length === 2)
+})
+
+test('a body that is JSON to the gateway and something else to an engine is never sent to one', async (t) => {
+  const world = await start(t)
+  const polyglot = '{"model":"sandbox-small","messages":[],"x":"&model=dear&n=9&y="}'
+  const type = (value: string): [string, string] => ['Content-Type', value]
+  for (const [path, fields] of [
+    ['/v1/chat/completions', [type('application/x-www-form-urlencoded')]],
+    ['/v1/responses', [type('Multipart/Form-Data; boundary=x')]],
+    ['/v1/images/edits', [type('application/x-www-form-urlencoded; charset=utf-8')]],
+    ['/v1/chat/completions', [type('application/json'), type('application/x-www-form-urlencoded')]],
+    ['/v1/chat/completions', [type('application/json; charset=utf-7')]],
+    [
+      '/v1/chat/completions',
+      [
+        ['Content-Encoding', 'identity'],
+        ['Content-Encoding', 'gzip'],
+      ],
+    ],
+  ] as const) {
+    const answer = await ask(world.url, { path, headers: [...Object.entries(IDENTITY), ...fields], body: polyglot })
+    assert.ok([400, 415].includes(answer.status), `${path} ${fields.join(' ')}`)
+  }
+  for (const value of ['application/json; charset=UTF-8', 'text/plain', 'application/vnd.api+json']) {
+    assert.equal((await ask(world.url, { headers: { ...IDENTITY, 'Content-Type': value } })).status, 200, value)
+  }
+  assert.equal(world.engine.seen.length, 3)
 })
