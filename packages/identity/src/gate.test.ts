@@ -65,12 +65,28 @@ test('gate keeps the last letter of an auth id whose last byte is white space in
   assert.equal(outcome.kind === 'headers' && outcome.identity.authId, 'voilà')
 })
 
+test('gate never passes over an Authorization that it cannot read for the sake of a key beside it', () => {
+  for (const peer of [STRANGER, EDGE])
+    for (const authorization of [
+      ['authorization', 'Bearer bad', 'authorization', 'Bearer bad'],
+      ['authorization', 'Basic eDp5'],
+    ])
+      assert.equal(ask([...authorization, 'x-api-key', 'good'], peer).kind, 'unauthenticated')
+})
+
+test('gate never makes one auth id of two that differ in their first bytes', () => {
+  const sent = Buffer.from('\uFEFFtok-1', 'utf8').toString('latin1')
+  const outcome = ask(['X-Saturn-Auth-Id', sent, 'X-Saturn-Resource-Id', 'r'])
+  assert.equal(outcome.kind === 'headers' && outcome.identity.authId, '\uFEFFtok-1')
+})
+
 test('gate takes a key from X-Api-Key, as clients of Anthropic send it, where no Authorization says another', () => {
   const kindOf = (headers: readonly string[], peer?: string): string => ask(headers, peer).kind
   assert.equal(kindOf(['X-API-Key', ' good '], STRANGER), 'key')
   assert.equal(kindOf(['authorization', 'Bearer good', 'x-api-key', 'bad'], STRANGER), 'key')
   assert.equal(kindOf(['authorization', 'Bearer bad', 'x-api-key', 'good'], STRANGER), 'unauthenticated')
   assert.equal(kindOf(['x-api-key', 'good', 'x-api-key', 'good'], STRANGER), 'unauthenticated', 'twice says nothing')
+  assert.equal(kindOf(['authorization', ' ', 'x-api-key', 'good'], STRANGER), 'key')
   const key = `ask_${'a'.repeat(12)}_${'b'.repeat(32)}`
   assert.deepEqual(ask(['x-api-key', key]), { kind: 'unauthenticated', reason: 'unknown_key', stripped: 0 })
   assert.equal(kindOf(['x-api-key', 'sk-of-the-engine']), 'missing', 'a trusted edge may pass a key of its upstream')

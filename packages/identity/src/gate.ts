@@ -46,7 +46,7 @@ export function createGate(options: GateOptions): (input: GateInput) => GateOutc
   const resourceIdName = `${headerPrefix}Resource-Id`
 
   function byKey(input: GateInput, identity: IdentityHeaders, stripped: number): GateOutcome {
-    const token = bearerToken(singleHeader(input.headers, 'authorization')) ?? apiKeyField(input.headers)
+    const token = bearerToken(singleHeader(input.headers, 'authorization')) ?? keyBeside(input.headers)
     if (token === undefined) return { kind: 'unauthenticated', reason: 'no_key', stripped }
     const key = findKey(token)
     if (key === undefined) return { kind: 'unauthenticated', reason: 'unknown_key', stripped }
@@ -78,6 +78,11 @@ function isWhole(read: IdentityHeaders, { resource }: PeerTerms): read is Identi
 /** Whether a request from a trusted peer is about a key: any `Authorization`, but an `X-Api-Key` only where it may be one of ours. */
 function namesKey(headers: readonly string[]): boolean {
   return hasHeader(headers, 'authorization') || publicIdOf(apiKeyField(headers) ?? '') !== undefined
+}
+
+/** The key of whoever sent no `Authorization` at all: two of them, or one of another scheme, are not passed over for its sake. */
+function keyBeside(headers: readonly string[]): string | undefined {
+  return hasHeader(headers, 'authorization') ? undefined : apiKeyField(headers)
 }
 
 /** `X-Api-Key`, as clients of Anthropic's API send their key. */

@@ -93,7 +93,8 @@ function isFolded(name: string, from: number, lower: string): boolean {
   return true
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true })
+/** A mark of the byte order is a part of the text: without it two ids would be one. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * The text that was meant, without white space around it: Node gives each byte as a character of Latin-1, but whoever sends more than ASCII
