@@ -42,7 +42,7 @@ let product: Product
 let upstream: string
 const clientOf = (Client: typeof OpenAI = OpenAI, maxRetries = 2): OpenAI =>
   new Client({ baseURL: `${product.ready.gateway}/v1`, apiKey: product.ready.key, maxRetries })
-const CHAT = { model: 'engine-model', messages: [{ role: 'user', content: 'hello there' }] } as const
+const CHAT = { model: 'engine-model', messages: [{ role: 'user' as const, content: 'hello there' }] }
 const keyed = (key: string): { headers: Record<string, string> } => ({ headers: { 'Idempotency-Key': key } })
 
 before(async () => {

@@ -18,7 +18,7 @@ after(async () => {
 })
 
 test('a request id that comes again is billed again: every record of it is on the statement', async () => {
-  const chat = { model: 'sandbox-small', messages: [{ role: 'user', content: 'hello' }], max_tokens: 5 } as const
+  const chat = { model: 'sandbox-small', messages: [{ role: 'user' as const, content: 'hello' }], max_tokens: 5 }
   const headers = { 'X-Request-Id': 'the-same' }
   for (let times = 0; times < 3; times += 1) {
     const { response } = await client.chat.completions.create(chat, { headers }).withResponse()
@@ -41,7 +41,7 @@ test('terms of a key are in force when the command returns, stand in the list, a
     scope: 'credential',
     subject: authId,
   })
-  const long = { model: 'sandbox-small', messages: [{ role: 'user', content: 'hello' }], max_tokens: 400, stream: true } as const
+  const long = { model: 'sandbox-small', messages: [{ role: 'user' as const, content: 'hello' }], max_tokens: 400, stream: true as const }
   const open = await client.chat.completions.create({ ...long, sandbox: { tokens: 400, tokenDelayMs: 20 } } as typeof long)
   const first = await open[Symbol.asyncIterator]().next()
   assert.equal(first.done, false)

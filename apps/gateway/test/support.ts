@@ -20,7 +20,7 @@ import type { Intent, UsageRecord } from '@ascribe/usage'
 import { catchAllRoute, startGateway } from '../src/index.ts'
 import type { Gateway, GatewayConfig, GatewayDeps, GatewayPlaces, Route } from '../src/index.ts'
 
-export const SERVER_SECRET = Buffer.alloc(32, 7)
+export const SERVER_SECRET: Buffer = Buffer.alloc(32, 7)
 const WAIT_MS = 5_000
 
 /** Waits until `condition` holds; fails after five seconds, saying what was waited for. */
