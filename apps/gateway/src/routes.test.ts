@@ -38,9 +38,16 @@ test('find() finds nothing for an unknown model without a catch-all', () => {
 
 test('find() follows the resource that a trusted header names before the model', () => {
   const routes = [route('a', { models: ['m1'], resourceId: 'res-a' }), route('b', { models: ['m2'], resourceId: 'res-b' }), route('rest')]
-  assert.equal(idOf(routes, 'm1', 'res-b'), 'b')
+  assert.equal(idOf(routes, 'm2', 'res-b'), 'b')
+  assert.equal(idOf(routes, 'ft:m2:x', 'res-b'), 'b')
+  assert.equal(idOf(routes, undefined, 'res-b'), 'b')
   assert.equal(idOf(routes, 'm1', 'elsewhere'), 'a')
   assert.equal(idOf(routes, 'm9', 'elsewhere'), 'rest')
+})
+
+test('a resource never serves under the name, and the price, of the model of another', () => {
+  const routes = [route('cheap', { models: ['m1'], resourceId: 'res-a' }), route('dear', { models: ['m2'], resourceId: 'res-b' })]
+  assert.equal(idOf(routes, 'm1', 'res-b'), undefined)
 })
 
 test('find() tells routes of one resource apart by model, and never sends a model to the upstream of another', () => {

@@ -105,7 +105,10 @@ export function createRouteTable(
     if (sharers === undefined) return forModel ?? catchAll
     // Several routes may be one resource: the model tells them apart.
     if (forModel !== undefined && sharers.includes(forModel)) return forModel
-    return sharers.find((route) => route === catchAll) ?? sharers[0]
+    const own = sharers.find((route) => route === catchAll || (model !== undefined && route.models.includes(model)))
+    if (own !== undefined) return own
+    // An engine that echoes what it was asked for would have the price of another's model put on its own work.
+    return forModel === undefined || sharers[0]?.isRetired === true ? sharers[0] : undefined
   }
 
   return {

@@ -212,7 +212,7 @@ for (const [path, asked, whole] of [
     const world = await start(t)
     let count = 0
     // Of a stream nothing has been delivered before its first event is whole.
-    for (const resetAt of JSON.stringify(asked).includes('stream_format') ? [150, 200] : [1, 2, 10, 30]) {
+    for (const resetAt of JSON.stringify(asked).includes('stream_format') ? [300, 400] : [1, 2, 10, 30]) {
       world.engine.setFaults({ resetAt })
       // oxlint-disable-next-line no-await-in-loop -- each with a fault of its own
       const answer = await ask(world.url, { path, ...asked })
