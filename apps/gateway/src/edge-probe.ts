@@ -31,12 +31,13 @@ const VALUE_LENGTH_MAX = 256
  */
 export function createEdgeProbe({ serverSecret, clock, logger, identityPrefix, secretHeader }: EdgeProbeDeps): EdgeProbe {
   const take = createEdgeProbeTaker(serverSecret, clock)
+  const hidden = secretHeader === undefined ? undefined : loosely(secretHeader)
 
   function arrived({ headers }: RequestHead): readonly (readonly [string, string])[] {
     const found: [string, string][] = []
     for (let index = 0; index + 1 < headers.length && found.length < HEADERS_MAX; index += 2) {
       const name = headers[index] ?? ''
-      if (!hasPrefixLoosely(name, identityPrefix) || name.toLowerCase().replaceAll('_', '-') === secretHeader) continue
+      if (!hasPrefixLoosely(name, identityPrefix) || loosely(name) === hidden) continue
       found.push([name, (headers[index + 1] ?? '').slice(0, VALUE_LENGTH_MAX)])
     }
     return found
@@ -63,4 +64,9 @@ export function createEdgeProbe({ serverSecret, clock, logger, identityPrefix, s
       })
     },
   }
+}
+
+/** As whoever reads an underscore as a hyphen sees it. */
+function loosely(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-')
 }
