@@ -122,6 +122,7 @@ test(
     assert.equal((await backend.post(roles('team-a'), role('team-a', itself))).status, 403, 'to itself')
     assert.equal((await backend.post(roles(HOME), role(HOME, {}))).status, 403, 'in the namespace with the client Secret')
     assert.equal((await plane.admin.post(roles(HOME), role(HOME, {}))).status, 403, 'nor does anybody else by mistake')
+    assert.equal((await backend.post(roles('kube-system'), role('kube-system', {}))).status, 403, 'where the cluster has its own Secrets')
     assert.equal((await backend.post(roles('team-a'), role('team-a', {}))).status, 201)
     // They go with their binding: the API takes none away, its own or others'.
     assert.equal((await backend.delete(`${roles('team-a')}/mine`)).status, 403)
@@ -132,6 +133,31 @@ test(
       403,
       'it reads nothing that tenants write',
     )
+  },
+)
+
+test(
+  'H-24: the controller never makes a Secret that the API server fills with the token of the minter, also where its own is not there yet',
+  { skip },
+  async () => {
+    const { api: controller } = await plane.asServiceAccount(HOME, 'ascribe-controller')
+    const secrets = `/api/v1/namespaces/${HOME}/secrets`
+    const one = (name: string, more: object): object => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: HOME }, ...more })
+    const disguised = {
+      metadata: { name: 'ascribe-controller-key', annotations: { 'kubernetes.io/service-account.name': 'ascribe-minter' } },
+      type: 'kubernetes.io/service-account-token',
+    }
+    const key = await plane.admin.get(`${secrets}/ascribe-controller-key`)
+    await plane.admin.delete(`${secrets}/ascribe-controller-key`)
+    try {
+      assert.equal((await controller.post(secrets, one('ascribe-controller-key', disguised))).status, 403)
+      assert.equal((await controller.post(secrets, one('another', { type: 'Opaque' }))).status, 403)
+      assert.equal((await controller.post(secrets, one('ascribe-controller-key', { type: 'Opaque' }))).status, 201)
+    } finally {
+      await plane.admin.delete(`${secrets}/ascribe-controller-key`)
+      const { data, type } = key.body as { readonly data?: object; readonly type?: string }
+      if (key.status === 200) await plane.admin.post(secrets, one('ascribe-controller-key', { data, type }))
+    }
   },
 )
 

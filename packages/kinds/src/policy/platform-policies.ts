@@ -1,13 +1,13 @@
-import { BOUND_NAMESPACE_ROLE, ORGANIZATION_LABEL, SERVICE_ACCOUNTS } from '../names.ts'
+import { BOUND_NAMESPACE_ROLE, ORGANIZATION_LABEL, PROOF_SECRET, SERVICE_ACCOUNTS } from '../names.ts'
 import { OWNER_BINDINGS } from '../resources.ts'
-import { notPlatform } from './policy.ts'
+import { celList, notPlatform } from './policy.ts'
 import type { Policy } from './policy.ts'
 
 // What our own service accounts may not do either: each is one process that could be taken over.
 
 const RBAC = { group: 'rbac.authorization.k8s.io', version: 'v1' } as const
 
-const account = (name: string, namespace: string): string => `system:serviceaccount:${namespace}:${name}`
+const isAccount = (name: string, namespace: string): string => `request.userInfo.username == 'system:serviceaccount:${namespace}:${name}'`
 
 /** H-24: the controller holds bindings by their finalizer. Were it to lift an expiry or a limit, the minter would believe it. */
 export function bindingSpec(namespace: string): Policy {
@@ -15,7 +15,7 @@ export function bindingSpec(namespace: string): Policy {
     name: 'binding-spec',
     operations: ['CREATE', 'UPDATE'],
     matched: [{ resources: [OWNER_BINDINGS.plural] }],
-    conditions: { 'is-controller': `request.userInfo.username == '${account(SERVICE_ACCOUNTS.controller, namespace)}'` },
+    conditions: { 'is-controller': isAccount(SERVICE_ACCOUNTS.controller, namespace) },
     validations: [
       {
         expression: 'oldObject != null && object.spec == oldObject.spec',
@@ -31,7 +31,7 @@ export function boundNamespaceRightsOnly(namespace: string): Policy {
     name: 'bound-namespace-rights',
     operations: ['CREATE', 'UPDATE'],
     matched: [{ ...RBAC, resources: ['rolebindings'] }],
-    conditions: { 'is-api': `request.userInfo.username == '${account(SERVICE_ACCOUNTS.api, namespace)}'` },
+    conditions: { 'is-api': isAccount(SERVICE_ACCOUNTS.api, namespace) },
     variables: { subjects: 'has(object.subjects) ? object.subjects : []' },
     validations: [
       {
@@ -42,14 +42,34 @@ export function boundNamespaceRightsOnly(namespace: string): Policy {
   }
 }
 
-/** H-24: in our own namespace that role would give the client Secret to the controller. */
+/** H-24: in our own namespace that role would give the client Secret to the controller; in the cluster's, what is as good. */
 export function homeStaysHome(namespace: string): Policy {
   return {
     name: 'home-namespace',
     operations: ['CREATE', 'UPDATE'],
     matched: [{ ...RBAC, resources: ['rolebindings'] }],
-    conditions: { 'is-home': `request.namespace == '${namespace}' && object.roleRef.name == '${BOUND_NAMESPACE_ROLE}'` },
-    validations: [{ expression: 'false', message: `Namespace ${namespace} is the platform's own and is bound to nobody` }],
+    conditions: {
+      'is-home': `request.namespace in ${celList([namespace, 'kube-system'])} && object.roleRef.name == '${BOUND_NAMESPACE_ROLE}'`,
+    },
+    validations: [
+      { expression: 'false', message: `Namespaces ${namespace} and kube-system are the platform's own and are bound to nobody` },
+    ],
+  }
+}
+
+/** H-24: the one Secret that the controller makes and reads. Of another type, the API server would put the minter's token into it. */
+export function proofSecretOnly(namespace: string): Policy {
+  return {
+    name: 'proof-secret',
+    operations: ['CREATE', 'UPDATE'],
+    matched: [{ group: '', version: 'v1', resources: ['secrets'] }],
+    conditions: { 'is-controller': isAccount(SERVICE_ACCOUNTS.controller, namespace) },
+    validations: [
+      {
+        expression: `object.metadata.name == '${PROOF_SECRET}' && object.type == 'Opaque'`,
+        message: `The controller makes the Secret ${PROOF_SECRET} of type Opaque, and no other`,
+      },
+    ],
   }
 }
 

@@ -12,7 +12,7 @@ import {
 } from '../names.ts'
 import { CLUSTERS, CLUSTER_TEMPLATES, IMPERSONATORS, MACHINES, MACHINE_TEMPLATES, OWNER_BINDINGS } from '../resources.ts'
 import { NOW_AND_BEFORE, celList, notPlatform, policyManifests } from './policy.ts'
-import { bindingSpec, boundNamespaceRightsOnly, homeStaysHome, organizationLabel } from './platform-policies.ts'
+import { bindingSpec, boundNamespaceRightsOnly, homeStaysHome, organizationLabel, proofSecretOnly } from './platform-policies.ts'
 import type { Policy } from './policy.ts'
 
 const KDC = { group: 'k8s.kube-dc.com', version: '*', resources: ['kdcclusters'] } as const
@@ -38,6 +38,7 @@ export function policies({ namespace = DEFAULT_NAMESPACE }: PolicyOptions = {}):
     bindingSpec(namespace),
     boundNamespaceRightsOnly(namespace),
     homeStaysHome(namespace),
+    proofSecretOnly(namespace),
     organizationLabel(namespace),
     ...LIMITS,
     ...USER_REF_STAYS_HOME,
