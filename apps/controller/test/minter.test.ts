@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { TransportError, createMinterChannel } from '@ascribe/impersonation'
 import { silentLogger } from '@ascribe/kit'
-import { makeIdentity } from '../src/minter/certificate.ts'
+import { createFakeClocks } from '@ascribe/kube/testing'
+import { keepPublished, makeIdentity } from '../src/minter/certificate.ts'
+import { openMinterChannel } from '../src/minter/minter-address.ts'
 import { serveOnSocket, serveSecurely } from '../src/minter/minter-server.ts'
 import type { MinterServing } from '../src/minter/minter-server.ts'
 
@@ -56,6 +58,46 @@ test('the socket is its owner’s alone, in a folder of his own; what a killed p
     await assert.rejects(serveOnSocket(serving('file'), path), /there is a file of that name/)
     chmodSync(folder, 0o777)
     await assert.rejects(serveOnSocket(serving('open'), join(folder, 'n.sock')), /others may write to its folder/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('a certificate that somebody has taken away does not stay away, and that of a minter started later is not overwritten', async () => {
+  const clocks = createFakeClocks()
+  const identity = await makeIdentity(Date.now())
+  let data: Record<string, string> = {}
+  const kube = {
+    get: async () => ({ data }) as never,
+    apply: async (_kind: unknown, object: object) => {
+      ;({ data } = object as { data: Record<string, string> })
+      return object as never
+    },
+  }
+  using _kept = keepPublished(kube, identity, { namespace: 'ascribe-system', clocks, logger: silentLogger })
+  await clocks.advance(60_000)
+  assert.equal(data['ca.crt'], identity.cert)
+  data = { 'ca.crt': 'of the next one' }
+  await clocks.advance(60_000)
+  assert.equal(data['ca.crt'], 'of the next one')
+})
+
+test('tokens are never taken from a socket in a folder that others may write to, nor from one that is not there yet', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ascribe-minter-'))
+  try {
+    const socketPath = join(folder, 'm.sock')
+    const kube = { get: async () => assert.fail('there is nothing to read') }
+    using channel = openMinterChannel({ socketPath }, { kube, namespace: 'ascribe-system' })
+    const ask = async (): Promise<string> => (await channel.post('/v1/token', {}, AbortSignal.timeout(LATER))).body
+    const refused = (what: string): Promise<void> =>
+      assert.rejects(ask(), (error) => error instanceof TransportError && error.what === what)
+    await refused('ENOENT')
+    await using _running = await serveOnSocket(serving('socket'), socketPath)
+    assert.equal(await ask(), 'socket')
+    chmodSync(folder, 0o777)
+    await refused('SOCKET_OF_OTHERS')
+    chmodSync(folder, 0o700)
+    assert.equal(await ask(), 'socket')
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

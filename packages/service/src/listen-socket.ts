@@ -15,18 +15,39 @@ const OTHERS_WRITE = 0o022
  */
 export async function listenOnSocket(server: Server, path: string): Promise<Disposable> {
   await prepare(path)
-  // From its first instant on: who connects before the mode is set would be let in.
-  const before = process.umask(0o177)
+  const listening = once(server, 'listening')
+  bind(server, path)
   try {
-    server.listen(path)
-    await once(server, 'listening')
+    await listening
   } catch (cause) {
     throw new ListenError(`Cannot listen on ${path}: ${errorCode(cause) ?? 'it failed'}`, { cause })
-  } finally {
-    process.umask(before)
   }
   chmodSync(path, 0o600)
   return { [Symbol.dispose]: () => rmSync(path, { force: true }) }
+}
+
+/**
+ * From its first instant on: who connects before the mode is set would be let in. The mask is the whole process's, so that it is back before
+ * anything else runs: a socket's file is there when `listen` returns.
+ */
+function bind(server: Server, path: string): void {
+  const before = process.umask(0o177)
+  try {
+    server.listen(path)
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** Whether the socket of this path is this user's, in a folder that only this user may write to: whoever listens there is nobody else. */
+export function isOwnSocket(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found?.isSocket() === true && found.uid === process.getuid?.() && isOwnFolder(dirname(path))
+}
+
+function isOwnFolder(folder: string): boolean {
+  const { mode, uid } = statSync(folder)
+  return (mode & OTHERS_WRITE) === 0 && uid === process.getuid?.()
 }
 
 async function prepare(path: string): Promise<void> {
@@ -36,8 +57,7 @@ async function prepare(path: string): Promise<void> {
   } catch (cause) {
     throw new ListenError(`Cannot listen on ${path}: its folder cannot be made (${errorCode(cause) ?? 'it failed'})`, { cause })
   }
-  const { mode, uid } = statSync(folder)
-  if ((mode & OTHERS_WRITE) !== 0 || uid !== process.getuid?.())
+  if (!isOwnFolder(folder))
     throw new ListenError(`Cannot listen on ${path}: others may write to its folder; take one of your own, with mode 0700`)
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return

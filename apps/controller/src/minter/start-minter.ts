@@ -15,7 +15,7 @@ import { startOpsPair } from '../process/ops-pair.ts'
 import { patiently } from '../process/patiently.ts'
 import type { Patience } from '../process/patiently.ts'
 import { checkKinds } from '../process/preflight.ts'
-import { makeIdentity, publishCertificate } from './certificate.ts'
+import { keepPublished, makeIdentity, publishCertificate } from './certificate.ts'
 import { MinterConfigError } from './errors.ts'
 import { createMinterService, rememberRecords } from './minter.ts'
 import type { MinterService } from './minter.ts'
@@ -137,6 +137,7 @@ async function listen({
   }
   const secure = stack.use(await serveSecurely(serving(who), settings.listen, identity))
   await patiently('publish the certificate', () => publishCertificate(kube, identity, systemNamespace), patience)
+  stack.use(keepPublished(kube, identity, { namespace: systemNamespace, clocks, logger: deps.logger }))
   return { url: secure.url, socket: socket?.url }
 }
 
