@@ -24,7 +24,7 @@ export function readArrival({ status, body }: RawReply): Arrival | undefined {
   }
   if (typeof said !== 'object' || said === null || !('object' in said) || said.object !== 'ascribe.edge_probe') return undefined
   const fields = said as Readonly<Record<string, unknown>>
-  const headers = Array.isArray(fields['headers']) ? (fields['headers'] as (readonly [string, string])[]) : []
+  const headers = Array.isArray(fields['headers']) ? fields['headers'].filter(isField) : []
   return {
     identifiedBy: fields['identified_by'] === 'headers' ? 'headers' : 'key',
     peer: String(fields['peer']),
@@ -32,6 +32,10 @@ export function readArrival({ status, body }: RawReply): Arrival | undefined {
     resourceId: typeof fields['resource_id'] === 'string' ? fields['resource_id'] : undefined,
     headers,
   }
+}
+
+function isField(value: unknown): value is readonly [string, string] {
+  return Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string'
 }
 
 /** Of a request with nothing forged: whether the chain is whole. */
