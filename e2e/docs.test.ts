@@ -17,6 +17,7 @@ const SECRETS = {
   EDGE_SECRET: 'e'.repeat(32),
   BROKER_URL: 'tls://ascribe:secret@broker.internal:4222',
   PROVIDER_KEY: 'p',
+  ENGINES_KEY: 'e',
   INGEST_TOKEN: 'i'.repeat(16),
   MANAGER_TOKEN: 'm',
   DIRECTORY_AUTHORIZATION: 'Bearer d',

@@ -13,8 +13,7 @@ import type { Surroundings } from '../surroundings.ts'
 type Which = { readonly authId?: string; readonly from?: number; readonly to?: number }
 
 const HELP = `
-Bodies are kept where body_log.enabled is on, and only of those whose terms say so:
-  ascribe keys terms AUTH_ID --body-log 5%
+Bodies are kept where body_log.enabled is on, and only of those whose terms say so (ascribe keys terms AUTH_ID --body-log 5%).
 
 They lie in the data directory of each gateway, sealed under the server secret, and go by themselves after body_log.retention.
 This command reads those of this machine.
