@@ -7,4 +7,5 @@ edgeSuite({
   start: startCaddy,
   available: await caddy(),
   unprotect: (site) => site.replaceAll(/^\t\trequest_header -X.Saturn.*$/gm, ''),
+  behindAnother: (site) => site.replace('\t\t\turi /\n', '\t\t\turi /\n\t\t\ttrusted_proxies 127.0.0.1/32\n'),
 })

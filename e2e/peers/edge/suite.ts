@@ -22,6 +22,8 @@ export type SuiteOptions = {
   readonly available: ProxyAvailability
   /** Takes the protection out of the site, as somebody may who writes his own. */
   readonly unprotect: (site: string) => string
+  /** Lets it believe what a proxy in front of it says of its client, where there is a word for that. */
+  readonly behindAnother?: (site: string) => string
 }
 
 const CANARY = 'forged-canary'
@@ -38,7 +40,7 @@ const STREAM = {
 } satisfies OpenAI.Chat.ChatCompletionCreateParamsStreaming
 
 /** What has to hold of a real proxy with our site for it. */
-export function edgeSuite({ name, start: startProxy, available: { skip }, unprotect }: SuiteOptions): void {
+export function edgeSuite({ name, start: startProxy, available: { skip }, unprotect, behindAnother }: SuiteOptions): void {
   let chain: Chain
   before(async () => {
     if (skip === false) chain = await startChain(startProxy)
@@ -236,6 +238,16 @@ export function edgeSuite({ name, start: startProxy, available: { skip }, unprot
     assert.equal(chain.catcher.heads.length, 1)
     assert.equal(head?.fields.find(([field]) => field.toLowerCase() === 'x-saturn-resource-id')?.[1] ?? '', '')
   })
+
+  if (behindAnother !== undefined)
+    test(`${name}: behind another proxy no client says to which host it went`, { skip }, async () => {
+      await using inner = await chain.startProxy({ gateway: chain.catcher.address, change: behindAnother })
+      chain.catcher.clear()
+      const { key } = chain.product.ready
+      assert.equal((await sendTo(inner.url, key, ['X-Forwarded-Host: small.example', 'X-Forwarded-Uri: /models/large'])).status, 200)
+      const said = chain.catcher.heads[0]?.fields.find(([field]) => field.toLowerCase() === 'x-saturn-resource-id')?.[1]
+      assert.equal(said ?? '', '')
+    })
 
   test(`${name}: a revoked key is refused within moments, and leaves no record`, { skip }, async () => {
     const { product } = chain
