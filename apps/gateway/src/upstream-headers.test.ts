@@ -45,6 +45,11 @@ test('upstreamHeaders() drops what it or the transport writes', () => {
   assert.deepEqual(sent(client), OURS)
 })
 
+test('no field ever names another path or method than what is metered', () => {
+  const names = ['X-Original-URL', 'X-Rewrite-Url', 'x-http-method-override', 'X-HTTP-Method', 'X-Method-Override', 'X_Original_URL']
+  assert.deepEqual(sent(names.flatMap((name) => [name, '/v1/chat/completions'])), OURS)
+})
+
 test('a field never goes up because its hyphens are written as underscores', () => {
   const client = [
     'Content_Length',

@@ -4,7 +4,9 @@ import type { Route } from './routes.ts'
 
 /** What of the client's head never travels on by itself: credentials, and what we or the transport write. */
 const WITHHELD = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
-const REWRITTEN = new Set(['host', 'content-length', 'transfer-encoding', 'accept-encoding', 'x-request-id', 'expect'])
+/** By these some servers take another path or method than those of the request line, which are what is metered. */
+const OTHER_LINE = ['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override']
+const REWRITTEN = new Set(['host', 'content-length', 'transfer-encoding', 'accept-encoding', 'x-request-id', 'expect', ...OTHER_LINE])
 
 /** 1 for each length and first letter that one of those has: most names are told apart by them, without a lower-case copy. */
 const MAY_BE_SPECIAL = new Uint8Array(1024)

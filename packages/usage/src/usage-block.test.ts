@@ -16,7 +16,7 @@ const BASE = { prompt_tokens: 100, completion_tokens: 50 }
 
 test('readUsage() takes integers only, whatever they look like, and nothing that would be a credit', () => {
   assert.equal(countsOf(JSON.parse('{"prompt_tokens":300.0,"completion_tokens":3e2}')).completion, 300)
-  const invalid = ['-1', '0.5', '"300"', '9007199254740993', '1e400', 'true', '[]', '{}']
+  const invalid = ['-1', '0.5', '"300"', '1000000001', '9007199254740991', '9007199254740993', '1e400', 'true', '[]', '{}']
   for (const count of invalid) {
     assert.equal(readUsage(JSON.parse(`{"prompt_tokens":${count},"completion_tokens":1}`), 'chat').kind, 'invalid', count)
     assert.equal(readUsage(JSON.parse(`{"prompt_tokens":1,"completion_tokens":${count}}`), 'chat').kind, 'invalid', count)

@@ -22,7 +22,7 @@ const CLASSED: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Reads a usage object of any API. A count is an integer from 0 to 2^53 - 1 (`300.0` is one); anything else makes a total invalid, and
+ * Reads a usage object of any API. A count is an integer from 0 to a billion (`300.0` is one); anything else makes a total invalid, and
  * a detail unknown. Null and absent are the same. Where all classes are inside the totals (all APIs but Messages, see
  * {@link readMessagesUsage}):
  *

@@ -45,11 +45,14 @@ export function metersOf(counts: UsageCounts, api: Api): Meters {
   return meters
 }
 
-/** Undefined where nothing is said, NaN where something is said that is no count. A string is none, whatever is in it. */
+/** No request comes near it: a larger number is a fault of who wrote it, and nobody is to be charged for that. */
+const COUNT_MAX = 1_000_000_000
+
+/** Undefined where nothing is said, NaN where something is said that is no count: a string, whatever is in it, or more than a billion. */
 export function countOf(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined
   // `-0` is an integer too; adding 0 makes it a plain one.
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value + 0 : Number.NaN
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= COUNT_MAX ? value + 0 : Number.NaN
 }
 
 export function isCount(count: number | undefined): count is number {

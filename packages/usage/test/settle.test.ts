@@ -55,6 +55,15 @@ test('more choices than were asked for by name are never billed as one', () => {
   }
 })
 
+test('nobody is ever charged an absurd count', () => {
+  const absurd = { model: 'm', choices: [{ message: { content: 'abcd' } }], usage: { prompt_tokens: 2 ** 52, completion_tokens: 3 } }
+  const { settlement } = jsonRun('chat', JSON.stringify(absurd))
+  assert.deepEqual(
+    [settlement.provenance, settlement.promptTokens, settlement.completionTokens, settlement.invalidUsage],
+    ['estimated', 1, 3, true],
+  )
+})
+
 test('settle() passes status and time to the first byte through', () => {
   const { reader } = stream([delta('a')])
   const settlement = settle(reader.observation, { ...ENDING, status: 201, firstByteMs: 12 })

@@ -235,7 +235,7 @@ test('a stream and a JSON body never throw and lose no byte, whatever they are (
 })
 
 test('a JSON body is read the same however it is cut, and as JSON.parse reads it (property)', () => {
-  const usage = fc.record({ input_tokens: fc.nat(), output_tokens: fc.nat(), x: fc.jsonValue() })
+  const usage = fc.record({ input_tokens: fc.nat(1_000_000_000), output_tokens: fc.nat(1_000_000_000), x: fc.jsonValue() })
   const members = fc.record(
     {
       model: fc.string(),
