@@ -66,6 +66,14 @@ test('doctor does not speak of a cloud where none is configured', async () => {
   assert.doesNotMatch(stdout, /cloud|issuer/)
 })
 
+test('doctor never asks for a client secret where a minter has it, and says so where both are named', async () => {
+  const minter = { CLOUDSIGMA_MINTER_SOCKET: join(dir.path, 'none.sock') }
+  assert.match((await wrong(minter)).detail, /which the minter alone should have/)
+  const { stdout } = await run(['doctor', '--json', '--data', join(dir.path, 'none')], { env: minter })
+  assert.match(stdout, /none\.sock is no socket of this user/)
+  assert.doesNotMatch(stdout, /CLOUDSIGMA_OAUTH_URL|client secret/)
+})
+
 test('doctor names what is missing once, all of it', async () => {
   const { detail } = await wrong({ CLOUDSIGMA_CLIENT_ID: '', CLOUDSIGMA_CLIENT_SECRET: '' })
   assert.match(detail, /CLOUDSIGMA_CLIENT_ID, CLOUDSIGMA_CLIENT_SECRET_FILE \(or CLOUDSIGMA_CLIENT_SECRET\) are not set/)

@@ -132,6 +132,7 @@ test('doctor --kubeconfig looks at what is installed, who may be acted for, and 
   assert.match(of('bindings')?.detail ?? '', /live/)
   assert.equal(of('policies')?.state, 'wrong', 'none was installed here')
   assert.ok(of('leader') !== undefined)
+  assert.match(of('minter')?.detail ?? '', /none has published a certificate/)
   const lines = await askLines<Finding>(['doctor', '--kubeconfig', '/does/not/exist', '--data', data], { env }).catch(() => [])
   assert.equal(lines.length, 0, 'exit code 1: something is wrong')
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createRegionTable, createRemoteTokenSource } from '@ascribe/impersonation'
@@ -177,6 +177,20 @@ export function minterSuite(open: () => Promise<MinterWorld>, { skip = false }: 
       await at.assertSecretUnread()
     },
   )
+
+  test('the last days of a trail that the controller kept before there was a minter never go untold', { skip }, async () => {
+    const { world } = at
+    const dir = world.dir()
+    const day = { at: '2026-01-02T03:04:05.000Z', act: 'mint', outcome: 'minted', owner: world.userOf(USER), region: 'zrh', prev: '0' }
+    mkdirSync(join(dir, 'audit'), { recursive: true })
+    writeFileSync(join(dir, 'audit', 'mints.jsonl'), `${JSON.stringify(day)}\n`, { mode: 0o600 })
+    await using _running = await world.controller(CONTROLLER, dir, at.controllerEnv(minter.place))
+    await eventually(() =>
+      readdirSync(join(dir, 'journal'), { recursive: true, withFileTypes: true }).some(
+        (file) => file.isFile() && readFileSync(join(file.parentPath, file.name)).includes('"kind":"mint_day"'),
+      ),
+    )
+  })
 
   test('an Impersonator that is gone mints nothing more, here as there', { skip }, async () => {
     const { world } = at

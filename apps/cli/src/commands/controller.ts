@@ -143,8 +143,10 @@ async function run(context: Context, flags: ControllerFlags, { env }: Surroundin
   })
 }
 
-/** Where tokens are minted elsewhere, the trail is there too, and whoever mints tells owners the count of each day. */
+/**
+ * Where tokens are minted elsewhere, the trail is there too. What this one minted before it had a minter is still told to owners by its own:
+ * a day that was not over then, or the last ones before an upgrade.
+ */
 function trailOf({ minter }: CloudFromEnvironment, dir: DataDir): Pick<ControllerDeps, 'audit' | 'mintTrail'> {
-  if (minter !== undefined) return { audit: async () => {} }
-  return { audit: createMintLog(dir.mintLog, tryLock), mintTrail: dir.mintLog }
+  return { audit: minter === undefined ? createMintLog(dir.mintLog, tryLock) : async () => {}, mintTrail: dir.mintLog }
 }

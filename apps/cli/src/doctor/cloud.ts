@@ -13,6 +13,7 @@ import { isCloudConfigured } from '../cloud-settings.ts'
 import type { CloudSettings } from '../cloud-settings.ts'
 import type { Context } from '../context.ts'
 import type { Finding } from './examine.ts'
+import { examineMinterAddress } from './minter-address.ts'
 
 /** More regions than this are not asked: each is one request. */
 const REGIONS_MAX = 20
@@ -21,6 +22,9 @@ const DEADLINE_MS = 10_000
 /** How acting in the cloud stands, up to the RPT: nobody is impersonated. Nothing where no cloud is configured. */
 export async function* examineCloud(context: Context): AsyncGenerator<Finding, void, undefined> {
   const { cloud } = context.config
+  const minter = examineMinterAddress(cloud)
+  // Issuer and client are its to know.
+  if (minter !== undefined) return yield minter
   if (!isCloudConfigured(cloud)) return
   let access: CloudAccess
   try {

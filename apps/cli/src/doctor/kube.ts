@@ -15,6 +15,7 @@ import { LEASES, createKubeClient, createKubeConnection, isKubeError } from '@as
 import type { KubeClient, KubeObject, Resource } from '@ascribe/kube'
 import type { Context } from '../context.ts'
 import type { Finding } from './examine.ts'
+import { examineMinter } from './minter.ts'
 
 const INSTALL = 'ascribe manifests | kubectl apply --server-side -f -'
 const ADMISSION = { group: 'admissionregistration.k8s.io', version: 'v1', namespaced: false } as const
@@ -125,6 +126,7 @@ async function* examineImpersonators(kube: KubeClient, { config }: Context): Asy
   if (items.length === 0)
     yield { what: 'impersonators', state: 'note', detail: 'none: the variables of the controller stand in for one, named `environment`' }
   for (const item of items) yield impersonatorFinding(item, config.cloud.oauth_url)
+  yield await examineMinter(kube, items).catch((error: unknown) => unseen('minter', error))
   return new Set(items.length === 0 ? ['environment'] : items.map(({ metadata }) => metadata.name ?? ''))
 }
 
