@@ -71,3 +71,5 @@ export type {
 } from './token-source-types.ts'
 export { TransportError } from './wire.ts'
 export type { Transport, WireRequest, WireResponse } from './wire.ts'
+export { createTurnstile } from './turnstile.ts'
+export type { Turnstile } from './turnstile.ts'

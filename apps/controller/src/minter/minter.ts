@@ -6,12 +6,21 @@ import {
   MintUnavailableError,
   NotAuthorizedError,
   TOKEN_PATH,
+  createTurnstile,
   formatMintError,
   formatTokenAnswer,
   parseDiscoverQuestion,
   parseTokenQuestion,
 } from '@ascribe/impersonation'
-import type { AuditSink, DiscoverQuestion, ImpersonatedToken, MintAudit, TokenQuestion, TokenSource } from '@ascribe/impersonation'
+import type {
+  AuditSink,
+  DiscoverQuestion,
+  ImpersonatedToken,
+  MintAudit,
+  TokenQuestion,
+  TokenSource,
+  Turnstile,
+} from '@ascribe/impersonation'
 import type { Logger } from '@ascribe/kit'
 import { waitFor } from '@ascribe/kube'
 import type { Clocks } from '@ascribe/kube'
@@ -40,9 +49,12 @@ export type MinterService = {
 /** A caller's cache may be ahead of ours: a binding that it has seen and we have not is waited for. */
 const BEHIND_MS_MAX = 2_000
 const BEHIND_LOOK_MS = 50
+/** Of the four that a source mints at once: whoever asks the API who somebody is must not be in the way of machines. */
+const DISCOVERIES_MAX = { insideMax: 2, waitingMax: 100 }
 
 export function createMinterService(options: MinterOptions): MinterService {
   const { snapshot, sources, records, clocks, logger } = options
+  const discoveries = new WeakMap<TokenSource, Turnstile>()
 
   /** By what the bindings here say: neither address, nor client, nor host is the caller's to name. */
   async function accountOf({ owner, region, binding, impersonator }: TokenQuestion, signal: AbortSignal): Promise<Account> {
@@ -89,8 +101,13 @@ export function createMinterService(options: MinterOptions): MinterService {
     if (snapshot.facts().impersonator(impersonator)?.isDeleting === true)
       throw new NotAuthorizedError(`Cannot look for a user: CloudSigmaImpersonator ${impersonator} is being deleted`)
     const source = await sourceOf(impersonator)
-    const found = await source.discover({ ownerEmail: email, region, actor: { ...actor, caller: caller.name }, signal })
-    return JSON.stringify({ owner: found.ownerUuid, email: found.ownerEmail, state: found.state })
+    const leave = await discoveries.getOrInsertComputed(source, () => createTurnstile(DISCOVERIES_MAX)).enter(signal)
+    try {
+      const found = await source.discover({ ownerEmail: email, region, actor: { ...actor, caller: caller.name }, signal })
+      return JSON.stringify({ owner: found.ownerUuid, email: found.ownerEmail, state: found.state })
+    } finally {
+      leave()
+    }
   }
 
   async function route(path: string, body: string, asking: Asking): Promise<string> {
