@@ -62,7 +62,7 @@ test(
 
     first.running.kill('SIGUSR2')
     await until('the workers have been replaced', () => before.every((pid) => !lives(pid)))
-    assert.equal(childrenOf(first.running.pid).length, 2)
+    await until('there are two again', () => childrenOf(first.running.pid).length === 2)
     await until('it is ready', () => readyAt(first.metrics))
 
     // The same port for requests and for metrics.
