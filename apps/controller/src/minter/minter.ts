@@ -54,7 +54,7 @@ const DISCOVERIES_MAX = { insideMax: 2, waitingMax: 100 }
 
 export function createMinterService(options: MinterOptions): MinterService {
   const { snapshot, sources, records, clocks, logger } = options
-  const discoveries = new WeakMap<TokenSource, Turnstile>()
+  const inTurn = createTurns()
 
   /** By what the bindings here say: neither address, nor client, nor host is the caller's to name. */
   async function accountOf({ owner, region, binding, impersonator }: TokenQuestion, signal: AbortSignal): Promise<Account> {
@@ -101,13 +101,9 @@ export function createMinterService(options: MinterOptions): MinterService {
     if (snapshot.facts().impersonator(impersonator)?.isDeleting === true)
       throw new NotAuthorizedError(`Cannot look for a user: CloudSigmaImpersonator ${impersonator} is being deleted`)
     const source = await sourceOf(impersonator)
-    const leave = await discoveries.getOrInsertComputed(source, () => createTurnstile(DISCOVERIES_MAX)).enter(signal)
-    try {
-      const found = await source.discover({ ownerEmail: email, region, actor: { ...actor, caller: caller.name }, signal })
-      return JSON.stringify({ owner: found.ownerUuid, email: found.ownerEmail, state: found.state })
-    } finally {
-      leave()
-    }
+    const order = { ownerEmail: email, region, actor: { ...actor, caller: caller.name }, signal }
+    const found = await inTurn(source, signal, () => source.discover(order))
+    return JSON.stringify({ owner: found.ownerUuid, email: found.ownerEmail, state: found.state })
   }
 
   async function route(path: string, body: string, asking: Asking): Promise<string> {
@@ -132,6 +128,19 @@ export function createMinterService(options: MinterOptions): MinterService {
         return { status: error instanceof NotAuthorizedError ? 403 : error.retryable ? 503 : 422, body: formatMintError(error) }
       }
     },
+  }
+}
+
+/** Lets so many discoveries of a source run at a time. */
+function createTurns(): <T>(source: TokenSource, signal: AbortSignal, run: () => Promise<T>) => Promise<T> {
+  const turnstiles = new WeakMap<TokenSource, Turnstile>()
+  return async (source, signal, run) => {
+    const leave = await turnstiles.getOrInsertComputed(source, () => createTurnstile(DISCOVERIES_MAX)).enter(signal)
+    try {
+      return await run()
+    } finally {
+      leave()
+    }
   }
 }
 
