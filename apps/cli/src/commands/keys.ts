@@ -174,6 +174,10 @@ function addList(keys: Command, surroundings: Surroundings): void {
       const context = contextOf(command, surroundings)
       await using ledger = await openLedger(context, { name: 'keys', logger: context.logger })
       const filter = options.org === undefined ? {} : { organizationId: (await organizationNamed(ledger.db, options.org)).id }
-      await writeList(context.out, streamCredentials(ledger.db, filter), credentialShape(serverSecretOf(context), await readTerms(ledger.db)))
+      await writeList(
+        context.out,
+        streamCredentials(ledger.db, filter),
+        credentialShape(serverSecretOf(context), await readTerms(ledger.db)),
+      )
     })
 }
