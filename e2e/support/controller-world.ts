@@ -155,7 +155,8 @@ export async function openControllerWorld(startKube: () => Promise<KubeForContro
   }
 }
 
-async function startMinter(
+/** Starts `ascribe minter` on a socket beside its data directory; it ends with the stack. */
+export async function startMinter(
   kubeconfig: string,
   { data, stack }: { readonly data: string; readonly stack: AsyncDisposableStack },
 ): Promise<WorldMinter> {

@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { API_VERSION, boundNamespaceRights } from '@ascribe/kinds'
 import { startSandboxCloud } from '@ascribe/sandbox'
 import type { SandboxCloud } from '@ascribe/sandbox'
+import { startMinter } from '../../support/controller-world.ts'
 import { start } from '../../support/process.ts'
 import type { Running } from '../../support/process.ts'
 import { temporaryDir } from '../../support/product.ts'
@@ -21,7 +23,7 @@ export type CloudWorldOptions = {
   readonly kdcBridge?: boolean
 }
 
-/** A real API server with our kinds, a sandbox cloud, and the controller between them, as a process with its own ServiceAccount. */
+/** A real API server with our kinds, a sandbox cloud, with controller and minter between them, as processes with a ServiceAccount each. */
 export type CloudWorld = AsyncDisposable & {
   readonly plane: ControlPlane
   readonly cloud: SandboxCloud
@@ -65,11 +67,14 @@ export async function openCloudWorld(plane: ControlPlane, options: CloudWorldOpt
     } as Located,
   ])
   const dir = stack.use(temporaryDir())
+  const minterDir = stack.use(temporaryDir())
+  const minting = await plane.asServiceAccount('ascribe-system', 'ascribe-minter')
+  const minter = await startMinter(minting.kubeconfig, { data: join(minterDir.path, 'minter'), stack })
   const { kubeconfig } = await plane.asServiceAccount('ascribe-system', 'ascribe-controller')
   const flags = ['--leader-elect', '--sync', '2s', '--list-grace', '1s', '--json', ...(kdcBridge ? ['--kdc-bridge'] : [])]
   const controller = stack.use(
     start(['controller', '--kubeconfig', kubeconfig, ...flags], {
-      env: { ASCRIBE_DATA: dir.path, ASCRIBE_LOG_FORMAT: 'json' },
+      env: { ASCRIBE_DATA: dir.path, ASCRIBE_LOG_FORMAT: 'json', CLOUDSIGMA_MINTER_SOCKET: minter.socket },
     }),
   )
   const ready = await controller.firstLine
