@@ -174,7 +174,7 @@ test("createRelay() fails with 'not_admitted' when ready rejects, and the upstre
   const upstream = await cannedUpstream(t, OK)
   const full = new Error('disk full')
   const { recorder, client } = await ask(t, { upstreamPort: upstream.port, ready: () => Promise.reject(full) })
-  assert.deepEqual(recorder.failures, [{ kind: 'not_admitted', cause: full }])
+  assert.deepEqual(recorder.failures, [{ kind: 'not_admitted', cause: full, sent: false }])
   await client.sees('not_admitted')
   assert.equal(upstream.wires.length, 0)
 })
