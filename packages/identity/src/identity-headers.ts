@@ -45,7 +45,7 @@ export function readIdentityHeaders(headers: RawHeaders, prefix: string = DEFAUL
     if (found === NOTHING) found = { count: 0 }
     found.count += 1
     const value = textOf(headers[index + 1] ?? '')
-    const known = ENDINGS.find(({ ending }) => hasEnding(sent, wanted.length, ending))
+    const known = endingOf(sent, wanted.length)
     if (known === undefined) {
       others ??= { values: Object.create(null) as Record<string, string>, seen: new Set() }
       takeOther(found, others, { sent, rest: sent.slice(wanted.length).toLowerCase(), value })
@@ -78,9 +78,10 @@ function isEmpty(values: Readonly<Record<string, string>>): boolean {
   return true
 }
 
-/** Whether all of `name` after its first `from` characters is `ending`, which is in lower case. */
-function hasEnding(name: string, from: number, ending: string): boolean {
-  return name.length === from + ending.length && isFolded(name, from, ending)
+/** Which one all of `name` after its first `from` characters is, in any case. */
+function endingOf(name: string, from: number): (typeof ENDINGS)[number] | undefined {
+  for (const known of ENDINGS) if (name.length === from + known.ending.length && isFolded(name, from, known.ending)) return known
+  return undefined
 }
 
 /** Whether `lower` stands in `name` at `from`, in any case of the letters of ASCII. Without making a string. */

@@ -35,12 +35,14 @@ export class RecentIds {
       this.#young = emptied
       this.#lasting = new Set(this.#stillOpen())
     }
-    readUuid(id)
+    // Nearly always it has just been looked up.
+    if (id !== lastRead) readUuid(id)
     this.#young.add()
   }
 }
 
-/** The id read last: {@link IdTable} looks here, so that an id is read once for both tables. */
+/** The id read last, and its bits: {@link IdTable} looks here, so that an id is read once for both tables. */
+let lastRead = ''
 const words = new Int32Array(4)
 
 /** Values of the lower-case hexadecimal digits; -1 for every other byte. */
@@ -52,6 +54,7 @@ const scratch = Buffer.alloc(UUID_LENGTH)
 
 /** Reads the text of a UUID in canonical lower-case form into {@link words}; false: it is none. */
 function readUuid(id: string): boolean {
+  lastRead = ''
   // As UTF-8: a character that is no digit shows as bytes that are none.
   if (id.length !== UUID_LENGTH || scratch.write(id, 'utf8') !== UUID_LENGTH) return false
   let at = 0
@@ -70,6 +73,7 @@ function readUuid(id: string): boolean {
     }
     words[index] = word
   }
+  lastRead = id
   return true
 }
 

@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net'
-import { ChunkedBody, copySpans } from '../http/chunked-body.ts'
+import { ChunkedBody, joinSpans } from '../http/chunked-body.ts'
 import { ClientRequest } from './client-request.ts'
 import type { RequestCarrier } from './client-request.ts'
 import type { Timed } from '../deadlines.ts'
 import { HEAD_BAD, HEAD_MORE } from '../http/head-scan.ts'
 import type { Client, ClientEvents, Refuse } from '../ports.ts'
 import { RequestHeadReader } from '../http/request-head.ts'
+import { ReadTurn } from '../read-turn.ts'
+import type { Behind } from '../read-turn.ts'
 import type { Refusal } from '../types.ts'
 
 /** How long a connection that we close is still read from, so that the client gets to see our reply before a reset. */
@@ -56,9 +58,10 @@ type State =
 
 const headReader = new RequestHeadReader()
 const spans: number[] = []
+const readTurn = new ReadTurn()
 
 /** One client's connection. Requests on it are served one after the other, however early they come. */
-export class ClientConnection implements Timed, RequestCarrier {
+export class ClientConnection implements Timed, RequestCarrier, Behind {
   listIndex = -1
   deadlineMs: number
   readonly socket: Socket
@@ -66,6 +69,8 @@ export class ClientConnection implements Timed, RequestCarrier {
   readonly #rules: ConnectionRules
   #state: State = 'head'
   #request: ClientRequest | undefined
+  /** What has come in this turn of the event loop. */
+  #unread: Buffer | undefined
   /** Bytes that have come and not been read: the beginning of a head, or requests that wait for their turn. */
   #stash: Buffer | undefined
   #consuming = false
@@ -80,7 +85,7 @@ export class ClientConnection implements Timed, RequestCarrier {
     this.#rules = rules
     this.peer = peerOf(socket)
     this.deadlineMs = performance.now() + rules.headTimeoutMs
-    socket.on('data', (bytes: Buffer) => this.#read(bytes))
+    socket.on('data', (bytes: Buffer) => this.#came(bytes))
     socket.on('drain', () => this.#drained())
     socket.on('end', () => this.#ended())
     socket.on('timeout', () => this.#stalled())
@@ -124,6 +129,8 @@ export class ClientConnection implements Timed, RequestCarrier {
   }
 
   timedOut(): void {
+    // Something has come after all.
+    if (this.#unread !== undefined) return
     if (this.#state === 'idle') this.socket.destroy()
     else this.#refuse('request_timeout')
   }
@@ -140,8 +147,22 @@ export class ClientConnection implements Timed, RequestCarrier {
 
   /** Closes the connection at once, unless a request on it wants its reply. */
   closeIfIdle(): void {
+    this.catchUp()
     const isNew = this.#state === 'head' && this.#stash === undefined
     if (this.#state === 'idle' || isNew || (this.#state === 'over' && this.socket.writableFinished)) this.socket.destroy()
+  }
+
+  catchUp(): void {
+    const bytes = this.#unread
+    if (bytes === undefined) return
+    this.#unread = undefined
+    this.#read(bytes)
+  }
+
+  #came(bytes: Buffer): void {
+    this.catchUp()
+    this.#unread = bytes
+    readTurn.later(this)
   }
 
   #read(bytes: Buffer): void {
@@ -228,7 +249,7 @@ export class ClientConnection implements Timed, RequestCarrier {
     } else {
       spans.length = 0
       bodyEnd = request.chunks.read(bytes, { at, end: bytes.length }, spans)
-      chunk = copySpans(bytes, spans)
+      chunk = joinSpans(bytes, spans)
       if (request.chunks.bad) return this.#refuse('bad_request')
       if (request.chunks.done) request.bodyLeft = 0
     }
@@ -255,6 +276,7 @@ export class ClientConnection implements Timed, RequestCarrier {
   /** A small body follows its head at once: it will have been read in a moment, and the connection can stay. */
   #replySoon(request: ClientRequest): void {
     setImmediate(() => {
+      this.catchUp()
       if (request.deferred !== undefined && request === this.#request) request.replyNow(request.deferred, request.bodyLeft !== 0)
     })
   }
@@ -335,6 +357,7 @@ export class ClientConnection implements Timed, RequestCarrier {
   }
 
   #ended(): void {
+    this.catchUp()
     this.#halfClosed = true
     this.#request?.events?.left(false)
     // In the middle of a request nothing can be made of it; between requests it says goodbye.
@@ -343,6 +366,7 @@ export class ClientConnection implements Timed, RequestCarrier {
   }
 
   #closed(): void {
+    this.catchUp()
     const request = this.#request
     const events = request?.events
     this.#state = 'over'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ChunkedBody, copySpans } from './chunked-body.ts'
+import { ChunkedBody, joinSpans } from './chunked-body.ts'
 
 /** What comes out of `bytes` when they come in pieces that end at `cuts`. */
 function read(
@@ -15,7 +15,7 @@ function read(
   for (const end of [...ends, bytes.length]) {
     const spans: number[] = []
     const stopped = body.read(bytes, { at: from, end }, spans)
-    content.push(copySpans(bytes, spans) ?? Buffer.alloc(0))
+    content.push(joinSpans(bytes, spans) ?? Buffer.alloc(0))
     from = stopped
     if (body.done || body.bad) break
   }

@@ -180,9 +180,10 @@ function hexDigit(byte: number): number {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1
 }
 
-/** Copies the spans that {@link ChunkedBody.read} found into one buffer; `undefined` when there are none. */
-export function copySpans(bytes: Buffer, spans: readonly number[]): Buffer | undefined {
+/** The spans that {@link ChunkedBody.read} found, as one buffer: a view of the only one, else a copy; `undefined` when there are none. */
+export function joinSpans(bytes: Buffer, spans: readonly number[]): Buffer | undefined {
   if (spans.length === 0) return undefined
+  if (spans.length === 2) return bytes.subarray(spans[0], spans[1])
   let total = 0
   for (let i = 0; i < spans.length; i += 2) total += (spans[i + 1] ?? 0) - (spans[i] ?? 0)
   const copy = Buffer.allocUnsafe(total)

@@ -2,12 +2,14 @@ import { connect, isIP } from 'node:net'
 import type { LookupFunction, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { errorCode } from '@ascribe/kit'
-import { ChunkedBody, copySpans } from '../http/chunked-body.ts'
+import { ChunkedBody, joinSpans } from '../http/chunked-body.ts'
 import type { Timed } from '../deadlines.ts'
 import { UpstreamReplyError } from '../errors.ts'
 import { HEAD_BAD, HEAD_MORE } from '../http/head-scan.ts'
 import { ReplyHeadReader } from '../http/reply-head.ts'
 import type { Framing } from '../http/reply-head.ts'
+import { ReadTurn } from '../read-turn.ts'
+import type { Behind } from '../read-turn.ts'
 import type { Call, CallCarrier } from './upstream-call.ts'
 import type { FailureKind } from '../types.ts'
 
@@ -43,23 +45,26 @@ const READ_BYTES = 65_536
 const TCP_KEEP_ALIVE_MS = 60_000
 
 /**
- * What every connection is read into, one after the other: a read is dealt with before the next one begins. What outlives the
- * read is copied out. A buffer of 64 KiB for each read, as a stream makes them, costs more than the copy.
+ * What every connection is read into, one after the other, and copied out of at once. A buffer of 64 KiB for each read, as a stream makes
+ * them, costs more than the copy.
  */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
 const headReader = new ReplyHeadReader()
 const spans: number[] = []
+const readTurn = new ReadTurn()
 
 type State = 'connecting' | 'head' | 'body' | 'idle' | 'closed'
 
 /** One connection to an upstream: HTTP/1.1, one request at a time. */
-export class UpstreamConnection implements Timed, CallCarrier {
+export class UpstreamConnection implements Timed, CallCarrier, Behind {
   listIndex = -1
   deadlineMs = 0
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
   #state: State = 'connecting'
   #call: Call | undefined
+  /** What has come in this turn of the event loop. */
+  #unread: Buffer | undefined
   /** The beginning of a head whose end has not come. */
   #stash: Buffer | undefined
   #interims = 0
@@ -73,7 +78,7 @@ export class UpstreamConnection implements Timed, CallCarrier {
     this.#owner = owner
     const { address } = owner
     this.deadlineMs = performance.now() + address.connectTimeoutMs
-    this.#socket = open(owner, (length) => this.#read(length))
+    this.#socket = open(owner, (length) => this.#came(length))
     this.#socket.on(address.tls ? 'secureConnect' : 'connect', () => this.#connected())
     this.#socket.on('drain', () => this.#write())
     this.#socket.on('end', () => this.#ended())
@@ -116,6 +121,8 @@ export class UpstreamConnection implements Timed, CallCarrier {
   }
 
   timedOut(): void {
+    // Something has come after all.
+    if (this.#unread !== undefined) return
     switch (this.#state) {
       case 'connecting':
         return this.#fail('connect_timeout', new UpstreamReplyError('no connection came about in time'))
@@ -149,21 +156,38 @@ export class UpstreamConnection implements Timed, CallCarrier {
     call.events.sent()
   }
 
-  /** `length` bytes have come into {@link readBuffer}. */
-  #read(length: number): void {
+  catchUp(): void {
+    const bytes = this.#unread
+    if (bytes === undefined) return
+    this.#unread = undefined
     const call = this.#call
-    if (call === undefined) {
-      // Nothing was asked: whatever this is, it is not the reply to the next request.
-      this.close()
+    if (call !== undefined) this.#read(call, bytes)
+  }
+
+  /** `length` bytes have come into {@link readBuffer}. */
+  #came(length: number): void {
+    const call = this.#call
+    const bytes = Buffer.allocUnsafe(length)
+    readBuffer.copy(bytes, 0, 0, length)
+    this.catchUp()
+    if (call === undefined || call !== this.#call) {
+      // Nothing was asked when it came: whatever this is, it is not the reply to the next request.
+      this.#fail('protocol', new UpstreamReplyError('it says more than its reply'))
       return
     }
+    this.#unread = bytes
+    readTurn.later(this)
+  }
+
+  #read(call: Call, read: Buffer): void {
     if (this.#state === 'body') {
-      this.deadlineMs = performance.now() + call.idleTimeoutMs
-      this.#readBody(call, readBuffer, { at: 0, end: length })
+      // What came before it was paused may be read after that.
+      if (!call.paused) this.deadlineMs = performance.now() + call.idleTimeoutMs
+      this.#readBody(call, read, { at: 0, end: read.length })
       return
     }
-    const bytes = this.#stash === undefined ? readBuffer : Buffer.concat([this.#stash, readBuffer.subarray(0, length)])
-    const end = this.#stash === undefined ? length : bytes.length
+    const bytes = this.#stash === undefined ? read : Buffer.concat([this.#stash, read])
+    const end = bytes.length
     this.#stash = undefined
     const bodyAt = this.#readHead(call, bytes, end)
     if (bodyAt < 0) return
@@ -182,7 +206,7 @@ export class UpstreamConnection implements Timed, CallCarrier {
       if (next === HEAD_BAD) return this.#refuse(headReader.fault)
       if ((next === HEAD_MORE ? end : next) - at > HEAD_BYTES_MAX) return this.#refuse('its head is too long')
       if (next === HEAD_MORE) {
-        this.#stash = Buffer.from(bytes.subarray(at, end))
+        this.#stash = bytes.subarray(at, end)
         return -1
       }
       if (headReader.headers.length > 2 * FIELDS_MAX) return this.#refuse('its head has too many fields')
@@ -222,7 +246,7 @@ export class UpstreamConnection implements Timed, CallCarrier {
       }
       spans.push(at, bodyEnd)
     }
-    const chunk = copySpans(bytes, spans)
+    const chunk = joinSpans(bytes, spans)
     if (chunk !== undefined) call.events.data(chunk)
     if (this.#call !== call) return
     if (isWhole) this.#finish(call, bodyEnd === end)
@@ -243,12 +267,14 @@ export class UpstreamConnection implements Timed, CallCarrier {
   }
 
   #ended(): void {
+    this.catchUp()
     const call = this.#call
     if (call !== undefined && this.#state === 'body' && this.#framing === 'close') this.#finish(call, false)
     else this.#broken(undefined)
   }
 
   #broken(cause: Error | undefined): void {
+    this.catchUp()
     if (this.#state === 'closed') return
     const timedOut = cause !== undefined && errorCode(cause) === 'ETIMEDOUT'
     const kind: FailureKind =
@@ -274,6 +300,7 @@ export class UpstreamConnection implements Timed, CallCarrier {
     this.#state = 'closed'
     this.deadlineMs = 0
     this.#stash = undefined
+    this.#unread = undefined
     this.#socket.destroy()
     this.#owner.gone(this)
   }
