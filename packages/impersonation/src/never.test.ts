@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { settle } from '../test/support/fake-clock.ts'
+import { down } from '../test/support/failures.ts'
 import { createWorld, ownerOf, refusalOf, uuidOf } from '../test/support/world.ts'
 import type { ClientSecret } from './client-secret.ts'
-import { AnswerInvalidError, MintUnavailableError } from './errors.ts'
+import { AnswerInvalidError } from './errors.ts'
 import { readProfile } from './read-profile.ts'
 import { createRegionTable } from './region-table.ts'
 import { SealedText } from './sealed-text.ts'
@@ -36,7 +37,7 @@ test('a policy that would refuse later never lets a call through now', async () 
 test('a token that was minted is never without a record, also when nobody got it', async () => {
   const { source, steps, audits } = createWorld()
   steps.before = (step) => {
-    if (step === 'profile') throw new MintUnavailableError('down', { step, reason: 'timeout' })
+    if (step === 'profile') throw down(step, 'timeout')
   }
   await refusalOf(source.token(ownerOf(1)), 'timeout')
   const leaving = new AbortController()
@@ -48,7 +49,7 @@ test('a token that was minted is never without a record, also when nobody got it
   await assert.rejects(source.token(ownerOf(2, { signal: leaving.signal })), { name: 'AbortError' })
   await settle()
   steps.before = (step) => {
-    if (step === 'profile') throw new MintUnavailableError('down', { step, reason: 'timeout' })
+    if (step === 'profile') throw down(step, 'timeout')
   }
   await refusalOf(source.discover({ ownerEmail: 'user3@example.com', region: 'zrh' }), 'timeout')
   assert.deepEqual(

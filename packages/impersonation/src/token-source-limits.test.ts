@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { settle } from '../test/support/fake-clock.ts'
+import { down } from '../test/support/failures.ts'
 import { createWorld, ownerOf, refusalOf, uuidOf } from '../test/support/world.ts'
-import { AnswerInvalidError, MintUnavailableError } from './errors.ts'
-import type { Reason } from './errors.ts'
-import type { WireStep } from './refusal.ts'
+import { AnswerInvalidError } from './errors.ts'
 
 // What the source does when there is too much of something: owners, calls, failures, tokens.
-
-const down = (step: WireStep, reason: Reason = 'server_error', retryAfterMs?: number): Error =>
-  new MintUnavailableError('down', { step, reason, retryAfterMs })
 
 test('token() has at most four impersonations under way at once (H-7)', async () => {
   const { source, steps } = createWorld()

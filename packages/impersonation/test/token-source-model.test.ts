@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Scheduler } from 'fast-check'
-import { ImpersonationError, MintUnavailableError, OwnerRefusedError } from '../src/errors.ts'
+import { ImpersonationError, OwnerRefusedError } from '../src/errors.ts'
 import type { ImpersonatedToken } from '../src/impersonated-token.ts'
 import { SealedText } from '../src/sealed-text.ts'
 import { settle } from './support/fake-clock.ts'
+import { down } from './support/failures.ts'
 import { createWorld, ownerOf, userOfEmail, uuidOf } from './support/world.ts'
 import type { World } from './support/world.ts'
 
@@ -104,7 +105,7 @@ class Model {
     const cut = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
     cut.catch(() => {})
     await Promise.race([arrival, cut])
-    if (this.weather === 'down') throw new MintUnavailableError('down', { step, reason: 'server_error' })
+    if (this.weather === 'down') throw down(step)
     if (this.weather === 'refusing' && step === 'impersonate') throw new OwnerRefusedError('no', { step, reason: 'user_unknown' })
   }
 

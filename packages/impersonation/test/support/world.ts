@@ -19,6 +19,9 @@ export type World = {
   readonly meters: CountingMeters
 }
 
+/** Where the tokens of region zrh go. */
+export const ORIGIN = 'https://direct.zrh.cloudsigma.com'
+
 /** The UUID of user `n`. */
 export function uuidOf(n: number): string {
   return `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
