@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { startEngine } from '@ascribe/sandbox'
-import type { SandboxEngine } from '@ascribe/sandbox'
 import type { UsageRecord } from '@ascribe/usage'
 import { createTestDisk } from './disk.ts'
+import { startWithEngine } from './engine-world.ts'
 import { IDENTITY, LAST_CHUNK, ask, chunk, chunkedHead, rawUpstream, startTestGateway, until, watch } from './support.ts'
-import type { GatewayOptions, TestGateway } from './support.ts'
 
 // Responses and Messages through the whole gateway.
 
@@ -18,12 +15,6 @@ const MESSAGES = {
 } as const
 const BOTH = [RESPONSES, MESSAGES] as const
 
-async function start(t: TestContext, options: GatewayOptions = {}): Promise<TestGateway & { readonly engine: SandboxEngine }> {
-  const engine = await startEngine()
-  t.after(() => engine.close())
-  return Object.assign(await startTestGateway(t, { upstream: engine.url, ...options }), { engine })
-}
-
 const gist = ({ outcome, provenance, completionTokens }: UsageRecord): unknown[] => [outcome, provenance, completionTokens]
 
 const sum = ({ meters }: UsageRecord): number => Object.values(meters).reduce((total, each) => total + each, 0)
@@ -32,7 +23,7 @@ for (const { path, body } of BOTH) {
   const api = path.slice('/v1/'.length)
 
   test(`a reply of ${api}, streamed or not, passes byte for byte and leaves the counts of its engine`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     for (const [index, stream] of [false, true].entries()) {
       const request = { ...body, stream }
       const answer = await ask(world.url, { path, body: request })
@@ -48,7 +39,7 @@ for (const { path, body } of BOTH) {
   })
 
   test(`a client of ${api} that leaves in mid-stream is aborted, and charged what the engine reports`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const faults = { tokens: 12, tokenDelayMs: 3 }
     const long = path === '/v1/messages' ? { max_tokens: 12 } : { max_output_tokens: 12 }
     const client = await watch(t, world.port, { path, body: { ...body, ...long, stream: true, sandbox: faults } })
@@ -62,7 +53,7 @@ for (const { path, body } of BOTH) {
       ['continuous', 'continuous'],
       ['none', 'estimated'],
     ] as const) {
-      const world = await start(t)
+      const world = await startWithEngine(t)
       const sandbox = { tokens: 5, usage, resetAt: 'before-finish', resetWith: 'fin' }
       const answer = await ask(world.url, { path, body: { ...body, stream: true, sandbox } })
       assert.equal(answer.whole, false)
@@ -73,7 +64,7 @@ for (const { path, body } of BOTH) {
   })
 
   test(`an engine of ${api} that reports nothing in its stream leaves an estimate`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     await ask(world.url, { path, body: { ...body, stream: true, sandbox: { usage: 'none' } } })
     assert.deepEqual(gist(await world.record()), ['completed', 'estimated', 5])
   })
@@ -89,7 +80,7 @@ for (const { path, body } of BOTH) {
       { done: false, usage: 'continuous' },
       { padBytes: 100_000 },
     ]
-    const world = await start(t)
+    const world = await startWithEngine(t)
     for (const [index, sandbox] of faults.entries()) {
       const answer = await ask(world.url, { path, body: { ...body, stream: true, sandbox } })
       assert.deepEqual([answer.status, answer.whole], [200, true])
@@ -100,7 +91,7 @@ for (const { path, body } of BOTH) {
   })
 
   test(`negative counts of ${api} are no credit`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const counts = { input_tokens: -1000, output_tokens: -5 }
     for (const [index, stream] of [false, true].entries()) {
       await ask(world.url, { path, body: { ...body, stream, sandbox: { counts } } })
@@ -147,7 +138,7 @@ for (const { path, body } of BOTH) {
 }
 
 test('what Messages writes to a cache is a class of its own in the record', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const text = { type: 'text', text: 'one two '.repeat(32), cache_control: { type: 'ephemeral', ttl: '1h' } }
   await ask(world.url, { path: MESSAGES.path, body: { ...MESSAGES.body, system: [text] } })
   const record = await world.record()
@@ -156,7 +147,7 @@ test('what Messages writes to a cache is a class of its own in the record', asyn
 })
 
 test('clients of Messages send their key as X-Api-Key; it reaches no engine, and what is refused has the shape they know', async (t) => {
-  const world = await start(t, { trust: { networks: [] } })
+  const world = await startWithEngine(t, { trust: { networks: [] } })
   const { key, authId } = world.addKey()
   await until('the key is known', async () => (await ask(world.url, { ...MESSAGES, headers: { 'x-api-key': key } })).status === 200)
   const record = await world.record()
@@ -180,7 +171,7 @@ test('clients of Messages send their key as X-Api-Key; it reaches no engine, and
 })
 
 test('what the relay refuses by itself is an error to clients of OpenAI and of Anthropic', async (t) => {
-  const world = await start(t, { bodyBytesMax: 100 })
+  const world = await startWithEngine(t, { bodyBytesMax: 100 })
   const answer = await ask(world.url, { ...MESSAGES, body: 'x'.repeat(1000) })
   const { type, error } = JSON.parse(answer.text) as { type: string; error: { message: string; code: string } }
   assert.deepEqual([answer.status, type, error.code, typeof error.message], [413, 'error', 'body_too_large', 'string'])
@@ -196,7 +187,7 @@ test('an engine of Messages that cannot be reached is told of in the shape of Me
 test('a background response is refused, and one that is kept or refers to a kept one goes only where its route says so', async (t) => {
   const refer = [{ store: true }, { previous_response_id: 'resp_1' }, { conversation: 'conv_1' }, { prompt: { id: 'p' } }, { Store: true }]
   const passes = [{}, { store: false }, { store: null, previous_response_id: null, background: false }]
-  const strict = await start(t)
+  const strict = await startWithEngine(t)
   for (const more of [{ background: true }, { background: 1 }, ...refer]) {
     const answer = await ask(strict.url, { ...RESPONSES, body: { ...RESPONSES.body, ...more } })
     const { error } = JSON.parse(answer.text) as { error: { param: string } }
@@ -204,7 +195,7 @@ test('a background response is refused, and one that is kept or refers to a kept
   }
   assert.equal(strict.engine.seen.length, 0)
   for (const more of passes) assert.equal((await ask(strict.url, { ...RESPONSES, body: { ...RESPONSES.body, ...more } })).status, 200)
-  const lenient = await start(t, { route: { storedResponses: true } })
+  const lenient = await startWithEngine(t, { route: { storedResponses: true } })
   for (const more of refer) assert.equal((await ask(lenient.url, { ...RESPONSES, body: { ...RESPONSES.body, ...more } })).status, 200)
   const background = await ask(lenient.url, { ...RESPONSES, body: { ...RESPONSES.body, background: true } })
   assert.equal(background.status, 400)

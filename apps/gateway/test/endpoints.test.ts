@@ -3,20 +3,10 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
-import { startEngine } from '@ascribe/sandbox'
-import type { Faults, SandboxEngine } from '@ascribe/sandbox'
 import type { UsageRecord } from '@ascribe/usage'
+import { startWithEngine } from './engine-world.ts'
 import { CHAT, IDENTITY, ask, chunk, chunkedHead, rawUpstream, startTestGateway, until, watch, Wire } from './support.ts'
-import type { Answer, GatewayOptions, TestGateway } from './support.ts'
-
-type World = TestGateway & { readonly engine: SandboxEngine }
-
-async function start(t: TestContext, { faults = {}, ...options }: GatewayOptions & { readonly faults?: Faults } = {}): Promise<World> {
-  const engine = await startEngine({ faults })
-  t.after(() => engine.close())
-  return Object.assign(await startTestGateway(t, { upstream: engine.url, ...options }), { engine })
-}
+import type { Answer } from './support.ts'
 
 const codeOf = (answer: Answer): unknown => (JSON.parse(answer.text) as { error: { code?: unknown } }).error.code
 const gist = ({ outcome, provenance, meters }: UsageRecord): unknown => [outcome, provenance, meters]
@@ -53,7 +43,7 @@ for (const [method, path, status, code] of [
   ['GET', '/v1/audio/speech', 405, 'method_not_allowed'],
 ] as const) {
   test(`${method} ${path} is ${code}: no upstream sees it, and it has no record`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const answer = await ask(world.url, { method, path, body: '{}' })
     assert.deepEqual([answer.status, codeOf(answer)], [status, code])
     assert.equal(answer.headers['x-should-retry'], status === 501 ? 'false' : undefined)
@@ -64,7 +54,7 @@ for (const [method, path, status, code] of [
 }
 
 test('what is refused on a path of Messages has the shape that its clients know', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const answer = await ask(world.url, { path: '/v1/messages/batches', body: '{}' })
   assert.equal(answer.status, 501)
   assert.match(answer.text, /^\{"type":"error","error":\{"type":"[a-z_]+","message":"Batches are refused/)
@@ -127,7 +117,7 @@ for (const [what, head, status] of [
 }
 
 test('an offer of h2c is no offer: the request is served as it stands, and metered', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const client = await watch(t, world.port, {
     headers: { ...IDENTITY, Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMA' },
   })
@@ -137,7 +127,7 @@ test('an offer of h2c is no offer: the request is served as it stands, and meter
 })
 
 test('a form goes up byte for byte, with the content type that it came with', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const { body, headers } = form(
     { model: 'sandbox-whisper', language: 'de' },
     '--b0undary\r\ncontent-disposition:form-data;name="x"\r\nX: y\r\n\r\n\0\x01\r\n',
@@ -154,7 +144,7 @@ test('a form goes up byte for byte, with the content type that it came with', as
 })
 
 test('a form that two parsers read in two ways is refused before any upstream work', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const twice = form({ model: 'sandbox-whisper' }, '--b0undary\r\nContent-Disposition: form-data; name="model"\r\n\r\ncheap\r\n')
   const headers = [
     ...Object.entries(IDENTITY),
@@ -175,7 +165,7 @@ test('a form that two parsers read in two ways is refused before any upstream wo
 })
 
 test('a client that leaves in the middle of the sound pays for all of the text', async (t) => {
-  const world = await start(t, { faults: { tokenDelayMs: 5 } })
+  const world = await startWithEngine(t, { faults: { tokenDelayMs: 5 } })
   const client = await watch(t, world.port, { path: '/v1/audio/speech', body: { ...SPEECH, input: 'x'.repeat(60) } })
   await client.sees('200 OK')
   client.socket.destroy()
@@ -183,7 +173,7 @@ test('a client that leaves in the middle of the sound pays for all of the text',
 })
 
 test('a client that leaves a transcription before its usage does not get it for free', async (t) => {
-  const world = await start(t, { faults: { tokenDelayMs: 5 } })
+  const world = await startWithEngine(t, { faults: { tokenDelayMs: 5 } })
   const client = await watch(t, world.port, { path: '/v1/audio/transcriptions', ...form({ model: 'sandbox-transcribe', stream: 'true' }) })
   await client.sees('transcript.text.delta')
   client.socket.destroy()
@@ -191,7 +181,7 @@ test('a client that leaves a transcription before its usage does not get it for 
 })
 
 test('a drain that takes too long leaves what was asked for, never zero', async (t) => {
-  const world = await start(t, { drain: { ms: 10, bytes: 1_000_000 }, faults: { hangAt: 'before-usage' } })
+  const world = await startWithEngine(t, { drain: { ms: 10, bytes: 1_000_000 }, faults: { hangAt: 'before-usage' } })
   const client = await watch(t, world.port, {
     path: '/v1/images/generations',
     body: { ...IMAGES, stream: true, n: 1, model: 'sandbox-image' },
@@ -209,7 +199,7 @@ for (const [path, asked, whole] of [
   ['/v1/rerank', { body: RANKING }, { search_units: 1 }],
 ] as const) {
   test(`${path} that is reset after any byte of what it delivers is charged, and once (${JSON.stringify(whole)})`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     let count = 0
     // Of a stream nothing has been delivered before its first event is whole.
     for (const resetAt of JSON.stringify(asked).includes('stream_format') ? [300, 400] : [1, 2, 10, 30]) {
@@ -226,7 +216,7 @@ for (const [path, asked, whole] of [
 }
 
 test('a reply that is compressed is read all the same', async (t) => {
-  const world = await start(t, { faults: { encoding: 'gzip' } })
+  const world = await startWithEngine(t, { faults: { encoding: 'gzip' } })
   await ask(world.url, { path: '/v1/images/generations', body: { ...IMAGES, model: 'sandbox-image' } })
   assert.deepEqual(gist(await world.record()), ['completed', 'reported', { input_tokens: 2, output_image_tokens: 2112 }])
 })
@@ -247,7 +237,7 @@ test('the client has no whole sound before its settlement is durable', async (t)
 })
 
 test('counting tokens is free, whatever becomes of it: an intent, a record of nothing, never unknown', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const path = '/v1/messages/count_tokens'
   const answer = await ask(world.url, { path, body: { model: 'sandbox-small', messages: [] } })
   assert.equal(answer.status, 200)
@@ -267,7 +257,7 @@ test('counting tokens is free, whatever becomes of it: an intent, a record of no
 })
 
 test('what is free may be in any format, and goes up as it is', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const answer = await ask(world.url, { path: '/tokenize', body: '{"content":"river stone"}' })
   assert.deepEqual([answer.status, (JSON.parse(answer.text) as { tokens: unknown[] }).tokens.length], [200, 2])
   assert.equal((await world.record()).api, 'free')
@@ -304,7 +294,7 @@ test('an operator decides about a path of his engine, and nothing else is opened
 })
 
 test('a body that is JSON to the gateway and something else to an engine is never sent to one', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const polyglot = '{"model":"sandbox-small","messages":[],"x":"&model=dear&n=9&y="}'
   const type = (value: string): [string, string] => ['Content-Type', value]
   for (const [path, fields] of [

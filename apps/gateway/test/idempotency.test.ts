@@ -5,20 +5,19 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { startEngine } from '@ascribe/sandbox'
-import type { Faults, SandboxEngine } from '@ascribe/sandbox'
+import type { Faults } from '@ascribe/sandbox'
 import { startControlled } from './controlled.ts'
+import { startWithEngine } from './engine-world.ts'
+import type { EngineWorld } from './engine-world.ts'
 import { CHAT, EVENTS, IDENTITY, LAST_CHUNK, ask, chunk, chunkedHead, fixedReply, jsonChat, rawUpstream } from './support.ts'
 import { startTestGateway, until, watch } from './support.ts'
-import type { Answer, GatewayOptions, HeaderList, TestGateway } from './support.ts'
+import type { Answer, GatewayOptions, HeaderList } from './support.ts'
 
 const KEY = { ...IDENTITY, 'Idempotency-Key': 'order-7' }
 const STREAM = { ...CHAT, stream: true }
 
-async function start(t: TestContext, faults: Faults = {}, options: GatewayOptions = {}): Promise<TestGateway & { engine: SandboxEngine }> {
-  const engine = await startEngine({ faults: { tokens: 5, ...faults } })
-  t.after(() => engine.close())
-  return Object.assign(await startTestGateway(t, { upstream: engine.url, ...options }), { engine })
-}
+const start = (t: TestContext, faults: Faults = {}, options: GatewayOptions = {}): Promise<EngineWorld> =>
+  startWithEngine(t, { faults: { tokens: 5, ...faults }, ...options })
 
 type ErrorBody = { readonly code: string; readonly type: string; readonly message: string; readonly param: string }
 const errorOf = (answer: Answer): ErrorBody => (JSON.parse(answer.text) as { error: ErrorBody }).error

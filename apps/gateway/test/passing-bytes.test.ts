@@ -3,18 +3,13 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { brotliCompressSync, deflateSync, gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { startEngine } from '@ascribe/sandbox'
-import type { Faults, SandboxEngine } from '@ascribe/sandbox'
+import type { Faults } from '@ascribe/sandbox'
+import { assertUnserved, startWithEngine } from './engine-world.ts'
 import { ask, CHAT, chunk, chunkedHead, EVENTS, fixedReply, jsonChat, LAST_CHUNK, rawUpstream, startTestGateway } from './support.ts'
 import type { Ask, TestGateway } from './support.ts'
 
 const STREAM = { ...CHAT, stream: true }
 const WITH_USAGE = { ...STREAM, stream_options: { include_usage: true } }
-
-async function start(t: TestContext): Promise<TestGateway & { readonly engine: SandboxEngine }> {
-  const engine = await startEngine()
-  t.after(() => engine.close())
-  return Object.assign(await startTestGateway(t, { upstream: engine.url }), { engine })
-}
 
 /** A gateway before an upstream that answers everything with these bytes and closes. */
 async function startBefore(
@@ -39,7 +34,7 @@ for (const [what, path, body] of [
   ['a stream of completions whose client asked for usage', '/v1/completions', { ...WITH_USAGE, messages: undefined, prompt: 'hello' }],
 ] as const) {
   test(`the client gets ${what} byte for byte, and the request goes up byte for byte`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const through = await ask(world.url, { path, body })
     const sent = world.engine.seen[0]?.body.toString()
     assert.equal(sent, JSON.stringify(body))
@@ -59,7 +54,7 @@ for (const [what, path, body, splice] of [
   ['completions', '/v1/completions', { ...STREAM, messages: undefined, prompt: 'hello' }, '"stream_options":{"include_usage":true},'],
 ] as const) {
   test(`the wish for usage is spliced into the stream of ${what} with nothing else touched, and its answer is withheld`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const through = await ask(world.url, { path, body })
     assert.equal(world.engine.seen[0]?.body.toString(), `{${splice}${JSON.stringify(body).slice(1)}`)
     const fresh = await startEngine()
@@ -73,7 +68,7 @@ for (const [what, path, body, splice] of [
 }
 
 test('an integer beyond 2^53 and the order of members go up as they were sent', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const body = `{ "seed": 12345678901234567890, "stream" : true, "stream_options": {"include_usage" : false, "x":"<&>"}, "messages":[{"role":"user","content":"<\u00e9>"}],"model":"sandbox-small","max_tokens":2}`
   assert.equal((await ask(world.url, { body })).status, 200)
   assert.equal(world.engine.seen[0]?.body.toString(), body.replace('"include_usage" : false', '"include_usage" : true'))
@@ -81,7 +76,7 @@ test('an integer beyond 2^53 and the order of members go up as they were sent', 
 
 for (const stream of [1, 'true'] as const) {
   test(`"stream": ${JSON.stringify(stream)} is metered where a lax engine streams`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const answer = await ask(world.url, { body: { ...CHAT, stream } })
     assert.match(String(answer.headers['content-type']), /event-stream/)
     const record = await world.record()
@@ -106,7 +101,7 @@ const FRAMINGS: readonly Faults[] = [
 ]
 for (const faults of FRAMINGS) {
   test(`usage is read, and withheld, from a stream with ${JSON.stringify(faults)}`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     world.engine.setFaults(faults)
     const through = await ask(world.url, { body: STREAM })
     assert.equal(through.whole, true)
@@ -133,7 +128,7 @@ test('an event without choices whose usage is null is never withheld', async (t)
 
 for (const encoding of ['gzip', 'br'] as const) {
   test(`a JSON reply in ${encoding} passes as it is, and a copy is read`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     world.engine.setFaults({ encoding })
     const through = await ask(world.url)
     assert.equal(through.headers['content-encoding'], encoding)
@@ -144,7 +139,7 @@ for (const encoding of ['gzip', 'br'] as const) {
 }
 
 test('a stream in gzip passes as it is: nothing is withheld, and its usage is read', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   world.engine.setFaults({ encoding: 'gzip', splitRandom: 30 })
   const through = await ask(world.url, { body: STREAM })
   assert.equal(through.whole, true)
@@ -235,7 +230,7 @@ test("the upstream's headers pass, but for its request id and what belongs to it
 
 for (const status of [400, 401, 404, 429, 500, 503]) {
   test(`an upstream's ${status} passes with its body, and leaves a record without quantities`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const answer = await ask(world.url, { body: { ...CHAT, sandbox: { status } } })
     assert.equal(answer.status, status)
     assert.equal(JSON.parse(answer.text).error.message, `The sandbox was asked to answer ${status}.`)
@@ -263,24 +258,23 @@ const REFUSED: readonly (readonly [string, Ask, number, string | null])[] = [
 ]
 for (const [what, options, status, code] of REFUSED) {
   test(`the gateway refuses ${what} with ${status}, without a record, and the upstream sees nothing`, async (t) => {
-    const world = await start(t)
+    const world = await startWithEngine(t)
     const answer = await ask(world.url, options)
     assert.equal(answer.status, status)
     assert.equal(JSON.parse(answer.text).error.code, code)
-    assert.deepEqual(await world.entries(), [])
-    assert.deepEqual(world.engine.seen, [])
+    await assertUnserved(world)
   })
 }
 
 test('a compressed request is 415: its usage could not be forced', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const headers = { 'X-Saturn-Auth-Id': 'a', 'X-Saturn-Resource-Id': 'r', 'Content-Encoding': 'gzip' }
   assert.equal((await ask(world.url, { headers })).status, 415)
   assert.deepEqual(await world.entries(), [])
 })
 
 test('headers that are too large are 431', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   const answer = await ask(world.url, { headers: { 'X-Saturn-Auth-Id': 'a', 'X-Saturn-Resource-Id': 'r', 'X-Big': 'x'.repeat(17_000) } })
   assert.equal(answer.status, 431)
   assert.deepEqual(await world.entries(), [])
@@ -299,7 +293,7 @@ test('a route may refuse several choices, and several prompts, but not several i
 })
 
 test('several choices that an engine under-reports are never billed as one', async (t) => {
-  const world = await start(t)
+  const world = await startWithEngine(t)
   world.engine.setFaults({ style: 'llama' })
   for (const stream of [false, true]) await ask(world.url, { body: { ...CHAT, n: 3, ignore_eos: true, stream } })
   for (const record of await world.records(2)) assert.equal(record.completionTokens, 15)

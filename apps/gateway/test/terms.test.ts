@@ -1,29 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { startEngine } from '@ascribe/sandbox'
-import type { Faults, SandboxEngine } from '@ascribe/sandbox'
+import type { Faults } from '@ascribe/sandbox'
+import { startWithEngine } from './engine-world.ts'
+import type { EngineWorld } from './engine-world.ts'
 import { CHAT, EVENTS, IDENTITY, ask, chunk, chunkedHead, fixedReply, jsonChat, rawUpstream, until, watch } from './support.ts'
 import { startTestGateway } from './support.ts'
-import type { Answer, GatewayOptions, TestGateway, Wire } from './support.ts'
+import type { Answer, GatewayOptions, Wire } from './support.ts'
 
 const STREAM = { ...CHAT, max_tokens: 500, stream: true }
 const SHORT = { ...CHAT, max_tokens: 1, sandbox: { tokens: 1 } }
 const HEAD = Buffer.from(chunkedHead('text/event-stream'))
 const GROUP = { ...IDENTITY, 'X-Saturn-Group-Id': 'group-1' }
 
-type World = TestGateway & { readonly engine: SandboxEngine }
-
-async function start(t: TestContext, faults: Faults = {}, options: GatewayOptions = {}): Promise<World> {
-  const engine = await startEngine({ faults: { tokens: 500, tokenDelayMs: 3, ...faults } })
-  t.after(() => engine.close())
-  return Object.assign(await startTestGateway(t, { upstream: engine.url, ...options }), { engine })
-}
+const start = (t: TestContext, faults: Faults = {}, options: GatewayOptions = {}): Promise<EngineWorld> =>
+  startWithEngine(t, { faults: { tokens: 500, tokenDelayMs: 3, ...faults }, ...options })
 
 const codeOf = (answer: Answer): string => (JSON.parse(answer.text) as { error: { code: string } }).error.code
 
 /** Opens a stream and leaves it in the middle. */
-async function leaveEarly(t: TestContext, world: World, headers: Record<string, string> = IDENTITY): Promise<void> {
+async function leaveEarly(t: TestContext, world: EngineWorld, headers: Record<string, string> = IDENTITY): Promise<void> {
   const client = await watch(t, world.port, { body: STREAM, headers })
   await client.sees('"delta":{"content":')
   client.socket.destroy()
