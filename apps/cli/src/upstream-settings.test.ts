@@ -61,6 +61,97 @@ for (const [what, fields] of [
   })
 }
 
+const FIELDS = { all: new Secret('for-all'), b: new Secret('for-b') }
+
+test('routesOf(): a credential travels as Bearer unless the route says in which header, and then as it is', () => {
+  for (const [says, field] of [
+    [{}, undefined],
+    [{ credential_header: 'X-Api-Key' }, { header: 'x-api-key', scheme: 'none' }],
+    [{ credential_header: 'Authorization' }, { header: 'authorization', scheme: 'bearer' }],
+    [{ credential_scheme: 'none' }, { header: 'authorization', scheme: 'none' }],
+    [
+      { credential_header: 'x-engine-token', credential_scheme: 'bearer' },
+      { header: 'x-engine-token', scheme: 'bearer' },
+    ],
+  ] as const) {
+    for (const upstream of ['http://a:8000', 'http://{resource}.svc']) {
+      const { credential } = one({ upstream, credential_name: 'all', ...says }, FIELDS)
+      assert.deepEqual([credential?.field, credential?.reveal()], [field, 'for-all'], JSON.stringify(says))
+    }
+  }
+})
+
+test('routesOf(): an upstream says of its header what it says, and the rest is as its route says it', () => {
+  const upstreams = [
+    { url: 'http://a' },
+    { url: 'http://b', credential_name: 'b' },
+    { url: 'http://c', credential_name: 'b', credential_header: 'authorization' },
+    { url: 'http://d', credential_header: 'x-api-key' },
+    { url: 'http://e', credential_scheme: 'none' },
+  ]
+  const fields = { upstreams, credential_name: 'all', credential_header: 'api-key', credential_scheme: 'bearer' }
+  assert.deepEqual(
+    one(fields, FIELDS).balance?.places.map(({ credential }) => [
+      credential?.reveal(),
+      credential?.field?.header,
+      credential?.field?.scheme,
+    ]),
+    [
+      ['for-all', 'api-key', 'bearer'],
+      ['for-b', 'api-key', 'bearer'],
+      ['for-b', 'authorization', 'bearer'],
+      ['for-all', 'x-api-key', 'none'],
+      ['for-all', 'api-key', 'none'],
+    ],
+  )
+})
+
+test('a credential never travels in a header that something else needs, and none is said where there is no credential', () => {
+  const upstream = 'http://a'
+  for (const taken of [
+    'Host',
+    'content-length',
+    'Content-Type',
+    'cookie',
+    'x-request-id',
+    'accept',
+    'proxy-authorization',
+    'a b',
+    'x_api_key',
+    'x:',
+    '',
+  ])
+    assert.throws(() => one({ upstream, credential_name: 'all', credential_header: taken }, FIELDS), /credential_header/, taken)
+  assert.throws(() => one({ upstream, credential_name: 'all', credential_scheme: 'Basic' }, FIELDS), /credential_scheme/)
+  for (const idle of [
+    { upstream, credential_header: 'x-api-key' },
+    { upstream, credential_scheme: 'none' },
+    { upstreams: [{ url: 'http://a' }], credential_header: 'x-api-key' },
+    {
+      upstreams: [
+        { url: 'http://a', credential_header: 'x-api-key' },
+        { url: 'http://b', credential_name: 'b' },
+      ],
+    },
+  ])
+    assert.throws(() => one(idle, FIELDS), InputError, JSON.stringify(idle))
+  // An engine at home beside one that is paid.
+  const mixed = { upstreams: [{ url: 'http://a' }, { url: 'http://b', credential_name: 'b' }], credential_header: 'x-api-key' }
+  assert.deepEqual(
+    one(mixed, FIELDS).balance?.places.map(({ credential }) => credential?.field?.header),
+    [undefined, 'x-api-key'],
+  )
+})
+
+test('a deployment of the ledger says in which header a credential travels that each gateway has by its name', () => {
+  const entry = { resource_id: 'dep-1', upstream: 'http://a:8000', credential_name: 'b', credential_header: 'x-api-key' }
+  checkDeployment(entry)
+  assert.deepEqual(deploymentRoute(entry, FIELDS).credential?.field, { header: 'x-api-key', scheme: 'none' })
+  assert.throws(() => checkDeployment({ ...entry, credential_header: 'host' }), InputError)
+  const several = { resource_id: 'dep-2', upstreams: [{ url: 'http://a', credential_name: 'b', credential_header: 'api-key' }] }
+  assert.deepEqual(deploymentRoute(several, FIELDS).balance?.places[0]?.credential?.field?.header, 'api-key')
+})
+
 test('deploymentRoute() reads what the ledger keeps as the configuration is read, by its resource', () => {
   const route = deploymentRoute({ resource_id: 'dep-1', models: ['m'], upstream: 'http://a:8000', max_output_tokens: 7 }, {})
   assert.deepEqual([route.id, route.resourceId, route.models, route.maxOutputTokens], ['dep-1', 'dep-1', ['m'], 7])

@@ -4,17 +4,17 @@ import type { Route } from '@ascribe/gateway/routes'
 import { PLACE_ID_LENGTH_MAX, isTemplate, parseTemplate } from '@ascribe/gateway/routing'
 import type { Balance, HealthRule, Place, RetryRule } from '@ascribe/gateway/routing'
 import { InputError } from '@ascribe/kit'
-import { durationMs, secret } from '@ascribe/service'
+import { durationMs } from '@ascribe/service'
 import type { Secret } from '@ascribe/service'
+import { credentialOf, credentialShape, hasIdleField, namedCredentialShape, ownOrRoutes } from './credential-settings.ts'
+import type { CredentialSettings } from './credential-settings.ts'
 
 /** One of several upstreams of a route. */
-export type UpstreamSettings = {
+export type UpstreamSettings = CredentialSettings & {
   /** Written into records where a request went to more than one; default: host and port. */
   readonly id?: string | undefined
   readonly url: string
   readonly weight: number
-  readonly credential?: Secret | undefined
-  readonly credential_name?: string | undefined
   readonly ca_file?: string | undefined
 }
 
@@ -41,12 +41,10 @@ export type RetrySettings = {
 }
 
 /** What a route says of where it goes. */
-export type DestinationSettings = {
+export type DestinationSettings = CredentialSettings & {
   readonly id: string
   readonly upstream?: string | undefined
   readonly upstreams?: readonly UpstreamSettings[] | undefined
-  readonly credential?: Secret | undefined
-  readonly credential_name?: string | undefined
   readonly health?: HealthSettings | undefined
   readonly retry?: RetrySettings | undefined
   readonly retired: boolean
@@ -65,7 +63,7 @@ const upstreamShape = {
   id: name.max(PLACE_ID_LENGTH_MAX).optional(),
   url: name,
   weight: z.int().min(1).max(WEIGHT_MAX).default(1),
-  credential_name: name.optional(),
+  ...namedCredentialShape,
 }
 
 const HealthSchema = z.strictObject({
@@ -91,7 +89,7 @@ const RetrySchema = z.strictObject({
 
 const shared = {
   upstream: name.optional(),
-  credential_name: name.optional(),
+  ...namedCredentialShape,
   health: HealthSchema.optional(),
   retry: RetrySchema.optional(),
   retired: z.boolean().default(false),
@@ -109,9 +107,9 @@ export const deploymentDestination: Shape<Shared> = {
 /** Of a route in the configuration. */
 export const routeDestination: Shape<Shared | 'credential'> = {
   ...shared,
-  credential: secret().optional(),
+  ...credentialShape,
   upstreams: z
-    .array(z.strictObject({ ...upstreamShape, credential: secret().optional(), ca_file: name.optional() }))
+    .array(z.strictObject({ ...upstreamShape, ...credentialShape, ca_file: name.optional() }))
     .min(1)
     .max(UPSTREAMS_MAX)
     .optional(),
@@ -139,7 +137,9 @@ export function destinationOf(
       upstream === undefined ? 'it has no upstream' : 'it has upstream and upstreams',
       'Give one of `upstream` and `upstreams`.',
     )
-  const credential = credentialOf(fields, deps)
+  if (hasIdleField(fields, upstreams))
+    return refuse('it says how a credential travels, and has none', 'Give `credential` or `credential_name`, or leave that out.')
+  const credential = credentialOf(fields, { id, credentials: deps.credentials })
   if (upstream !== undefined && isTemplate(upstream)) {
     if (health !== undefined || retry !== undefined)
       return refuse(
@@ -173,33 +173,13 @@ function placeOf(fields: UpstreamSettings, route: DestinationSettings & Destinat
     })
   }
   const { origin, basePath } = parseUpstreamUrl(fields.url)
-  const own = credentialOf({ ...fields, id: route.id }, route)
   return {
     id: fields.id ?? new URL(origin).host.slice(0, PLACE_ID_LENGTH_MAX),
     upstream: route.upstreamAt(origin, fields.ca_file),
     basePath,
     weight: fields.weight,
-    ...(own.credential === undefined ? credentialOf(route, route) : own),
+    ...credentialOf(ownOrRoutes(fields, route), route),
   }
-}
-
-type Named = { readonly id: string; readonly credential?: Secret | undefined; readonly credential_name?: string | undefined }
-
-function credentialOf(
-  { id, credential, credential_name: named }: Named,
-  { credentials }: DestinationDeps,
-): { readonly credential?: Secret } {
-  if (credential !== undefined && named !== undefined) {
-    throw new InputError(`Cannot use route "${id}": it has credential and credential_name`, { hint: 'Give one of them.' })
-  }
-  if (named === undefined) return credential === undefined ? {} : { credential }
-  const found = Object.hasOwn(credentials, named) ? credentials[named] : undefined
-  if (found === undefined) {
-    throw new InputError(`Cannot use route "${id}": this gateway has no credential "${named}"`, {
-      hint: `Give it under \`gateway.credentials\` as ${named}: { env: NAME }.`,
-    })
-  }
-  return { credential: found }
 }
 
 const NO_HEALTH: HealthSettings = HealthSchema.parse({})

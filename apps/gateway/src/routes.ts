@@ -4,6 +4,7 @@ import type { MultipleChoices } from '@ascribe/usage'
 import type { Balance } from './routing/balance.ts'
 import { PlacedRoutes } from './routing/placed-route.ts'
 import type { UpstreamTemplate } from './routing/template.ts'
+import type { UpstreamCredential } from './routing/upstream-credential.ts'
 
 /**
  * What becomes of streams of an engine that reports no usage in them. `estimate`: counted by what passed. `tokenize`: the engine's own
@@ -24,8 +25,8 @@ export type Route = {
   readonly upstream: Upstream
   /** Path in front of the API's own, for example `/v1`. */
   readonly basePath: string
-  /** Sent to the upstream as `Authorization: Bearer`. */
-  readonly credential?: { reveal(): string }
+  /** Sent to the upstream, in place of whatever the client has in that field. */
+  readonly credential?: UpstreamCredential
   /** Several upstreams, or one whose health is looked at. Absent: the one above, and nothing is looked up. */
   readonly balance?: Balance
   /** Upstream and base path come from the ids of each request; what stands above is nobody's. {@link RouteTable.find} puts them in. */

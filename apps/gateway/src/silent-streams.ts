@@ -41,7 +41,7 @@ export type SilentStream = {
 /** The streams of engines whose tokenizers are asked, and what is kept of them. */
 export class TokenizedStreams {
   readonly #deps: SilentStreamsDeps
-  readonly #tokenizers = new Map<string, Tokenizer>()
+  readonly #tokenizers = new Map<string, { readonly tokenizer: Tokenizer; readonly credential: Route['credential'] }>()
   #held = 0
   #open = 0
 
@@ -91,13 +91,14 @@ export class TokenizedStreams {
   #tokenizerOf({ upstream, basePath, credential }: ReturnType<Followed['servedBy']>, model: string): Tokenizer {
     const name = `${upstream.origin}${basePath} ${model}`
     const known = this.#tokenizers.get(name)
-    if (known !== undefined) return known
+    // Another route's, or one that has been replaced, is refused or opens what it should not.
+    if (known !== undefined && known.credential === credential) return known.tokenizer
     const made = createTokenizer(
       { origin: upstream.origin, basePath, model, ...(credential !== undefined && { credential }) },
       { timeoutMs: this.#deps.timeoutMs ?? TOKENIZE_MS_MAX },
     )
     if (this.#tokenizers.size >= TOKENIZERS_MAX) this.#tokenizers.clear()
-    this.#tokenizers.set(name, made)
+    this.#tokenizers.set(name, { tokenizer: made, credential })
     return made
   }
 

@@ -1,5 +1,7 @@
 import { callHttp } from '@ascribe/service'
 import type { HttpCall, HttpReply } from '@ascribe/service'
+import { headerOfCredential, valueOfCredential } from './routing/upstream-credential.ts'
+import type { UpstreamCredential } from './routing/upstream-credential.ts'
 
 /** Where an engine's tokenizer is, and with what right it is asked. */
 export type TokenizerPlace = {
@@ -9,8 +11,7 @@ export type TokenizerPlace = {
   readonly basePath: string
   /** The model by the engine's own name. */
   readonly model: string
-  /** Sent as `Authorization: Bearer`. */
-  readonly credential?: { reveal(): string }
+  readonly credential?: UpstreamCredential
 }
 
 export type TokenizerOptions = {
@@ -69,7 +70,7 @@ export function createTokenizer(place: TokenizerPlace, { timeoutMs, call = callH
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        ...(place.credential !== undefined && { authorization: `Bearer ${place.credential.reveal()}` }),
+        ...(place.credential !== undefined && { [headerOfCredential(place.credential)]: valueOfCredential(place.credential) }),
       },
       body: JSON.stringify(dialect.body({ text, model: place.model, special })),
       timeoutMs,

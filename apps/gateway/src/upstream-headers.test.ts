@@ -107,6 +107,19 @@ test("upstreamHeaders() sends the route's credential in place of the client's", 
   assert.deepEqual(sent(['Authorization', 'Bearer mine'], { route }), [...OURS, 'authorization', 'Bearer key'])
 })
 
+test('upstreamHeaders() sends a credential in the field of its route, behind Bearer or as it is', () => {
+  const secret = { reveal: () => 'key' }
+  for (const [field, sentField] of [
+    [{ header: 'x-api-key', scheme: 'none' }, ['x-api-key', 'key']],
+    [{ header: 'authorization', scheme: 'none' }, ['authorization', 'key']],
+    [{ header: 'ocp-key', scheme: 'bearer' }, ['ocp-key', 'Bearer key']],
+  ] as const) {
+    const theirs = [field.header, 'c', field.header.toUpperCase(), 'c', field.header.replaceAll('-', '_'), 'c', 'Ocp-Kez', 'kept']
+    const route = { credential: { ...secret, field }, forwardHeaders: new Set([field.header]) }
+    assert.deepEqual(sent(theirs, { route }), ['Ocp-Kez', 'kept', ...OURS, ...sentField])
+  }
+})
+
 test("upstreamHeaders() sends the client's request id where the route says so, and ours where there is none", () => {
   const route = { forwardRequestId: true }
   assert.equal(sent([], { route, clientRequestId: 'mine' }).at(-1), 'mine')

@@ -1,6 +1,7 @@
 import { endToEndHeaders } from '@ascribe/relay'
 import { hasPrefixLoosely } from '@ascribe/identity'
 import type { Route } from './routes.ts'
+import { headerOfCredential, valueOfCredential } from './routing/upstream-credential.ts'
 
 /** What of the client's head never travels on by itself: credentials, and what we or the transport write. */
 const WITHHELD = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
@@ -38,25 +39,29 @@ export function upstreamHeaders(client: readonly string[], options: UpstreamHead
   const { route, identityPrefix, isIdentityTrusted, secretHeader, eventId, clientRequestId } = options
   const endToEnd = endToEndHeaders(client)
   const passesNone = !isIdentityTrusted || route.forwardHeaders.size === 0
+  const { credential } = route
+  const credentialHeader = credential === undefined ? undefined : headerOfCredential(credential)
+  const credentialShape = credentialHeader === undefined ? -1 : shapeOf(credentialHeader)
   const headers: string[] = []
   for (let index = 0; index + 1 < endToEnd.length; index += 2) {
     const sent = endToEnd[index] ?? ''
     // Many a server behind us reads X_Saturn_Auth_Id as X-Saturn-Auth-Id.
     const isIdentity = hasPrefixLoosely(sent, identityPrefix)
     if (isIdentity && passesNone) continue
-    if (isIdentity || MAY_BE_SPECIAL[shapeOf(sent)] === 1 || sent.length === secretHeader?.length) {
+    const shape = shapeOf(sent)
+    if (isIdentity || MAY_BE_SPECIAL[shape] === 1 || shape === credentialShape || sent.length === secretHeader?.length) {
       const exact = sent.toLowerCase()
       // Content_Length and X_Api_Key are taken for the others in the same way; a route that lets a name pass means the name as it is.
       const name = exact.replaceAll('_', '-')
       if (REWRITTEN.has(name) || exact === secretHeader || name === secretHeader) continue
       if ((isIdentity || WITHHELD.has(name)) && !route.forwardHeaders.has(exact)) continue
       // The route's own credential replaces the client's, it does not stand beside it.
-      if (name === 'authorization' && route.credential !== undefined) continue
+      if (name === credentialHeader) continue
     }
     headers.push(sent, endToEnd[index + 1] ?? '')
   }
   headers.push('accept-encoding', 'identity', 'x-request-id', route.forwardRequestId ? (clientRequestId ?? eventId) : eventId)
-  if (route.credential !== undefined) headers.push('authorization', `Bearer ${route.credential.reveal()}`)
+  if (credential !== undefined) headers.push(headerOfCredential(credential), valueOfCredential(credential))
   return headers
 }
 

@@ -1,4 +1,5 @@
 import type { FailureKind, Upstream } from '@ascribe/relay'
+import type { UpstreamCredential } from './upstream-credential.ts'
 
 /** One upstream that serves a route. */
 export type Place = {
@@ -7,8 +8,8 @@ export type Place = {
   readonly upstream: Upstream
   /** Path in front of the API's own, for example `/v1`. */
   readonly basePath: string
-  /** Sent to this upstream as `Authorization: Bearer`. */
-  readonly credential?: { reveal(): string }
+  /** Sent to this upstream. */
+  readonly credential?: UpstreamCredential
   /** Its share of the requests, beside the others'. 1 or more. */
   readonly weight: number
 }

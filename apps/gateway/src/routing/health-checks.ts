@@ -1,5 +1,6 @@
 import type { UpstreamProbe } from '@ascribe/relay'
 import type { HealthCheck, Place } from './balance.ts'
+import { headerOfCredential, valueOfCredential } from './upstream-credential.ts'
 import { jittered } from './upstream-set.ts'
 import type { UpstreamSet } from './upstream-set.ts'
 
@@ -73,7 +74,7 @@ export class HealthChecks implements Disposable {
       headTimeoutMs: timeoutMs,
       idleTimeoutMs: timeoutMs,
     }
-    const headers = place.credential === undefined ? [] : ['authorization', `Bearer ${place.credential.reveal()}`]
+    const headers = place.credential === undefined ? [] : [headerOfCredential(place.credential), valueOfCredential(place.credential)]
     const answer = await this.#deps.probe.ask(upstream, { target: path, headers })
     const isWell = typeof answer === 'number' && answer >= 200 && answer < 400
     set.checked(place, isWell ? undefined : `its check says ${answer}`)
