@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { UsageRecord } from '@ascribe/usage'
 import { createTestDisk } from './disk.ts'
 import { startWithEngine } from './engine-world.ts'
 import { IDENTITY, LAST_CHUNK, ask, chunk, chunkedHead, rawUpstream, startTestGateway, until, watch } from './support.ts'
+import { gist, sum } from './ways-out.ts'
 
 // Responses and Messages through the whole gateway.
 
@@ -14,10 +14,6 @@ const MESSAGES = {
   body: { model: 'sandbox-small', max_tokens: 5, messages: [{ role: 'user', content: 'hello there' }] },
 } as const
 const BOTH = [RESPONSES, MESSAGES] as const
-
-const gist = ({ outcome, provenance, completionTokens }: UsageRecord): unknown[] => [outcome, provenance, completionTokens]
-
-const sum = ({ meters }: UsageRecord): number => Object.values(meters).reduce((total, each) => total + each, 0)
 
 for (const { path, body } of BOTH) {
   const api = path.slice('/v1/'.length)

@@ -6,11 +6,10 @@ import { constants, createGunzip, gzipSync } from 'node:zlib'
 import { startEngine } from '@ascribe/sandbox'
 import { createTestDisk } from './disk.ts'
 import type { TestDisk } from './disk.ts'
-import { ask, CHAT, chunk, chunkedHead, EVENTS, fixedReply, IDENTITY, jsonChat, LAST_CHUNK, rawUpstream } from './support.ts'
+import { ask, CHAT, chunk, chunkedHead, EVENTS, fixedReply, IDENTITY, jsonChat, LAST_CHUNK, rawUpstream, STREAM } from './support.ts'
 import { startTestGateway, until, watch } from './support.ts'
 import type { GatewayOptions, RawUpstream, TestGateway } from './support.ts'
 
-const STREAM = { ...CHAT, stream: true }
 const SHORT_STREAM = EVENTS.content('a') + EVENTS.finish
 
 type World = TestGateway & { readonly disk: TestDisk; readonly upstream: RawUpstream }

@@ -9,12 +9,11 @@ import type { Faults } from '@ascribe/sandbox'
 import { startControlled } from './controlled.ts'
 import { startWithEngine } from './engine-world.ts'
 import type { EngineWorld } from './engine-world.ts'
-import { CHAT, EVENTS, IDENTITY, LAST_CHUNK, ask, chunk, chunkedHead, fixedReply, jsonChat, rawUpstream } from './support.ts'
+import { CHAT, EVENTS, IDENTITY, LAST_CHUNK, ask, chunk, chunkedHead, fixedReply, jsonChat, rawUpstream, STREAM } from './support.ts'
 import { startTestGateway, until, watch } from './support.ts'
 import type { Answer, GatewayOptions, HeaderList } from './support.ts'
 
 const KEY = { ...IDENTITY, 'Idempotency-Key': 'order-7' }
-const STREAM = { ...CHAT, stream: true }
 
 const start = (t: TestContext, faults: Faults = {}, options: GatewayOptions = {}): Promise<EngineWorld> =>
   startWithEngine(t, { faults: { tokens: 5, ...faults }, ...options })

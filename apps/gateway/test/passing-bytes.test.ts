@@ -5,10 +5,21 @@ import { brotliCompressSync, deflateSync, gunzipSync, gzipSync, zstdCompressSync
 import { startEngine } from '@ascribe/sandbox'
 import type { Faults } from '@ascribe/sandbox'
 import { assertUnserved, startWithEngine } from './engine-world.ts'
-import { ask, CHAT, chunk, chunkedHead, EVENTS, fixedReply, jsonChat, LAST_CHUNK, rawUpstream, startTestGateway } from './support.ts'
+import {
+  ask,
+  CHAT,
+  chunk,
+  chunkedHead,
+  EVENTS,
+  fixedReply,
+  jsonChat,
+  LAST_CHUNK,
+  rawUpstream,
+  startTestGateway,
+  STREAM,
+} from './support.ts'
 import type { Ask, TestGateway } from './support.ts'
 
-const STREAM = { ...CHAT, stream: true }
 const WITH_USAGE = { ...STREAM, stream_options: { include_usage: true } }
 
 /** A gateway before an upstream that answers everything with these bytes and closes. */

@@ -200,6 +200,8 @@ export type Answer = {
 
 /** One chat, in a few tokens. */
 export const CHAT = { model: 'sandbox-small', max_tokens: 5, messages: [{ role: 'user', content: 'hello there' }] } as const
+/** The same, streamed. */
+export const STREAM: typeof CHAT & { readonly stream: true } = { ...CHAT, stream: true }
 
 /** Asks over a connection of its own, and takes whatever comes. */
 export async function ask(url: string, options: Ask = {}): Promise<Answer> {
