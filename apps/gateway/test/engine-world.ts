@@ -17,6 +17,9 @@ export async function startWithEngine(
   return Object.assign(await startTestGateway(t, { upstream: engine.url, ...options }), { engine })
 }
 
+/** A gateway that believes nobody's network. */
+export const STRANGERS: GatewayOptions = { trust: { networks: ['10.0.0.0/8'] } }
+
 /** Nothing is in the journal, and the engine has seen nothing. */
 export async function assertUnserved(world: EngineWorld): Promise<void> {
   assert.deepEqual(await world.entries(), [])
