@@ -66,3 +66,44 @@ test('the trail is exported, checked with nothing but files, and tells an edit, 
   assert.equal(erased.fields, 1)
   assert.deepEqual(await kindsOf((await run(['audit', 'export', ...data])).stdout.trimEnd().split('\n'), '--head', later), [])
 })
+
+test('nobody says where requests go, or that they go nowhere any more, without a line that says who, and what was said before and after', async () => {
+  using dir = temporaryDir()
+  const data = ['--data', join(dir.path, 'data')]
+  const set = ['routes', 'set', '--resource', 'dep-1', '--model', 'llama', ...data]
+  const settings = JSON.stringify({ credential_name: 'engines', credential_header: 'x-api-key' })
+  await ask([...set, '--upstream', 'http://a.internal:8000'])
+  await ask([...set, '--upstream', 'http://b.internal:8000', '--settings', settings])
+  await ask(['routes', 'retire', '--resource', 'dep-1', ...data])
+  const file = join(dir.path, 'trail.jsonl')
+  const text = (await run(['audit', 'export', '--installation', ...data])).stdout
+  type Line = {
+    readonly line?: { readonly kind: string; readonly actor: { readonly via: string }; readonly detail?: object }
+    readonly personal?: object
+  }
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line)
+    .filter(({ line }) => line?.kind === 'admin')
+  const models = ['llama']
+  const first = { state: 'active', revision: 1, models, settings: { upstream: 'http://a.internal:8000' } }
+  const second = { ...first, revision: 2, settings: { upstream: 'http://b.internal:8000', ...(JSON.parse(settings) as object) } }
+  const common = { change: 'deployment_set', resource: 'dep-1' }
+  assert.deepEqual(
+    lines.map(({ line }) => line?.detail),
+    [
+      { ...common, outcome: 'set', before: null, after: first },
+      { ...common, outcome: 'changed', before: first, after: second },
+      { ...common, change: 'deployment_retired', outcome: 'retired', before: second, after: { ...second, state: 'retired', revision: 3 } },
+    ],
+  )
+  for (const { line, personal } of lines) assert.deepEqual([line?.actor.via, Object.keys(personal ?? {})], ['cli', ['actor.name']])
+  for (const [written, code] of [
+    [text, 0],
+    [text.replace('http://b.internal', 'http://c.internal'), 1],
+  ] as const) {
+    writeFileSync(file, written)
+    assert.equal((await run(['audit', 'verify', file, '--json'])).code, code)
+  }
+})

@@ -123,7 +123,7 @@ export type { NewRateLimit, RateLimitState, SetRateLimitOutcome } from './budget
 export { listDeployments } from './deployments/read-deployments.ts'
 export type { Deployment, DeploymentState } from './deployments/read-deployments.ts'
 export { DEPLOYMENTS_MAX, retireDeployment, setDeployment } from './deployments/set-deployment.ts'
-export type { NewDeployment, SetDeploymentOutcome } from './deployments/set-deployment.ts'
+export type { AuditDeployment, DeploymentVersion, NewDeployment, SetDeploymentOutcome } from './deployments/set-deployment.ts'
 export { readTerms, readTermsOf, termsFor } from './terms/read-terms.ts'
 export { TERMS_MAX, endTerms, setTerms } from './terms/set-terms.ts'
 export type { AuditTerms, NewTerms, SetTermsOutcome, TermsChange, TermsOf } from './terms/set-terms.ts'

@@ -9,6 +9,7 @@ import {
   retireDeployment,
   setDeployment,
 } from '../src/index.ts'
+import type { Queryable } from '@ascribe/postgres'
 import { openLedger } from './support.ts'
 
 const LLAMA = {
@@ -72,6 +73,48 @@ test('setDeployment() never lets two active deployments serve one model, however
   const outcomes = await Promise.all(Array.from({ length: 8 }, (_, i) => setDeployment(db, { ...LLAMA, resourceId: `dep-${i}` })))
   assert.equal(outcomes.filter(({ kind }) => kind === 'set').length, 1)
   assert.equal(outcomes.filter(({ kind }) => kind === 'model_taken').length, 7)
+})
+
+test('a change of a deployment never happens without its line of the trail, which says what was said before and after', async () => {
+  await using db = await openLedger()
+  const lines: unknown[] = []
+  const audit = async (tx: Queryable, change: object): Promise<void> => {
+    const { rows } = await tx.query<{ versions: bigint }>('select count(*) as versions from deployment_version')
+    lines.push({ ...change, versions: Number(rows[0]?.versions) })
+  }
+  const settings = { upstream: 'http://b.internal:8000' }
+  await setDeployment(db, { ...LLAMA, audit })
+  await setDeployment(db, { ...LLAMA, settings, audit })
+  await setDeployment(db, { ...LLAMA, settings, audit })
+  await setDeployment(db, { ...LLAMA, resourceId: 'dep-other', audit })
+  await retireDeployment(db, { resourceId: 'dep-llama', audit })
+  await retireDeployment(db, { resourceId: 'nobody', audit })
+  const version = (state: string, revision: number, more: object): object => ({
+    state,
+    revision,
+    models: LLAMA.models,
+    settings: LLAMA.settings,
+    ...more,
+  })
+  const [first, second, last] = [version('active', 1, {}), version('active', 2, { settings }), version('retired', 3, { settings })]
+  const shown = lines.map(
+    (line) =>
+      JSON.parse(JSON.stringify(line, (key, value) => (/^(resourceId|recorded)/.test(key) ? undefined : (value as unknown)))) as unknown,
+  )
+  assert.deepEqual(shown, [
+    { outcome: 'set', after: first, versions: 1 },
+    { outcome: 'changed', before: first, after: second, versions: 2 },
+    { outcome: 'unchanged', before: second, after: second, versions: 2 },
+    { outcome: 'model_taken', versions: 2 },
+    { outcome: 'retired', before: second, after: last, versions: 3 },
+    { outcome: 'unknown_deployment', versions: 3 },
+  ])
+  const noTrail = async (): Promise<never> => Promise.reject(new Error('no trail'))
+  await assert.rejects(setDeployment(db, { ...LLAMA, audit: noTrail }), /no trail/)
+  assert.deepEqual(
+    (await listDeployments(db)).map(({ state, revision }) => [state, revision]),
+    [['retired', 3]],
+  )
 })
 
 test('setDeployment() refuses what no gateway could follow', async () => {

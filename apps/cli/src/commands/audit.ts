@@ -9,6 +9,7 @@ import type { Finish } from '../finish.ts'
 import { organizationNamed } from '../find-organization.ts'
 import { openLedger } from '../open-ledger.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { visible } from '../visible.ts'
 import { addAuditErase } from './audit-erase.ts'
 import { addAuditVerify } from './audit-verify.ts'
 
@@ -65,10 +66,15 @@ async function print({ out }: Context, value: ExportedLine | ExportedHead): Prom
   const { chain, sequence, line, personal } = value
   if (typeof line === 'string') return out.write(`${chain}  ${sequence}  is no line any more\n`)
   const valueOf = (field: string): string | undefined => personal[field]?.value
-  const who = line.actor.id ?? valueOf('actor.id') ?? '(erased)'
+  const { id = valueOf('actor.id') ?? '(erased)', kind } = line.actor
+  // Of the installation's tools the id says nothing: who used them is sealed.
+  const person = kind === 'system' ? valueOf('actor.name') : undefined
+  const who = visible(person === undefined ? id : `${id} (${person})`)
   const what = [line.method, line.path ?? valueOf('path'), line.status].filter((part) => part !== undefined).join(' ')
+  // What an API was asked for stands in its path; a tool says it in the detail.
+  const did = what === '' && line.detail !== undefined ? visible(JSON.stringify(line.detail)) : what
   const why = [valueOf('act.ticket'), valueOf('act.reason')].filter((part) => part !== undefined).join(': ')
-  return out.write(`${line.at}  ${chain}  ${sequence}  ${line.kind}  ${who}  ${[what, why].filter((part) => part !== '').join('  ')}\n`)
+  return out.write(`${line.at}  ${chain}  ${sequence}  ${line.kind}  ${who}  ${[did, why].filter((part) => part !== '').join('  ')}\n`)
 }
 
 function addKey(audit: Command, surroundings: Surroundings): void {

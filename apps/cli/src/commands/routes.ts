@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { InputError, errorChain } from '@ascribe/kit'
-import { listDeployments, retireDeployment, setDeployment } from '@ascribe/ledger'
+import { createTrail, listDeployments, retireDeployment, setDeployment } from '@ascribe/ledger'
 import type { Deployment, SetDeploymentOutcome } from '@ascribe/ledger'
 import { formatInstant } from '@ascribe/units'
+import { auditSignerOf } from '../audit-key.ts'
 import { contextOf } from '../command.ts'
+import { deploymentAudit } from '../deployment-audit.ts'
 import { changeDirectory, openLedger } from '../open-ledger.ts'
 import { operatorOf } from '../operator.ts'
 import { checkDeployment } from '../route-settings.ts'
@@ -27,7 +29,8 @@ export function configureRoutes(root: Command, surroundings: Surroundings): void
     'after',
     `
 Deployments of the ledger, beside the routes of the configuration, which go first. Gateways keep the last good ones on their disks, and follow a
-change within a second. A resource that has retired is answered 410 and no longer 404.`,
+change within a second. A resource that has retired is answered 410 and no longer 404. Every change leaves a line in the audit trail: who, and what
+was said before and after (\`ascribe audit export --installation\`).`,
   )
   root
     .command('set')
@@ -49,9 +52,11 @@ Example:  ascribe routes set --resource dep-7 --model llama-70b --upstream http:
       const settings = settingsOf(options)
       // As a gateway will read it: refused here, and not there.
       checkDeployment({ ...settings, resource_id: resourceId, models })
-      const outcome = await changeDirectory(context, 'routes', (db) =>
-        setDeployment(db, { resourceId, models, settings, recordedBy: operatorOf(surroundings) }),
-      )
+      const outcome = await changeDirectory(context, 'routes', async (db) => {
+        await using trail = createTrail({ db, signer: auditSignerOf(context), logger: context.logger })
+        const audit = deploymentAudit(trail, surroundings, { change: 'deployment_set', resourceId })
+        return setDeployment(db, { resourceId, models, settings, recordedBy: operatorOf(surroundings), audit })
+      })
       refuseUnset(resourceId, outcome)
       if (context.out.json) context.out.value({ outcome: outcome.kind, resource_id: resourceId })
       else context.out.line(`${outcome.kind === 'unchanged' ? 'that is so already' : outcome.kind}: deployment ${resourceId}`)
@@ -63,9 +68,11 @@ Example:  ascribe routes set --resource dep-7 --model llama-70b --upstream http:
     .requiredOption('--resource <id>', 'its id')
     .action(async ({ resource: resourceId }: { resource: string }, command: Command) => {
       const context = contextOf(command, surroundings)
-      const outcome = await changeDirectory(context, 'routes', (db) =>
-        retireDeployment(db, { resourceId, recordedBy: operatorOf(surroundings) }),
-      )
+      const outcome = await changeDirectory(context, 'routes', async (db) => {
+        await using trail = createTrail({ db, signer: auditSignerOf(context), logger: context.logger })
+        const audit = deploymentAudit(trail, surroundings, { change: 'deployment_retired', resourceId })
+        return retireDeployment(db, { resourceId, recordedBy: operatorOf(surroundings), audit })
+      })
       if (outcome === 'unknown_deployment') {
         throw new InputError(`Cannot retire "${resourceId}": the ledger has no such deployment`, {
           hint: '`ascribe routes list` shows them.',

@@ -5,7 +5,7 @@ import { LedgerInputError } from '../errors.ts'
 import { lockDirectory } from '../locks.ts'
 import { bumpPolicy } from '../policy.ts'
 import { listDeployments } from './read-deployments.ts'
-import type { Deployment, DeploymentState } from './read-deployments.ts'
+import type { Deployment } from './read-deployments.ts'
 
 /** So many resources may have deployments, retired ones counted: every gateway keeps all of them. */
 export const DEPLOYMENTS_MAX = 5000
@@ -20,6 +20,20 @@ export type SetDeploymentOutcome =
   /** Another active deployment serves it. */
   | { readonly kind: 'model_taken'; readonly model: string; readonly resourceId: string }
 
+/** What was asked for, and what became of it; the same version twice where nothing was changed. */
+type DeploymentChange<Outcome> = {
+  readonly outcome: Outcome
+  readonly before: DeploymentVersion | undefined
+  readonly after: DeploymentVersion | undefined
+}
+
+export type DeploymentVersion = Pick<Deployment, 'state' | 'revision' | 'models' | 'settings'>
+
+/** Writes a line of the trail in the change's transaction. */
+export type AuditDeployment<Outcome> = (tx: Queryable, change: DeploymentChange<Outcome>) => Promise<unknown>
+
+type RetireDeploymentOutcome = 'retired' | 'unchanged' | 'unknown_deployment'
+
 export type NewDeployment = {
   readonly resourceId: string
   /** By the names that clients use; none: it is found by its resource alone. */
@@ -27,6 +41,7 @@ export type NewDeployment = {
   /** Settings of a route, under the names of the configuration. What they mean is for the gateway to know; whoever calls has checked them. */
   readonly settings: DeploymentEntry
   readonly recordedBy?: string
+  readonly audit?: AuditDeployment<SetDeploymentOutcome['kind']>
 }
 
 /** Says where requests for a resource go from now on; one that had retired serves again. Gateways follow within a second. @throws {LedgerInputError} */
@@ -34,48 +49,58 @@ export async function setDeployment(db: Database, deployment: NewDeployment): Pr
   check(deployment)
   return db.transaction(async (tx) => {
     await lockDirectory(tx)
-    const { resourceId, models, settings, recordedBy } = deployment
     const all = await listDeployments(tx)
-    const before = all.find((each) => each.resourceId === resourceId)
-    for (const other of all) {
-      const model = other === before || other.state === 'retired' ? undefined : models.find((each) => other.models.includes(each))
-      if (model !== undefined) return { kind: 'model_taken', model, resourceId: other.resourceId }
-    }
-    if (before === undefined && all.length >= DEPLOYMENTS_MAX) return { kind: 'too_many' }
-    const isSame = before?.state === 'active' && isDeepStrictEqual([before.models, before.settings], [models, settings])
-    if (isSame) return { kind: 'unchanged' }
-    await write(tx, { resourceId, models, settings, state: 'active', revision: (before?.revision ?? 0) + 1, recordedBy })
-    return { kind: before === undefined ? 'set' : 'changed' }
+    const before = all.find((each) => each.resourceId === deployment.resourceId)
+    const outcome = outcomeOf(deployment, before, all)
+    const isWritten = outcome.kind === 'set' || outcome.kind === 'changed'
+    const after = isWritten ? await write(tx, { ...deployment, state: 'active', revision: (before?.revision ?? 0) + 1 }) : before
+    await deployment.audit?.(tx, { outcome: outcome.kind, before, after })
+    return outcome
   })
+}
+
+function outcomeOf({ models, settings }: NewDeployment, before: Deployment | undefined, all: readonly Deployment[]): SetDeploymentOutcome {
+  for (const other of all) {
+    const model = other === before || other.state === 'retired' ? undefined : models.find((each) => other.models.includes(each))
+    if (model !== undefined) return { kind: 'model_taken', model, resourceId: other.resourceId }
+  }
+  if (before === undefined) return { kind: all.length >= DEPLOYMENTS_MAX ? 'too_many' : 'set' }
+  const isSame = before.state === 'active' && isDeepStrictEqual([before.models, before.settings], [models, settings])
+  return { kind: isSame ? 'unchanged' : 'changed' }
 }
 
 /** Says that a resource is not served any more: requests for it are answered 410, and no longer 404. */
 export async function retireDeployment(
   db: Database,
-  { resourceId, recordedBy }: { readonly resourceId: string; readonly recordedBy?: string },
-): Promise<'retired' | 'unchanged' | 'unknown_deployment'> {
+  {
+    resourceId,
+    recordedBy,
+    audit,
+  }: { readonly resourceId: string; readonly recordedBy?: string; readonly audit?: AuditDeployment<RetireDeploymentOutcome> },
+): Promise<RetireDeploymentOutcome> {
   return db.transaction(async (tx) => {
     await lockDirectory(tx)
     const before = (await listDeployments(tx)).find((each) => each.resourceId === resourceId)
-    if (before === undefined) return 'unknown_deployment'
-    if (before.state === 'retired') return 'unchanged'
-    await write(tx, { ...before, state: 'retired', revision: before.revision + 1, recordedBy })
-    return 'retired'
+    const outcome = before === undefined ? 'unknown_deployment' : before.state === 'retired' ? 'unchanged' : 'retired'
+    const after =
+      before !== undefined && outcome === 'retired'
+        ? await write(tx, { ...before, recordedBy, state: 'retired', revision: before.revision + 1 })
+        : before
+    await audit?.(tx, { outcome, before, after })
+    return outcome
   })
 }
 
-type Written = Pick<Deployment, 'resourceId' | 'models' | 'settings' | 'revision'> & {
-  readonly state: DeploymentState
-  readonly recordedBy: string | undefined
-}
+type Written = DeploymentVersion & { readonly resourceId: string; readonly recordedBy?: string | undefined }
 
-async function write(tx: Queryable, { resourceId, revision, state, models, settings, recordedBy }: Written): Promise<void> {
+async function write(tx: Queryable, { resourceId, recordedBy, revision, state, models, settings }: Written): Promise<DeploymentVersion> {
   await tx.query(
     `insert into deployment_version (resource_id, revision, state, models, settings, recorded_by)
      values ($1::text, $2::integer, $3::text, $4::text[], $5::jsonb, $6::text)`,
     [resourceId, revision, state, [...models], JSON.stringify(settings), recordedBy ?? null],
   )
   await bumpPolicy(tx, { keys: 'none' })
+  return { state, revision, models, settings }
 }
 
 /** @throws {LedgerInputError} */
