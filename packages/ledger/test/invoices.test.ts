@@ -1,86 +1,30 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { DatabaseError } from '@ascribe/postgres'
-import type { TestDatabase } from '@ascribe/postgres/testing'
 import { createOrganization, readStatement } from '../src/index.ts'
-import type { Organization } from '../src/index.ts'
-import { createCreditNote, listCreditNotes, readCreditNote } from '../src/money/credit-notes.ts'
 import { grantCredit, listCreditEntries, listCredits } from '../src/money/credits.ts'
 import { expireCredits } from '../src/money/draw-credits.ts'
-import { draftInvoice, invoiceMonth, issueInvoice } from '../src/money/issue-invoice.ts'
-import type { InvoiceOutcome, IssueRequest } from '../src/money/issue-invoice.ts'
+import { draftInvoice, issueInvoice } from '../src/money/issue-invoice.ts'
 import { setBillingParty } from '../src/money/parties.ts'
-import { findInvoice, listInvoices, readInvoiceContent } from '../src/money/read-invoices.ts'
-import { payInvoice, voidInvoice } from '../src/money/settle-invoice.ts'
+import { findInvoice, listInvoices } from '../src/money/read-invoices.ts'
 import { addTaxRule, endTaxRule, listTaxRules } from '../src/money/taxes.ts'
-import { ISSUED, closeMarch, customerWithUsage, nano, openMoneyLedger } from './money-support.ts'
-import { HOUR, MONTH, TEN } from './support.ts'
+import { DAY, openInvoices } from './invoices-support.ts'
+import type { Issued } from './invoices-support.ts'
+import { ISSUED, nano } from './money-support.ts'
+import { MONTH, TEN } from './support.ts'
 
-const DAY = 24 * HOUR
-/** At 0.000001 each, 12.345678. */
-const TOKENS = 12_345_678
+// What an invoice holds: lines, credits, taxes, a number; and that it stays.
 
-let db: TestDatabase
-const customers = new Map<string, Organization>()
-const NAMES = [
-  'plain',
-  'taxed',
-  'trial',
-  'prepaid',
-  'noted',
-  'voided',
-  'voided-again',
-  'corrected',
-  'drafted',
-  'parallel',
-  'paid',
-  'paid-then-credited',
-  'free',
-  'national',
-  'abandoned',
-  'renamed',
-  'late',
-]
-
-before(async () => {
-  db = await openMoneyLedger()
-  for (const name of NAMES) customers.set(name, await customerWithUsage(db, { name, tokens: TOKENS, at: [TEN, TEN + 10 * DAY] }))
-  for (let index = 0; index < 50; index += 1) {
-    const name = `many-${index}`
-    customers.set(name, await customerWithUsage(db, { name, tokens: 1000 + index, at: [TEN] }))
-  }
-  const free = customer('free')
-  await grantCredit(db, { organizationId: free.id, amount: nano('1000'), kind: 'promotional', effectiveFrom: 0, by: 'test' })
-  await closeMarch(db)
+const {
+  db,
+  names: all,
+  customer,
+  issue,
+  contentOf,
+} = await openInvoices({
+  customers: ['plain', 'taxed', 'trial', 'prepaid', 'drafted', 'parallel', 'free', 'national', 'renamed', 'late'],
+  many: 50,
 })
-after(() => db[Symbol.asyncDispose]())
-
-function customer(name: string): Organization {
-  const found = customers.get(name)
-  assert.ok(found !== undefined, name)
-  return found
-}
-
-type Issued = Extract<InvoiceOutcome, { readonly outcome: 'issued' | 'exists' }>
-
-async function issue(name: string, fields: Partial<IssueRequest> = {}): Promise<Issued> {
-  const outcome = await issueInvoice(db, {
-    organizationId: customer(name).id,
-    month: MONTH,
-    at: ISSUED,
-    by: 'test',
-    prefix: `${name}-`,
-    ...fields,
-  })
-  assert.ok(outcome.outcome === 'issued' || outcome.outcome === 'exists', outcome.outcome)
-  return outcome
-}
-
-async function contentOf(id: string): Promise<NonNullable<Awaited<ReturnType<typeof readInvoiceContent>>>> {
-  const content = await readInvoiceContent(db, id)
-  assert.ok(content !== undefined)
-  return content
-}
 
 test('issueInvoice() bills the statement to the nano, rounds once, and shows the difference', async () => {
   const { id, number, total } = await issue('plain')
@@ -116,7 +60,7 @@ test('issueInvoice() numbers fifty invoices at once without a gap, and what is r
       return new;
     end $$;
     create trigger fail_half before update on invoice for each row execute function fail_half()`)
-  const names = [...customers.keys()].filter((name) => name.startsWith('many-'))
+  const names = all.filter((name) => name.startsWith('many-'))
   const attempt = (): Promise<readonly PromiseSettledResult<Issued>[]> =>
     Promise.allSettled(names.map((name) => issue(name, { prefix: 'GAP-' })))
   const first = await attempt()
@@ -207,6 +151,8 @@ test('llmgateway-3705: usage beyond the credits never drives them below zero, an
 })
 
 test('an invoice that credits pay whole comes to 0 and is paid at once', async () => {
+  const { id: organizationId } = customer('free')
+  await grantCredit(db, { organizationId, amount: nano('1000'), kind: 'promotional', effectiveFrom: 0, by: 'test' })
   const { id } = await issue('free')
   const invoice = await findInvoice(db, id)
   assert.deepEqual([invoice?.total, invoice?.state, invoice?.paymentReference, invoice?.amountDue], [0n, 'paid', 'nothing is due', 0n])
@@ -284,175 +230,4 @@ test('what is issued is frozen: later prices, names and taxes never alter it, an
     await assert.rejects(db.query(`update invoice set ${change} where invoice_id = $1::uuid`, [id]), /SQLSTATE 23/, change)
   await assert.rejects(db.query('delete from invoice where invoice_id = $1::uuid', [id]), /SQLSTATE 23001/)
   assert.equal((await findInvoice(db, id))?.sha256, summary?.sha256)
-})
-
-test('payInvoice() marks an invoice as paid, once', async () => {
-  const { id } = await issue('paid')
-  assert.equal((await findInvoice(db, id))?.amountDue, nano('24.69'))
-  assert.equal(await payInvoice(db, { id, at: ISSUED + DAY, by: 'me', reference: 'wire 7' }), 'done')
-  assert.equal(await payInvoice(db, { id, at: ISSUED + DAY, by: 'me' }), 'paid')
-  assert.equal(await voidInvoice(db, { id, at: ISSUED, by: 'me', reason: 'no' }), 'paid')
-  const invoice = await findInvoice(db, id)
-  assert.deepEqual([invoice?.state, invoice?.amountDue, invoice?.paymentReference], ['paid', 0n, 'wire 7'])
-})
-
-test('who has paid an invoice that is credited afterwards is owed it: it is not simply paid', async () => {
-  const { id } = await issue('paid-then-credited')
-  const partly = await createCreditNote(db, {
-    invoiceId: id,
-    reason: 'late',
-    lines: [{ line: 0, amount: nano('4') }],
-    at: ISSUED,
-    by: 'me',
-  })
-  const due = nano('24.69') - partly.total
-  assert.equal((await findInvoice(db, id))?.amountDue, due)
-  await payInvoice(db, { id, at: ISSUED + DAY, by: 'me' })
-  assert.equal((await findInvoice(db, id))?.amountDue, 0n, 'what was credited before was never paid')
-  const rest = await createCreditNote(db, { invoiceId: id, reason: 'all of it', lines: 'all', at: ISSUED + 2 * DAY, by: 'me' })
-  assert.equal(rest.total, due)
-  assert.equal((await findInvoice(db, id))?.amountDue, -due)
-})
-
-test('voidInvoice() gives credits back, keeps the number, and makes room for another invoice of the month', async () => {
-  const { id: organizationId } = customer('voided')
-  await grantCredit(db, { organizationId, amount: nano('20'), kind: 'prepaid', effectiveFrom: 0, by: 'test' })
-  const first = await issue('voided')
-  assert.equal(await voidInvoice(db, { id: first.id, at: ISSUED + DAY, by: 'me', reason: 'wrong address' }), 'done')
-  assert.equal((await listCredits(db, { organizationId, at: ISSUED + DAY }))[0]?.balance, nano('20'))
-  const second = await issue('voided', { at: ISSUED + 2 * DAY })
-  assert.deepEqual([first.number, second.number], ['voided-000001', 'voided-000002'])
-  const voided = await findInvoice(db, first.number)
-  assert.deepEqual([voided?.state, voided?.amountDue, voided?.voidReason], ['void', 0n, 'wrong address'])
-  assert.deepEqual(
-    (await listCreditEntries(db, { organizationId })).map(({ kind, invoiceNumber }) => [kind, invoiceNumber]),
-    [
-      ['grant', undefined],
-      ['draw', 'voided-000001'],
-      ['return', 'voided-000001'],
-      ['draw', 'voided-000002'],
-    ],
-  )
-})
-
-test('createCreditNote() credits lines and the rest, never more than the invoice, and comes to its total in the end', async () => {
-  const { id: organizationId } = customer('noted')
-  await addTaxRule(db, {
-    name: 'VAT',
-    ratePercent: '19',
-    organizationId,
-    country: undefined,
-    note: '',
-    effectiveFrom: '2026-01-01',
-    by: 'me',
-  })
-  const { id, number, total } = await issue('noted')
-  const note = (lines: Parameters<typeof createCreditNote>[1]['lines']): ReturnType<typeof createCreditNote> =>
-    createCreditNote(db, { invoiceId: id, reason: 'outage', lines, at: ISSUED + DAY, by: 'me', prefix: 'noted-cn-' })
-  await assert.rejects(note([{ line: 1, amount: nano('25') }]), /line 1 is 24.691356 USD, and 25 of it/)
-  await assert.rejects(note([{ line: 9, amount: 1n }]), /no line 9/)
-  await assert.rejects(note([{ line: 1, amount: 1n }]), /nothing after rounding/)
-  const first = await note([{ line: 1, amount: nano('10.005') }])
-  assert.deepEqual([first.net, first.tax, first.total], [nano('10.005'), nano('1.9'), nano('11.91')])
-  await assert.rejects(note([{ line: 1, amount: nano('14.7') }]), /of it would be credited/)
-  const rest = await note('all')
-  assert.equal(first.total + rest.total, total)
-  assert.equal((await findInvoice(db, number))?.amountDue, 0n)
-  await assert.rejects(note('all'), /nothing of the invoice is left/)
-  assert.equal(await voidInvoice(db, { id, at: ISSUED, by: 'me', reason: 'no' }), 'credited')
-  assert.deepEqual(
-    (await listCreditNotes(db, id)).map((each) => each.number),
-    ['noted-cn-000001', 'noted-cn-000002'],
-  )
-  const document = await readCreditNote(db, first.number)
-  assert.deepEqual(
-    [document?.invoice, document?.reason, document?.total, document?.lines[0]?.what],
-    [number, 'outage', '11.91', 'small · input_tokens · auth-noted'],
-  )
-})
-
-test('createCreditNote(): twenty at once never exceed the invoice', async () => {
-  const { id, total } = await issue('abandoned')
-  const outcomes = await Promise.allSettled(
-    Array.from({ length: 20 }, () =>
-      createCreditNote(db, {
-        invoiceId: id,
-        reason: 'goodwill',
-        lines: [{ line: 0, amount: nano('3') }],
-        at: ISSUED,
-        by: 'me',
-        prefix: 'ab-',
-      }),
-    ),
-  )
-  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 8)
-  const notes = await listCreditNotes(db, id)
-  assert.ok(notes.reduce((sum, { total: credited }) => sum + credited, 0n) <= total)
-  assert.deepEqual(
-    notes.map(({ number }) => number),
-    notes.map((_, index) => `ab-${String(index + 1).padStart(6, '0')}`),
-  )
-})
-
-test('killbill-1952: loading invoices does not load their lines, let alone the ids of their events', async () => {
-  const { id } = await issue('plain')
-  const reads: string[] = []
-  const watched = { query: (text: string, values?: readonly unknown[]) => (reads.push(text), db.query<never>(text, values)) }
-  await findInvoice(watched, id)
-  await listInvoices(watched)
-  assert.equal(reads.length, 2)
-  for (const text of reads) assert.doesNotMatch(text, /content|usage_record|event_id/)
-  await readInvoiceContent(watched, id)
-  assert.doesNotMatch(reads.join(), /usage_record|event_id/)
-})
-
-test('invoiceMonth() issues a month for everybody, goes on where it was cut short, and changes nothing when it is repeated', async () => {
-  const run = { action: 'issue', month: MONTH, at: ISSUED, by: 'me', prefix: 'RUN-' } as const
-  const controller = new AbortController()
-  let seen = 0
-  for await (const _ of invoiceMonth(db, { ...run, signal: controller.signal })) {
-    seen += 1
-    if (seen === 3) controller.abort()
-  }
-  assert.equal(seen, 3)
-  for await (const { outcome } of invoiceMonth(db, run)) assert.ok(['issued', 'exists', 'nothing'].includes(outcome), outcome)
-  const before = await listInvoices(db, { limit: 1000 })
-  for await (const { outcome } of invoiceMonth(db, run)) assert.notEqual(outcome, 'issued')
-  assert.deepEqual(await listInvoices(db, { limit: 1000 }), before)
-  const billed = new Set(before.filter(({ state }) => state !== 'void').map(({ organizationName }) => organizationName))
-  assert.deepEqual(billed, new Set(customers.keys()))
-})
-
-test('invoiceMonth() says of each whose invoice cannot be made why not, and goes on with the others', async () => {
-  const { id } = await issue('corrected')
-  await createCreditNote(db, {
-    invoiceId: id,
-    reason: 'test',
-    lines: [{ line: 0, amount: nano('0.01') }],
-    at: ISSUED,
-    by: 'me',
-    prefix: 'TAKEN-',
-  })
-  await db.query(`insert into organization (name) values ('new here')`)
-  const outcomes: string[] = []
-  const run = { action: 'issue', month: MONTH, at: ISSUED, by: 'me', prefix: 'TAKEN-' } as const
-  const fresh = await issue('voided-again')
-  assert.equal(await voidInvoice(db, { id: fresh.id, at: ISSUED, by: 'me', reason: 'test' }), 'done')
-  for await (const { name, outcome } of invoiceMonth(db, run)) outcomes.push(`${name} ${outcome}`)
-  assert.ok(outcomes.includes('voided-again failed'), outcomes.join())
-  assert.equal(outcomes.at(-1), 'new here nothing')
-  await issue('voided-again')
-})
-
-test('listInvoices() pages from the newest to the oldest without a gap', async () => {
-  const all = await listInvoices(db, { limit: 1000 })
-  const paged = []
-  let after: string | undefined
-  for (;;) {
-    const page = await listInvoices(db, { limit: 7, ...(after === undefined ? {} : { after }) })
-    paged.push(...page)
-    after = page.at(-1)?.id
-    if (page.length < 7) break
-  }
-  assert.deepEqual(paged, all)
 })
