@@ -28,13 +28,16 @@ test(
     await ask(['prices', 'apply', prices, '--effective-from', '2020-01-01', ...data])
 
     await using engine = await startEngine({ seenMax: 100_000, faults: {} })
+    await using fleet = new AsyncDisposableStack()
     const gateways = await Promise.all(
       [0, 1].map(() => revenant(['gateway', '--port', '0', '--metrics-port', '0', '--upstream', engine.url, ...data])),
     )
-    const settler = await revenant(['settler', '--metrics-port', '0', ...data])
+    for (const gateway of gateways) fleet.use(gateway)
+    const settler = fleet.use(await revenant(['settler', '--metrics-port', '0', ...data]))
 
     const seen: Seen[] = []
     const stop = new AbortController()
+    fleet.defer(() => stop.abort())
     const clients = Array.from({ length: CLIENTS }, () =>
       beClient({ addresses: () => gateways.map(({ ready }) => ready?.['gateway']), key, seen, signal: stop.signal }),
     )
@@ -50,23 +53,33 @@ test(
 
 type Fleet = { readonly gateways: readonly Revenant[]; readonly settler: Revenant; readonly dir: string }
 
+/** Kills whoever is up at a random instant, until so many have been killed. */
 async function killAtRandom({ gateways, settler, dir }: Fleet): Promise<void> {
-  for (let kill = 0; kill < KILLS; kill += 1) {
+  for (let kills = 0; kills < KILLS;) {
     await delay(50 + Math.random() * 400)
-    const victim = kill % 4
-    if (victim < 2) gateways[victim]?.kill()
-    else if (victim === 2) settler.kill()
-    else killDatabase(dir)
+    const victim = Math.floor(Math.random() * 4)
+    const killed = victim === 3 ? mayKillDatabase(settler) && killDatabase(dir) : (gateways[victim] ?? settler).kill()
+    if (killed) kills += 1
   }
   // What was killed last comes up again: the load ends against a whole fleet.
   for (const process of [...gateways, settler]) while (process.ready === undefined) await delay(20)
 }
 
-function killDatabase(dir: string): void {
+/**
+ * A settler that has come up has met a database that answers. A recovery that is cut off begins anew and has ever more to do: some are, but were
+ * all of them, none would ever end.
+ */
+function mayKillDatabase(settler: Revenant): boolean {
+  return settler.ready !== undefined || Math.random() < 0.25
+}
+
+function killDatabase(dir: string): boolean {
   try {
     const [pid = ''] = readFileSync(join(dir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')
     process.kill(Number(pid), 'SIGKILL')
+    return true
   } catch {
     // It is down already.
+    return false
   }
 }

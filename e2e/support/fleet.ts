@@ -7,8 +7,8 @@ export type Revenant = AsyncDisposable & {
   readonly ready: Record<string, string> | undefined
   /** Of the process that runs, or ran last. */
   readonly pid: number
-  /** `kill -9`, and a new start in the background. */
-  kill(): void
+  /** `kill -9`, and a new start in the background. False: it is on its way up, and is let be. */
+  kill(): boolean
   /** Stops it for good, and gives the exit code. */
   stop(): Promise<number | null>
 }
@@ -57,12 +57,13 @@ export async function revenant(args: readonly string[], options: RunOptions = {}
       return running.pid
     },
     kill() {
-      if (ready === undefined) return
+      if (ready === undefined) return false
       ready = undefined
       const victim = running
       victim.kill('SIGKILL')
       rising = victim.exited.then(rise)
       rising.catch(() => {})
+      return true
     },
     async stop() {
       stopping = true
