@@ -24,7 +24,7 @@ test(
     await using fleet = await spreadFleet({ binary, gateways: 3, settlers: 2 })
     const stop = new AbortController()
     const load = fleet.clients(CLIENTS, stop.signal)
-    const faults: readonly { readonly name: string; readonly cause: () => Promise<void> }[] = [
+    const faults: readonly { readonly name: string; readonly cause: () => Promise<unknown> }[] = [
       { name: 'broker killed and started again', cause: () => restartBroker(fleet, { empty: false }) },
       { name: 'gateway killed', cause: async () => fleet.gateways[0]?.kill() },
       { name: 'broker started again without its streams', cause: () => restartBroker(fleet, { empty: true }) },
