@@ -3,16 +3,7 @@ import { test } from 'node:test'
 import { openDatabase } from '@ascribe/postgres'
 import type { Database } from '@ascribe/postgres'
 import type { TestDatabase } from '@ascribe/postgres/testing'
-import {
-  applyPriceBook,
-  listQuarantine,
-  mapAuthId,
-  rateDirtyHours,
-  readPosition,
-  readStatement,
-  streamEvents,
-  verifyRating,
-} from '../src/index.ts'
+import { applyPriceBook, listQuarantine, mapAuthId, rateDirtyHours, readPosition, readStatement, streamEvents } from '../src/index.ts'
 import {
   BOOK,
   DEAR_BOOK,
@@ -28,6 +19,7 @@ import {
   rateAll,
   until,
   usageRecord,
+  assertSound,
 } from './support.ts'
 
 const WAITS_FOR_TABLE =
@@ -39,11 +31,6 @@ const KILL_WAITING = `select pg_terminate_backend(pid) from pg_locks where not g
 
 async function totalOf(db: Database, organizationId: string): Promise<string | undefined> {
   return (await readStatement(db, { organizationId, month: MONTH, scope: 'operator' }))?.total
-}
-
-async function assertSound(db: Database): Promise<void> {
-  const { differences, pendingHours } = await verifyRating(db)
-  assert.deepEqual({ differences, pendingHours }, { differences: [], pendingHours: 0 })
 }
 
 const many = (count: number): ReturnType<typeof usageRecord>[] =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { applyPriceBook, createOrganization, dryRun, mapAuthId, readStatement, streamLineRecords, usageReport } from '../src/index.ts'
-import { APRIL, MARCH, MAY, assertSound, close, dumpFrozen, lines, statement } from './periods-support.ts'
-import { BOOK, HOUR, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
+import { APRIL, MARCH, MAY, close, dumpFrozen, lines } from './periods-support.ts'
+import { BOOK, HOUR, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord, assertSound, statementOf } from './support.ts'
 
 /** 0.03 for the first 100 images of a month, then 0.01; output in blocks of 1000 tokens at 0.5, 2000 tokens included. */
 const TIERED = `version: 1
@@ -38,7 +38,7 @@ test('readStatement() prices tiers, packages and included quantities by the tota
     'included small output_tokens 2000 × 0 = 0 of 2000 included',
     'package small output_tokens 2 × 0.5 = 1 blocks of 1000',
   ])
-  const { total, provisional, held } = await statement(db, id, '2026-03')
+  const { total, provisional, held } = await statementOf(db, id, '2026-03')
   assert.deepEqual([total, provisional, held.unpriced], ['4.251', true, 0])
   await assertSound(db)
 })
@@ -97,11 +97,11 @@ test('closing a month freezes its lines; a late record that moves a tier is adju
   await applyPriceBook(db, priceBook({ text: TIERED.replace('graduated', 'volume') }))
   await deliver(db, [images(MARCH, 90), images(APRIL, 10)])
   await close(db, '2026-03')
-  const [march, frozen] = [await statement(db, id, '2026-03'), await dumpFrozen(db)]
+  const [march, frozen] = [await statementOf(db, id, '2026-03'), await dumpFrozen(db)]
   assert.deepEqual([march.total, march.provisional], ['2.7', false])
   await deliver(db, [images(MARCH + HOUR, 20)])
   await rateAll(db)
-  assert.deepEqual(await statement(db, id, '2026-03'), march)
+  assert.deepEqual(await statementOf(db, id, '2026-03'), march)
   assert.equal(await dumpFrozen(db), frozen)
   // 110 images at 0.01 are 1.1: 1.6 comes back.
   assert.deepEqual(await lines(db, id, '2026-04'), [
@@ -109,7 +109,7 @@ test('closing a month freezes its lines; a late record that moves a tier is adju
     'adjustment small images 110 × 0.01 = 1.1 corrects 2026-03, all at tier 2 of 2: above 100: records that came after the month was closed',
     'adjustment small images -90 × 0.03 = -2.7 corrects 2026-03, all at tier 1 of 2: 1 to 100: records that came after the month was closed',
   ])
-  assert.equal((await statement(db, id, '2026-04')).total, '-1.3')
+  assert.equal((await statementOf(db, id, '2026-04')).total, '-1.3')
   const again = `insert into adjustment select gen_random_uuid(), date '2026-02-01', null, date '2026-03-01', kind, organization_id, auth_id, user_id,
     group_id, resource_id, model, base_model, meter, price_sequence, rate, quantity, amount_nano, record_count, records_digest, description, cause
     from adjustment limit 1`
@@ -142,8 +142,8 @@ test('overrides and discounts are of one organization alone', async () => {
   const meters = { input_tokens: 1000, output_tokens: 1000 }
   await deliver(db, [usageRecord({ startedAt: MARCH, meters }), usageRecord({ startedAt: MARCH, meters, authId: 'auth-2' })])
   await rateAll(db)
-  assert.equal((await statement(db, acme.id, '2026-03')).total, '0.0017')
-  assert.equal((await statement(db, other.id, '2026-03')).total, '0.003')
+  assert.equal((await statementOf(db, acme.id, '2026-03')).total, '0.0017')
+  assert.equal((await statementOf(db, other.id, '2026-03')).total, '0.003')
   await assertSound(db)
 })
 
@@ -174,12 +174,12 @@ test('a minimum is a line of its own, and what comes late is set off against it'
   await close(db, '2026-03')
   await deliver(db, [usageRecord({ startedAt: MARCH + 1, meters: { input_tokens: 3_000_000 } })])
   await rateAll(db)
-  const april = await statement(db, id, '2026-04')
+  const april = await statementOf(db, id, '2026-04')
   assert.deepEqual(
     april.lines.filter(({ kind }) => kind === 'adjustment').map(({ amount }) => amount),
     ['1', '-4', '3'],
   )
-  assert.equal((await statement(db, id, '2026-03')).total, '5')
+  assert.equal((await statementOf(db, id, '2026-03')).total, '5')
   // Open, and without usage of its own: no minimum of everybody. 3 more of usage, 3 less of minimum.
   assert.equal(april.total, '0')
   await assertSound(db)
@@ -194,8 +194,8 @@ test('the minimum of everybody is taken back from an organization whose usage tu
   await close(db, '2026-03')
   await mapAuthId(db, { authId: 'auth-1', organizationId: other.id, from: MARCH - HOUR, correct: true })
   await rateAll(db)
-  assert.equal((await statement(db, acme.id, '2026-04')).total, '-5')
-  assert.equal((await statement(db, other.id, '2026-04')).total, '5')
+  assert.equal((await statementOf(db, acme.id, '2026-04')).total, '-5')
+  assert.equal((await statementOf(db, other.id, '2026-04')).total, '5')
   await assertSound(db)
 })
 
@@ -209,7 +209,7 @@ test('a commitment is due in the last month of its term, by what all of its mont
     [MARCH, APRIL, MAY].map((startedAt) => usageRecord({ startedAt, meters: { input_tokens: 2_000_000 } })),
   )
   await close(db, '2026-03')
-  assert.equal((await statement(db, id, '2026-03')).total, '2')
+  assert.equal((await statementOf(db, id, '2026-03')).total, '2')
   await close(db, '2026-04')
   assert.deepEqual(await lines(db, id, '2026-04'), [
     'usage small input_tokens auth-1 2000000 × 0.000001 = 2',
@@ -218,8 +218,8 @@ test('a commitment is due in the last month of its term, by what all of its mont
   await deliver(db, [usageRecord({ startedAt: MARCH + 1, meters: { input_tokens: 1_000_000 } })])
   await rateAll(db)
   // 1 more in March, 1 less missing at the end of April.
-  assert.equal((await statement(db, id, '2026-05')).total, '2')
-  assert.equal((await statement(db, id, '2026-05')).lines.length, 4)
+  assert.equal((await statementOf(db, id, '2026-05')).total, '2')
+  assert.equal((await statementOf(db, id, '2026-05')).lines.length, 4)
   await assertSound(db)
 })
 
@@ -234,10 +234,10 @@ commitments: [{ organization: ${id}, amount: "100", from: "2026-03", to: "2026-0
     [MARCH, MAY].map((startedAt) => usageRecord({ startedAt, meters: { input_tokens: 1_000_000 } })),
   )
   await close(db, '2026-03')
-  const open = await statement(db, id, '2026-04')
+  const open = await statementOf(db, id, '2026-04')
   assert.equal(open.total, '95')
   await close(db, '2026-05')
-  assert.deepEqual(await statement(db, id, '2026-04'), { ...open, provisional: false })
+  assert.deepEqual(await statementOf(db, id, '2026-04'), { ...open, provisional: false })
   await assertSound(db)
 })
 
@@ -249,9 +249,9 @@ commitments: [{ organization: ${id}, amount: "500", from: "2026-02", to: "2026-0
   await applyPriceBook(db, priceBook({ text }))
   await deliver(db, [usageRecord({ startedAt: MARCH, meters: { input_tokens: 1_000_000 } })])
   await rateAll(db)
-  const open = await statement(db, id, '2026-03')
+  const open = await statementOf(db, id, '2026-03')
   await close(db, '2026-03')
-  const closed = await statement(db, id, '2026-03')
+  const closed = await statementOf(db, id, '2026-03')
   assert.equal(closed.total, '500')
   assert.deepEqual(closed, { ...open, provisional: false })
   await assertSound(db)
@@ -263,7 +263,7 @@ test('a minimum larger than any price a unit never makes a statement unreadable'
   await applyPriceBook(db, priceBook({ text: `${BOOK}minimums: [{ amount: "2000000000000" }]\n` }))
   await deliver(db, [usageRecord({ startedAt: MARCH, meters: { input_tokens: 1_000_000 } })])
   await close(db, '2026-03')
-  assert.equal((await statement(db, id, '2026-03')).total, '2000000000000')
+  assert.equal((await statementOf(db, id, '2026-03')).total, '2000000000000')
   await assertSound(db)
 })
 
@@ -277,7 +277,7 @@ test('minimums of a closed month are those of versions that were applied before 
   await applyPriceBook(db, priceBook({ text: `${BOOK}minimums: [{ amount: "5" }]\n`, effectiveFrom: Date.UTC(2026, 2, 31) }))
   await deliver(db, [usageRecord({ startedAt: MARCH + 1, meters: { input_tokens: 10 } })])
   await rateAll(db)
-  assert.equal((await statement(db, id, '2026-04')).total, '0.00001')
+  assert.equal((await statementOf(db, id, '2026-04')).total, '0.00001')
   await assertSound(db)
 })
 

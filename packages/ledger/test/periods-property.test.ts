@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import type { Database } from '@ascribe/postgres'
 import type { UsageRecord } from '@ascribe/usage'
 import { applyPriceBook, closeMonth, createOrganization, mapAuthId, markRatedHours, readStatement } from '../src/index.ts'
-import { assertSound, dumpFrozen } from './periods-support.ts'
-import { deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
+import { dumpFrozen } from './periods-support.ts'
+import { deliver, openLedger, priceBook, rateAll, usageRecord, assertSound } from './support.ts'
 
 /*
  * Whenever months are closed, and whatever comes afterwards: nothing that is closed changes, and all statements together are what they

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Statement } from '@ascribe/contract'
 import type { Database } from '@ascribe/postgres'
-import { closeMonth, readStatement, verifyRating } from '../src/index.ts'
-import { rateAll } from './support.ts'
+import { closeMonth } from '../src/index.ts'
+import { rateAll, statementOf } from './support.ts'
 
 export const MARCH: number = Date.UTC(2026, 2, 10, 10)
 export const APRIL: number = Date.UTC(2026, 3, 10, 10)
@@ -19,26 +18,14 @@ export async function close(db: Database, month: string, options: { readonly for
   )
 }
 
-export async function statement(db: Database, organizationId: string, month: string): Promise<Statement> {
-  const found = await readStatement(db, { organizationId, month, scope: 'operator' })
-  assert.ok(found)
-  return found
-}
-
 /** The lines of a statement as people would say them. */
 export async function lines(db: Database, organizationId: string, month: string): Promise<readonly string[]> {
-  const { lines: all } = await statement(db, organizationId, month)
+  const { lines: all } = await statementOf(db, organizationId, month)
   return all.map(({ kind, model, meter, auth_id, quantity, rate, amount, description }) =>
     [kind, model, meter, auth_id, `${quantity} × ${rate} = ${amount}`, description]
       .filter((part) => part !== undefined && part !== '')
       .join(' '),
   )
-}
-
-/** Everything that is stored is what the records come to. */
-export async function assertSound(db: Database): Promise<void> {
-  const { differences, pendingHours } = await verifyRating(db)
-  assert.deepEqual({ differences, pendingHours }, { differences: [], pendingHours: 0 })
 }
 
 /** What is frozen, as text. */

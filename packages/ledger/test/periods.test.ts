@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { applyPriceBook, closeMonth, createOrganization, mapAuthId, markRatedHours, rateDirtyHours } from '../src/index.ts'
-import { APRIL, MARCH, MAY, assertSound, close, dumpFrozen, lines, statement } from './periods-support.ts'
-import { BOOK, HOUR, createCustomer, deliver, openLedger, priceBook, rateAll, unknownRecord, usageRecord } from './support.ts'
+import { APRIL, MARCH, MAY, close, dumpFrozen, lines } from './periods-support.ts'
+import {
+  BOOK,
+  HOUR,
+  createCustomer,
+  deliver,
+  openLedger,
+  priceBook,
+  rateAll,
+  unknownRecord,
+  usageRecord,
+  assertSound,
+  statementOf,
+} from './support.ts'
 
 const IN = { input_tokens: 1000 }
 
@@ -44,32 +56,32 @@ test('a late record of a closed month becomes an adjustment in the open one, and
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord({ startedAt: MARCH, meters: IN }), usageRecord({ startedAt: APRIL, meters: IN })])
   await close(db, '2026-03')
-  const [closed, frozen] = [await statement(db, id, '2026-03'), await dumpFrozen(db)]
+  const [closed, frozen] = [await statementOf(db, id, '2026-03'), await dumpFrozen(db)]
   assert.deepEqual([closed.provisional, closed.total], [false, '0.001'])
   await deliver(db, [
     usageRecord({ startedAt: MARCH + 1, meters: { input_tokens: 500 } }),
     usageRecord({ startedAt: MARCH + HOUR, meters: IN }),
   ])
   await rateAll(db)
-  assert.deepEqual(await statement(db, id, '2026-03'), closed)
+  assert.deepEqual(await statementOf(db, id, '2026-03'), closed)
   assert.equal(await dumpFrozen(db), frozen)
   assert.deepEqual(await lines(db, id, '2026-04'), [
     'usage small input_tokens auth-1 1000 × 0.000001 = 0.001',
     'adjustment small input_tokens auth-1 1500 × 0.000001 = 0.0015 corrects 2026-03: records that came after the month was closed',
   ])
-  const april = await statement(db, id, '2026-04')
+  const april = await statementOf(db, id, '2026-04')
   assert.deepEqual([april.total, april.provisional, april.lines[1]?.corrects], ['0.0025', true, '2026-03'])
   await assertSound(db)
   // Once more changes nothing, however often the hours are rated.
   await markRatedHours(db)
   await rateAll(db)
-  assert.deepEqual(await statement(db, id, '2026-04'), april)
+  assert.deepEqual(await statementOf(db, id, '2026-04'), april)
   // An adjustment is booked in the month that was open, and stays there.
   await close(db, '2026-04')
   await deliver(db, [usageRecord({ startedAt: MARCH + 2, meters: { input_tokens: 7 } })])
   await rateAll(db)
-  assert.deepEqual(await statement(db, id, '2026-04'), { ...april, provisional: false })
-  assert.equal((await statement(db, id, '2026-05')).total, '0.000007')
+  assert.deepEqual(await statementOf(db, id, '2026-04'), { ...april, provisional: false })
+  assert.equal((await statementOf(db, id, '2026-05')).total, '0.000007')
   await assertSound(db)
 })
 
@@ -82,9 +94,9 @@ test('a mapping that is corrected after the close moves money by a negative line
   await close(db, '2026-03')
   await mapAuthId(db, { authId: 'auth-1', organizationId: other.id, from: MARCH - HOUR, correct: true })
   await rateAll(db)
-  assert.equal((await statement(db, acme.id, '2026-03')).total, '0.001')
-  assert.equal((await statement(db, acme.id, '2026-04')).total, '-0.001')
-  assert.equal((await statement(db, other.id, '2026-04')).total, '0.001')
+  assert.equal((await statementOf(db, acme.id, '2026-03')).total, '0.001')
+  assert.equal((await statementOf(db, acme.id, '2026-04')).total, '-0.001')
+  assert.equal((await statementOf(db, other.id, '2026-04')).total, '0.001')
   assert.match(
     (await lines(db, acme.id, '2026-04'))[0] ?? '',
     /^adjustment small input_tokens auth-1 -1000 × 0\.000001 = -0\.001 corrects 2026-03/,
@@ -106,7 +118,7 @@ test('usage that was held when its month was closed is charged by adjustments on
   const text = BOOK.replace('large:', 'new:')
   await applyPriceBook(db, priceBook({ text, supplement: {} }))
   await rateAll(db)
-  assert.equal((await statement(db, id, '2026-03')).total, '0.001')
+  assert.equal((await statementOf(db, id, '2026-03')).total, '0.001')
   assert.deepEqual(await lines(db, id, '2026-04'), [
     'adjustment new input_tokens auth-1 1000 × 0.00001 = 0.01 corrects 2026-03: usage that got a price',
   ])

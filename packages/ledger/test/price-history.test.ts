@@ -1,8 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { applyPriceBook, listPriceVersions, markRatedHours, streamLineRecords } from '../src/index.ts'
-import { APRIL, MARCH, assertSound, close, dumpFrozen, lines, statement } from './periods-support.ts'
-import { BOOK, DEAR_BOOK, HOUR, createCustomer, deliver, dumpDerived, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
+import { APRIL, MARCH, close, dumpFrozen, lines } from './periods-support.ts'
+import {
+  BOOK,
+  DEAR_BOOK,
+  HOUR,
+  createCustomer,
+  deliver,
+  dumpDerived,
+  openLedger,
+  priceBook,
+  rateAll,
+  usageRecord,
+  assertSound,
+  statementOf,
+} from './support.ts'
 
 // What users of other products complain about when prices change: market research, section 4.9.
 
@@ -68,7 +81,7 @@ test('otari-407: a supplement ends where it says, and is not in force outside of
     ),
   )
   await rateAll(db)
-  const { lines: all, held } = await statement(db, id, '2026-03')
+  const { lines: all, held } = await statementOf(db, id, '2026-03')
   assert.deepEqual([all.map(({ quantity }) => quantity), held.unpriced], [[2], 2])
   await assertSound(db)
 })
@@ -79,14 +92,14 @@ test('ccusage-1636: a closed period totals the same whichever prices come later'
   await applyPriceBook(db, priceBook())
   await deliver(db, [usageRecord({ startedAt: MARCH, meters }), usageRecord({ startedAt: APRIL, meters })])
   await close(db, '2026-03')
-  const [before, frozen] = [await statement(db, id, '2026-03'), await dumpFrozen(db)]
+  const [before, frozen] = [await statementOf(db, id, '2026-03'), await dumpFrozen(db)]
   await applyPriceBook(db, priceBook({ text: DEAR_BOOK, effectiveFrom: APRIL + HOUR }))
   await applyPriceBook(db, priceBook({ text: DEAR_BOOK.replace('small', 'tiny'), supplement: {} }))
   await markRatedHours(db)
   await rateAll(db)
-  assert.deepEqual(await statement(db, id, '2026-03'), before)
+  assert.deepEqual(await statementOf(db, id, '2026-03'), before)
   assert.equal(await dumpFrozen(db), frozen)
-  assert.equal((await statement(db, id, '2026-04')).total, '0.001')
+  assert.equal((await statementOf(db, id, '2026-04')).total, '0.001')
 })
 
 test('agentsview-1540: cost uses the price at event time, and each charge shows the version that it came from', async () => {
@@ -143,7 +156,7 @@ test('maxx-575: recalculation uses the price of then, years of versions later', 
     await markRatedHours(db)
     await rateAll(db)
     // 1 + 2 + 3 + 4 + 5 + 6, each by the version of its own hour.
-    assert.equal((await statement(db, id, '2026-03')).total, '0.021')
+    assert.equal((await statementOf(db, id, '2026-03')).total, '0.021')
   }
 })
 

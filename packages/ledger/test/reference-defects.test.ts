@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Statement } from '@ascribe/contract'
-import type { Database } from '@ascribe/postgres'
-import {
-  applyPriceBook,
-  ingestBatch,
-  listQuarantine,
-  markRatedHours,
-  readStatement,
-  streamEvents,
-  toEventJson,
-  verifyRating,
-} from '../src/index.ts'
+import { applyPriceBook, ingestBatch, listQuarantine, markRatedHours, streamEvents, toEventJson, verifyRating } from '../src/index.ts'
 import {
   DEAR_BOOK,
   HOUR,
-  MONTH,
   TEN,
   createCustomer,
   deliver,
@@ -25,15 +13,10 @@ import {
   priceBook,
   rateAll,
   usageRecord,
+  statementOf,
 } from './support.ts'
 
 /* What the reference metering proxy is known to get wrong in its ledger, by the numbers of our list of its defects. */
-
-async function statementOf(db: Database, organizationId: string): Promise<Statement> {
-  const statement = await readStatement(db, { organizationId, month: MONTH, scope: 'operator' })
-  assert(statement !== undefined)
-  return statement
-}
 
 test('reference defect 1: a price edit does not move what was served before it', async () => {
   await using db = await openLedger()

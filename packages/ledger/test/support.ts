@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { after } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Statement } from '@ascribe/contract'
 import type { Database, Queryable } from '@ascribe/postgres'
 import { testDatabase } from '@ascribe/postgres/testing'
 import type { TestDatabase } from '@ascribe/postgres/testing'
 import { createIdSource } from '@ascribe/units'
 import { unknownSettlement } from '@ascribe/usage'
 import type { UsageRecord } from '@ascribe/usage'
-import { createOrganization, ingestBatch, ledgerMigrations, mapAuthId, rateDirtyHours } from '../src/index.ts'
+import { createOrganization, ingestBatch, ledgerMigrations, mapAuthId, rateDirtyHours, readStatement, verifyRating } from '../src/index.ts'
 import type { IngestSummary, NewPriceBook, Organization } from '../src/index.ts'
 
 const migrations = await ledgerMigrations()
@@ -154,6 +155,19 @@ export async function createCustomer(
 /** Rates everything that is dirty. */
 export async function rateAll(db: Database): Promise<void> {
   while ((await rateDirtyHours(db)).more);
+}
+
+/** The statement of an organization, which must have one. */
+export async function statementOf(db: Database, organizationId: string, month: string = MONTH): Promise<Statement> {
+  const found = await readStatement(db, { organizationId, month, scope: 'operator' })
+  assert.ok(found)
+  return found
+}
+
+/** Everything that is stored is what the records come to. */
+export async function assertSound(db: Database): Promise<void> {
+  const { differences, pendingHours } = await verifyRating(db)
+  assert.deepEqual({ differences, pendingHours }, { differences: [], pendingHours: 0 })
 }
 
 /** Everything that is derived, as text: equal texts are equal bytes. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Database } from '@ascribe/postgres'
 import { applyPriceBook, verifyRating, voidRecords } from '../src/index.ts'
-import { APRIL, MARCH, assertSound, close, lines } from './periods-support.ts'
-import { BOOK, HOUR, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
+import { APRIL, MARCH, close, lines } from './periods-support.ts'
+import { BOOK, HOUR, createCustomer, deliver, openLedger, priceBook, rateAll, usageRecord, assertSound, MONTH, TEN } from './support.ts'
 
 const TIERED = BOOK.replace(
   'completion: "0.000002" }\n  large',
@@ -82,4 +82,41 @@ test('verifyRating() looks at lines of months before the first that was closed, 
   await assertSound(db)
   await db.query(`alter table adjustment disable trigger user; delete from adjustment where kind = 'minimum'`)
   assert.equal((await verifyRating(db, { month: '2026-03' })).differenceCount, 1)
+})
+
+test('verifyRating() names what is missing, altered, doubled or without records', async () => {
+  await using db = await openLedger()
+  await createCustomer(db)
+  await applyPriceBook(db, priceBook())
+  await deliver(
+    db,
+    [0, 1, 2, 3, 4].map((hours) => usageRecord({ startedAt: TEN + hours * HOUR })),
+  )
+  await rateAll(db)
+  const at = (hours: number): string => new Date(TEN + hours * HOUR).toISOString()
+  await db.query('delete from charge where hour = $1::timestamptz and meter = $2', [at(0), 'input_tokens'])
+  await db.query('update charge set amount_nano = amount_nano + 1 where hour = $1::timestamptz and meter = $2', [at(1), 'output_tokens'])
+  await db.query('insert into usage_hour select * from usage_hour where hour = $1::timestamptz', [at(2)])
+  await db.query('insert into dirty_hour (hour) values ($1::timestamptz)', [at(3)])
+  await db.query('update charge set hour = $2::timestamptz where hour = $1::timestamptz', [at(4), at(9)])
+  const { differences, pendingHours, records, hours } = await verifyRating(db, { month: MONTH })
+  assert.deepEqual(
+    differences.map((found) => [(found.hour - TEN) / HOUR, found.table, found.kind]),
+    [
+      [0, 'charge', 'missing'],
+      [1, 'charge', 'missing'],
+      [1, 'charge', 'unexpected'],
+      [2, 'usage_hour', 'unexpected'],
+      [4, 'charge', 'missing'],
+      [4, 'charge', 'missing'],
+      [9, 'charge', 'unexpected'],
+      [9, 'charge', 'unexpected'],
+      // The sums of the day, which are not those of its hours any more.
+      [-10, 'charge_day', 'unexpected'],
+      [-10, 'cost_day', 'unexpected'],
+      [-10, 'usage_day', 'unexpected'],
+    ],
+  )
+  assert.deepEqual({ pendingHours, records, hours }, { pendingHours: 1, records: 5, hours: 5 })
+  assert.deepEqual((await verifyRating(db, { month: '2026-04' })).differences, [])
 })

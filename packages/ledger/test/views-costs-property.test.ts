@@ -8,8 +8,7 @@ import { applyPriceBook, closeMonth, createOrganization, mapAuthId, readStatemen
 import { DIMENSIONS, dayText, readCosts, readUsage } from '../src/views.ts'
 import type { CostRow, Dimension, Grain } from '../src/views.ts'
 import { nano } from './money-support.ts'
-import { assertSound } from './periods-support.ts'
-import { HOUR, deliver, openLedger, priceBook, rateAll, usageRecord } from './support.ts'
+import { HOUR, deliver, openLedger, priceBook, rateAll, usageRecord, assertSound } from './support.ts'
 
 /*
  * Whatever is charged, corrected, priced by the month or agreed on, and whichever way it is grouped, cut into pages, by day or by hour, from
