@@ -50,8 +50,23 @@ function limitsOf(api: Api): string {
   return api === 'messages' ? 'max_tokens' : 'max_completion_tokens or max_tokens'
 }
 
-/** By these the engine reads what it has kept, which no bytes of the request bound. */
-const KEPT: ReadonlySet<string> = new Set(['previous_response_id', 'conversation', 'prompt'])
+/** By these the engine reads what it has kept or fetches, which no bytes of the request bound. */
+const KEPT: ReadonlySet<string> = new Set([
+  'previous_response_id',
+  'conversation',
+  'prompt',
+  'item_reference',
+  'file_id',
+  'file_url',
+  'vector_store_ids',
+  'container',
+  'environment',
+  'input_image_mask',
+  'file_ids',
+  'container_id',
+  'skills',
+  'skill_id',
+])
 
 /** `best_of` generates more than it returns, and is billed; a limit of 0, or by an engine's own name, may be none. */
 export function unboundedByReply(member: string, api: Api): Reply {
@@ -63,6 +78,11 @@ export function unboundedByReply(member: string, api: Api): Reply {
         param: member,
       },
     )
+  }
+  if (member === 'tools') {
+    const message =
+      'This API key has a budget, and tools that the engine runs by itself take in more than the request holds: leave them out.'
+    return invalidRequest(message, { code: 'hosted_tools_unbounded', param: member })
   }
   if (member === 'best_of') {
     return invalidRequest('This API key has a budget, and best_of generates more than it returns: use n instead.', {

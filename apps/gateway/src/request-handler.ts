@@ -53,7 +53,7 @@ export type RequestHandlerDeps = {
 /** As long as the engine's own name for a model may be in a record. */
 const MODEL_LENGTH_MAX = 512
 
-const STORED_RESPONSE = 'This model keeps no responses for later: send the whole input, and leave out what refers to a stored one.'
+const STORED_RESPONSE = 'This model keeps no responses for later: send the whole input, and leave out what refers to anything stored.'
 
 type ForwardedEndpoint = Extract<Endpoint, { kind: 'forwarded' }>
 

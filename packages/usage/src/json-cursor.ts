@@ -12,7 +12,8 @@ const COMMA = 0x2c
 const COLON = 0x3a
 
 /** The keys whose strings are what an engine reads as text. Roles, ids and the base64 of images are not among them. */
-const TEXT_KEYS = new KeySet(['content', 'text', 'arguments', 'reasoning_content', 'refusal', 'thinking', 'output'])
+export const TEXT_NAMES = ['content', 'text', 'arguments', 'reasoning_content', 'refusal', 'thinking', 'output'] as const
+const TEXT_KEYS = new KeySet(TEXT_NAMES)
 
 /**
  * Walks the bytes of one JSON text and checks its grammar (RFC 8259) on the way, without building values.

@@ -4,6 +4,7 @@ import { isMediaApi } from './media/media-asked.ts'
 import type { MediaAsked } from './media/media-asked.ts'
 import { scanMediaRequest } from './media/media-request.ts'
 import type { Api } from './record.ts'
+import { readInput, readTools } from './stored-input.ts'
 
 /** Why a request cannot be admitted. For a 400; `param` names the member in question, as OpenAI's errors do. */
 export type InvalidRequest = { readonly kind: 'invalid'; readonly message: string; readonly param?: string }
@@ -41,12 +42,14 @@ export type RequestFacts = {
   readonly maxTokens?: number
   /**
    * A member by which the engine may generate more than choices × prompts × `maxTokens`: a limit that is no integer of 1 or more, as some
-   * engines take 0 and -1 for none; one by an engine's own name; or `best_of`. Absent: there is none.
+   * engines take 0 and -1 for none; one by an engine's own name; or `best_of`. For Responses also one by which more goes in than the body
+   * holds: what is stored, a file by `file_url`, `tools` that the engine runs by itself. Absent: there is none.
    */
   readonly unboundedBy?: string
   /**
    * Responses only: the member by which the engine keeps the response for later requests (`store`), or by which what it has kept goes in
-   * beside the body (`previous_response_id`, `conversation`, `prompt`). Absent: there is none.
+   * beside the body: `previous_response_id`, `conversation`, `prompt`, an `item_reference` or a `file_id` in `input`, and of tools
+   * `vector_store_ids`, `container` and the like. Absent: there is none.
    */
   readonly storedBy?: string
   /**
@@ -162,7 +165,7 @@ function scan(body: Buffer, api: Api): RequestFacts {
         continue
       }
       if (AMOUNTS.has(key)) draft.unboundedBy = key
-      if (api === 'responses' && IS_STATE.has(key)) readState(cursor, key, draft)
+      if (api === 'responses') readFolded(cursor, key, draft)
       else cursor.skip(1)
     } while (cursor.more(CLOSE_BRACE))
   }
@@ -233,6 +236,7 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
     case 'tools':
     case 'functions':
       if (api === 'embeddings') cursor.skip(1)
+      else if (api === 'responses' && key === 'tools') readTools(cursor, draft)
       else skipWhole(cursor)
       return
     case 'background':
@@ -245,7 +249,7 @@ function readMember(cursor: JsonCursor, key: string, api: Api, draft: Draft): vo
     case 'input':
       if (api === 'responses') {
         if (key === 'prompt') readState(cursor, key, draft)
-        else cursor.skipText(1, true)
+        else readInput(cursor, draft)
         return
       }
       if (key === (api === 'completions' ? 'prompt' : api === 'embeddings' ? 'input' : '')) draft.prompts = readPrompts(cursor)
@@ -310,6 +314,14 @@ function readState(cursor: JsonCursor, key: string, draft: Draft): void {
   }
   draft.storedBy = key
   if (key !== 'store') draft.unboundedBy = key
+}
+
+/** A name in another case, which counts for some parsers: what lets in more than the body holds is looked at, and nothing else. */
+function readFolded(cursor: JsonCursor, key: string, draft: Draft): void {
+  if (IS_STATE.has(key)) readState(cursor, key, draft)
+  else if (key === 'input') readInput(cursor, draft)
+  else if (key === 'tools') readTools(cursor, draft)
+  else cursor.skip(1)
 }
 
 function readStreamOptions(cursor: JsonCursor, draft: Draft): void {
