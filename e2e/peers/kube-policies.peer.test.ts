@@ -1,128 +1,32 @@
-import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { ANNOTATIONS, API_VERSION, FINALIZERS, boundNamespaceRights, platformWriters } from '@ascribe/kinds'
-import { kube } from './kube/available.ts'
-import { applyAll, collectionOf, installKinds, pathOf } from './kube/install-kinds.ts'
-import type { Located } from './kube/install-kinds.ts'
-import { startControlPlane } from './kube/start.ts'
-import type { ControlPlane } from './kube/start.ts'
+import { ANNOTATIONS, API_VERSION, FINALIZERS, platformWriters } from '@ascribe/kinds'
 import type { Answer, Api } from './kube/api.ts'
-import { KDC_CLUSTERS_DEFINITION } from './kube/kdc-kind.ts'
+import { kube } from './kube/available.ts'
+import { collectionOf, pathOf } from './kube/install-kinds.ts'
+import type { Located } from './kube/install-kinds.ts'
+import { NAMESPACE, UUID, binding, cluster, kdc, machine, object, template } from './kube/policy-objects.ts'
+import { annotate, assertDone, assertRefused, create, startPolicyWorld } from './kube/policy-world.ts'
+import type { PolicyWorld } from './kube/policy-world.ts'
 import { until } from './support/until.ts'
 
-// Who may write what, as a real kube-apiserver with RBAC and our policies sees it: every policy by a refused and an accepted write.
+// Who may write what, as a real kube-apiserver with our policies sees it: every policy by a refused and an accepted write.
 
 const { binaries, skip } = await kube()
 
-const NAMESPACE = 'tenant-a'
-const UUID = 'b2c1d0e5-7a3f-4c0e-9d41-0f6a2f8a9b10'
-
-let plane: ControlPlane
-/** May do everything with our kinds, in the cluster: RBAC is not what refuses. */
+let world: PolicyWorld
+let admin: Api
 let tenant: Api
-/** Two people of the group `ascribe:platform`. */
 let paula: Api
 let pete: Api
-let admin: Api
 let controller: Api
 let backend: Api
-let minter: Api
 
 before(async () => {
   if (binaries === undefined) return
-  const users = [{ name: 'tenant' }, { name: 'paula', groups: ['ascribe:platform'] }, { name: 'pete', groups: ['ascribe:platform'] }]
-  plane = await startControlPlane({ binaries, users, controllerManager: true })
-  await installKinds(plane)
-  ;({ admin } = plane)
-  ;[tenant, paula, pete] = ['tenant', 'paula', 'pete'].map((name) => plane.as(name)) as [Api, Api, Api]
-  await applyAll(admin, [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
-    KDC_CLUSTERS_DEFINITION,
-    allRights('tenant', { kind: 'User', name: 'tenant' }),
-    role('tenant'),
-    // The platform's role does not speak of kube-dc's kind.
-    allRights('platform-kdc', { kind: 'Group', name: 'ascribe:platform' }),
-  ] as readonly Located[])
-  controller = (await plane.asServiceAccount('ascribe-system', 'ascribe-controller')).api
-  backend = (await plane.asServiceAccount('ascribe-system', 'ascribe-api')).api
-  minter = (await plane.asServiceAccount('ascribe-system', 'ascribe-minter')).api
-  await until(async () => (await tenant.get(collectionOf(kdc({})))).status === 200, 'the tenant has rights, and KdcCluster is served')
+  world = await startPolicyWorld(binaries)
+  ;({ admin, tenant, paula, pete, controller, backend } = world)
 })
-after(async () => plane?.[Symbol.asyncDispose]())
-
-function role(name: string): object {
-  return {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name },
-    rules: [{ apiGroups: ['infrastructure.cluster.x-k8s.io', 'k8s.kube-dc.com'], resources: ['*'], verbs: ['*'] }],
-  }
-}
-
-function allRights(name: string, subject: { readonly kind: string; readonly name: string }): object {
-  return {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'tenant' },
-    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', ...subject }],
-  }
-}
-
-type Parts = {
-  readonly name?: string
-  readonly annotations?: Record<string, string>
-  readonly finalizers?: readonly string[]
-  readonly spec?: object
-}
-
-let made = 0
-function object(kind: string, { name, spec, ...metadata }: Parts, base: object): Located & { readonly spec: object } {
-  made += 1
-  return {
-    apiVersion: API_VERSION,
-    kind,
-    metadata: { name: name ?? `object-${made}`, namespace: NAMESPACE, ...metadata },
-    spec: { ...base, ...spec },
-  }
-}
-const machine = (parts: Parts): Located & { readonly spec: object } => object('CloudSigmaMachine', parts, { cpu: 4000, memory: 4096 })
-const cluster = (parts: Parts): Located & { readonly spec: object } => object('CloudSigmaCluster', parts, { region: 'zrh' })
-const kdc = (parts: Parts): Located & { readonly spec: object } => ({
-  ...object('KdcCluster', parts, { workers: [] }),
-  apiVersion: 'k8s.kube-dc.com/v1alpha1',
-})
-const template = (parts: Parts): Located & { readonly spec: object } => ({
-  ...object('CloudSigmaMachineTemplate', {}, {}),
-  spec: { template: { spec: { cpu: 4000, memory: 4096, ...parts.spec } } },
-})
-const binding = (name: string, spec: object = {}): Located & { readonly spec: object } => ({
-  apiVersion: API_VERSION,
-  kind: 'CloudSigmaOwnerBinding',
-  metadata: { name },
-  spec: {
-    namespaceRef: { name: NAMESPACE, uid: UUID },
-    subject: { userUUID: UUID, emailAtBinding: 'Ada@example.com' },
-    impersonatorRef: { name: 'cloudsigma' },
-    evidence: { type: 'AdminAssertion' },
-    ...spec,
-  },
-})
-
-const create = (api: Api, one: Located): Promise<Answer> => api.post(collectionOf(one), one)
-const annotate = (
-  api: Api,
-  { on, annotations }: { readonly on: Located; readonly annotations: Record<string, string | null> },
-): Promise<Answer> => api.patch(pathOf(on), { metadata: { annotations } })
-
-function assertDone({ status, text }: Answer): void {
-  assert.ok(status === 200 || status === 201, text)
-}
-
-function assertRefused({ status, text }: Answer, words: RegExp): void {
-  assert.ok(status === 403 || status === 422, `${status}: ${text}`)
-  assert.match(text, words)
-}
+after(async () => world?.[Symbol.asyncDispose]())
 
 test(
   'H-1: an owner annotation is set, changed and removed by platform writers only, on both kinds and by both names',
@@ -320,84 +224,4 @@ test('H-13: what exceeds the limits of the binding that it names is refused when
   // Another owner, another namespace: not this binding.
   assertDone(await create(tenant, machine({ spec: { cpu: 9000, userEmail: 'eve@example.com' } })))
   assertDone(await paula.delete(pathOf(limited)))
-})
-
-test(
-  'H-19, H-24: the controller gets one Secret by name, the minter the client Secret, and nobody lists or watches any',
-  { skip },
-  async () => {
-    const secret = (namespace: string, name: string): Located => ({ apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name } })
-    const own = ['cloudsigma-impersonation', 'ascribe-controller-key'].map((name) => secret('ascribe-system', name))
-    const other = [secret('ascribe-system', 'other'), secret(NAMESPACE, 'bootstrap'), secret('kube-system', 'any')]
-    await applyAll(admin, [...own, ...other])
-    const statuses = async (api: Api): Promise<readonly number[]> =>
-      Promise.all(own.map(async (one) => (await api.get(pathOf(one))).status))
-    assert.deepEqual(await statuses(controller), [403, 200])
-    assert.deepEqual(await statuses(minter), [200, 403])
-    assert.deepEqual(await statuses(backend), [403, 403])
-    for (const one of other)
-      for (const api of [controller, minter, backend]) assert.equal((await api.get(pathOf(one))).status, 403, pathOf(one))
-    for (const path of ['/api/v1/secrets', '/api/v1/namespaces/ascribe-system/secrets', `/api/v1/namespaces/${NAMESPACE}/secrets`]) {
-      assert.equal((await controller.get(path)).status, 403)
-      assert.equal((await controller.get(`${path}?watch=true`)).status, 403)
-      assert.equal((await backend.get(path)).status, 403)
-      assert.equal((await minter.get(path)).status, 403)
-    }
-  },
-)
-
-test(
-  'a bound namespace: the backend hands out get on Secrets with the binding, nothing else, and it goes with the binding',
-  { skip },
-  async () => {
-    const bound = binding('bound')
-    const made = await create(backend, bound)
-    assertDone(made)
-    const { metadata } = made.body as { readonly metadata: { readonly uid: string } }
-    const rights = boundNamespaceRights({ namespace: NAMESPACE, binding: { name: 'bound', uid: metadata.uid } })
-    assertDone(await create(backend, rights as Located))
-    const secret = `/api/v1/namespaces/${NAMESPACE}/secrets/bootstrap`
-    await until(async () => (await controller.get(secret)).status === 200, 'the controller may get Secrets of the namespace')
-    assert.equal((await controller.get(`/api/v1/namespaces/${NAMESPACE}/secrets`)).status, 403)
-    assert.equal((await backend.get(secret)).status, 403)
-    // It cannot hand out what it does not hold, nor to whom it likes another role.
-    const more = {
-      ...rights,
-      metadata: { name: 'more', namespace: NAMESPACE },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
-    }
-    assert.equal((await create(backend, more as Located)).status, 403)
-    assertDone(await backend.delete(pathOf(bound)))
-    // The collector learns of a new kind at its next discovery, up to 30 s after its definition.
-    await until(async () => (await controller.get(secret)).status === 403, 'the right is gone with the binding', { patienceMs: 60_000 })
-  },
-)
-
-test('the controller neither creates nor deletes machines, and holds the one Lease', { skip }, async () => {
-  const one = machine({})
-  assert.equal((await create(controller, one)).status, 403)
-  assertDone(await create(tenant, one))
-  assert.equal((await controller.delete(pathOf(one))).status, 403)
-  assertDone(await controller.patch(`${pathOf(one)}/status`, { status: { ready: false } }))
-  const lease = (name: string): Located => ({
-    apiVersion: 'coordination.k8s.io/v1',
-    kind: 'Lease',
-    metadata: { namespace: 'ascribe-system', name },
-  })
-  assertDone(await create(controller, lease('cloudsigma.cluster.x-k8s.io')))
-  assertDone(await controller.patch(pathOf(lease('cloudsigma.cluster.x-k8s.io')), { spec: { holderIdentity: 'a' } }))
-  await create(admin, lease('other'))
-  assert.equal((await controller.patch(pathOf(lease('other')), { spec: { holderIdentity: 'a' } })).status, 403)
-})
-
-test('the bridge creates clusters and templates, and may not touch a KdcCluster', { skip }, async () => {
-  assertDone(
-    await create(controller, cluster({ annotations: { 'ascribe.dev/template-a': 'x', 'cloudsigma.com/owner-email': 'ada@example.com' } })),
-  )
-  const one = template({})
-  assertDone(await create(controller, one))
-  assertDone(await controller.delete(pathOf(one)))
-  const owned = kdc({})
-  assertDone(await create(tenant, owned))
-  assert.equal((await controller.patch(pathOf(owned), { metadata: { labels: { a: 'b' } } })).status, 403)
 })
