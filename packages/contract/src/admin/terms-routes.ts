@@ -48,7 +48,9 @@ export const setTerms: RouteDef<NoParams, NoQuery, TermsInput, { readonly outcom
     drainMs: count(0, 3_600_000),
     drainBytes: count(0, 1024 ** 3),
     drainTokens: count(0, 1_000_000_000),
-    maxConcurrent: count(1, 100_000),
+    maxConcurrent: count(1, 100_000).meta({
+      description: 'Requests at once of one credential in one gateway process: each worker and each machine counts by itself.',
+    }),
   }),
   reply: z.strictObject({ outcome: z.enum(['set', 'changed', 'unchanged']) }).meta({ id: 'SetTerms' }),
 }
