@@ -1,5 +1,5 @@
 import type { CostDimension, ReportFilter } from '@ascribe/contract/reads'
-import { readFamily } from '@ascribe/ledger/views'
+import { DIMENSIONS, readFamily } from '@ascribe/ledger/views'
 import type { DimensionFilter } from '@ascribe/ledger/views'
 import type { OrganizationContext } from '../handler.ts'
 
@@ -12,19 +12,8 @@ export async function subjectsOf(context: OrganizationContext, children: boolean
   return ids
 }
 
-/** Every dimension that a report can be narrowed by. */
-export const FILTERS: readonly CostDimension[] = [
-  'organization',
-  'apiKey',
-  'user',
-  'group',
-  'resource',
-  'region',
-  'model',
-  'meter',
-  'category',
-  'price',
-]
+/** Every dimension that a report can be narrowed by: all of the ledger. */
+export const FILTERS: readonly CostDimension[] = DIMENSIONS
 
 /** The keys that a question names, by dimension. */
 export function filterOf(query: ReportFilter): DimensionFilter {

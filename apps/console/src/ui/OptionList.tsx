@@ -8,37 +8,20 @@ import './overlays.css'
 
 export type SelectOption = { readonly id: string; readonly label: string; readonly hint?: string; readonly swatch?: ReactNode }
 
-export function OptionList({
-  label,
-  options,
-  values,
-  isMultiple,
-  isSearchable,
-  trigger,
-  onChange,
-  onClose,
-}: {
+type Choice = {
   label: string
   options: readonly SelectOption[]
   values: readonly string[]
   isMultiple: boolean
   isSearchable: boolean
-  trigger: RefObject<HTMLElement | null>
   onChange: (ids: readonly string[]) => void
   onClose: () => void
-}): ReactNode {
+}
+
+export function OptionList({ trigger, ...choice }: Choice & { trigger: RefObject<HTMLElement | null> }): ReactNode {
+  const { label, isSearchable, onClose } = choice
   const { contains } = useFilter({ sensitivity: 'base' })
-  const list = (
-    <Options
-      label={label}
-      options={options}
-      values={values}
-      isMultiple={isMultiple}
-      isSearchable={isSearchable}
-      onChange={onChange}
-      onClose={onClose}
-    />
-  )
+  const list = <Options {...choice} />
   return (
     <Popover
       className="ui-popover"
@@ -67,23 +50,7 @@ export function OptionList({
   )
 }
 
-function Options({
-  label,
-  options,
-  values,
-  isMultiple,
-  isSearchable,
-  onChange,
-  onClose,
-}: {
-  label: string
-  options: readonly SelectOption[]
-  values: readonly string[]
-  isMultiple: boolean
-  isSearchable: boolean
-  onChange: (ids: readonly string[]) => void
-  onClose: () => void
-}): ReactNode {
+function Options({ label, options, values, isMultiple, isSearchable, onChange, onClose }: Choice): ReactNode {
   return (
     <ListBox
       className="ui-options"
