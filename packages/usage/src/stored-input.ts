@@ -17,8 +17,13 @@ const CLOSE_BRACKET = 0x5d
 const QUOTE = 0x22
 const NULL = 0x6e
 
+const REFERENCE = 'item_reference'
+
 const ITEM = new KeySet([...TEXT_NAMES, 'type', 'role', 'id'])
+const [TYPE, ROLE, ID] = [TEXT_NAMES.length, TEXT_NAMES.length + 1, TEXT_NAMES.length + 2]
+const [CONTENT, OUTPUT] = [TEXT_NAMES.indexOf('content'), TEXT_NAMES.indexOf('output')]
 const PART = new KeySet([...TEXT_NAMES, 'file_id', 'file_url'])
+const [FILE_ID, FILE_URL] = [TEXT_NAMES.length, TEXT_NAMES.length + 1]
 const TOOL = new KeySet(['type', 'vector_store_ids', 'container', 'environment', 'input_image_mask'])
 /** Of an object in a tool. What a function's `parameters` call so is no reference, and is not looked at. */
 const IN_TOOL = new KeySet(['file_id', 'file_ids', 'container_id', 'skills', 'skill_id'])
@@ -32,138 +37,133 @@ const RUN_BY_CLIENT = new Set(['function', 'custom', 'local_shell', 'apply_patch
  * in the content of items. Where it stands decides, and not its words: text may hold any of them. Names count in any case, as everywhere.
  */
 export function readInput(cursor: JsonCursor, referred: Referred): void {
-  eachObject(
-    cursor,
-    1,
-    (depth) => readItem(cursor, depth, referred),
-    (depth) => cursor.skipText(depth, true),
-  )
+  eachObject(cursor, { depth: 1, referred, read: readItem, pass: passText })
 }
 
 /** Reads `tools` of Responses, which go into the prompt nearly as they stand, and finds those that take in more than that. */
 export function readTools(cursor: JsonCursor, referred: Referred): void {
   cursor.peek()
   const start = cursor.position
-  eachObject(
-    cursor,
-    1,
-    (depth) => readTool(cursor, depth, referred),
-    (depth) => cursor.skip(depth),
-  )
+  eachObject(cursor, { depth: 1, referred, read: readTool, pass: passBy })
   cursor.textBytes += cursor.position - start
 }
 
-/** The value at the cursor, or each element if it is an array: `read` reads objects, `pass` what is none. Both get the depth that they stand at. */
-function eachObject(cursor: JsonCursor, depth: number, read: (depth: number) => void, pass: (depth: number) => void): void {
-  const first = cursor.peek()
-  if (first === OPEN_BRACE) return read(depth)
-  if (first !== OPEN_BRACKET) return pass(depth)
-  if (!cursor.open(CLOSE_BRACKET)) return
-  do (cursor.peek() === OPEN_BRACE ? read : pass)(depth + 1)
-  while (cursor.more(CLOSE_BRACKET))
-}
+/** Reads the value that begins at the cursor, and stands so deep. */
+type Reader = (cursor: JsonCursor, depth: number, referred: Referred) => void
 
-/** `read` reads the value of each member, whose name is `undefined` where it is none of `known`. */
-function eachMember(cursor: JsonCursor, known: KeySet, read: (name: string | undefined, isExact: boolean) => void): void {
-  if (!cursor.open(CLOSE_BRACE)) return
+const passText: Reader = (cursor, depth) => cursor.skipText(depth, true)
+const passData: Reader = (cursor, depth) => cursor.skipText(depth, false)
+const passBy: Reader = (cursor, depth) => cursor.skip(depth)
+
+type Each = { readonly depth: number; readonly referred: Referred; readonly read: Reader; readonly pass: Reader }
+
+/** The value at the cursor, or each element if it is an array: `read` reads objects, `pass` what is none. */
+function eachObject(cursor: JsonCursor, { depth, referred, read, pass }: Each): void {
+  const first = cursor.peek()
+  if (first === OPEN_BRACE) return read(cursor, depth, referred)
+  if (first !== OPEN_BRACKET) return pass(cursor, depth, referred)
+  if (!cursor.open(CLOSE_BRACKET)) return
   do {
-    const found = cursor.key(known)
-    read(found < 0 ? undefined : known.nameOf(found), found >= 0 && cursor.keyIsExact)
-  } while (cursor.more(CLOSE_BRACE))
+    if (cursor.peek() === OPEN_BRACE) read(cursor, depth + 1, referred)
+    else pass(cursor, depth + 1, referred)
+  } while (cursor.more(CLOSE_BRACKET))
 }
 
 function readItem(cursor: JsonCursor, depth: number, referred: Referred): void {
+  if (!cursor.open(CLOSE_BRACE)) return
   let isReference = false
   let hasId = false
   // An item of the id alone is a reference too. Which of two equal names wins differs from parser to parser: only what each would see counts.
-  let [isTyped, isUntyped, hasRole, lacksRole] = [false, false, false, false]
-  eachMember(cursor, ITEM, (name, isExact) => {
-    const isNull = cursor.peek() === NULL
-    switch (name) {
-      case 'type':
-        if (isNull) isUntyped = true
+  let isTyped = false
+  let isUntyped = false
+  let hasRole = false
+  let lacksRole = false
+  do {
+    const found = cursor.key(ITEM)
+    const isExact = found >= 0 && cursor.keyIsExact
+    const first = cursor.peek()
+    switch (found) {
+      case TYPE:
+        if (first === NULL) isUntyped = true
         else if (isExact) isTyped = true
-        if (cursor.peek() !== QUOTE) cursor.skipText(depth + 1, false)
-        else if (readText(cursor) === 'item_reference') isReference = true
-        return
-      case 'role':
-        cursor.skipText(depth + 1, false)
-        if (isNull) lacksRole = true
+        if (first !== QUOTE) passData(cursor, depth + 1, referred)
+        else if (isItemReference(cursor)) isReference = true
+        break
+      case ROLE:
+        if (first === NULL) lacksRole = true
         else if (isExact) hasRole = true
-        return
-      case 'id':
-        cursor.skipText(depth + 1, false)
-        if (!isNull) hasId = true
-        return
-      case 'content':
-      case 'output':
-        eachObject(
-          cursor,
-          depth + 1,
-          (at) => readPart(cursor, at, referred),
-          (at) => cursor.skipText(at, isExact),
-        )
-        return
+        passData(cursor, depth + 1, referred)
+        break
+      case ID:
+        if (first !== NULL) hasId = true
+        passData(cursor, depth + 1, referred)
+        break
+      case CONTENT:
+      case OUTPUT:
+        eachObject(cursor, { depth: depth + 1, referred, read: readPart, pass: isExact ? passText : passData })
+        break
       default:
         cursor.skipText(depth + 1, isExact)
     }
-  })
+  } while (cursor.more(CLOSE_BRACE))
   const isBare = hasId && (!isTyped || isUntyped) && (!hasRole || lacksRole)
-  if (isReference || isBare) refer(referred, 'item_reference')
+  if (isReference || isBare) refer(referred, REFERENCE)
+}
+
+/** Reads a string. */
+function isItemReference(cursor: JsonCursor): boolean {
+  cursor.string('a string')
+  // Decoding the type of every item would take as long as reading it.
+  if (!cursor.stringEscaped && cursor.stringEnd - cursor.stringStart !== REFERENCE.length) return false
+  return cursor.stringValue() === REFERENCE
 }
 
 function readPart(cursor: JsonCursor, depth: number, referred: Referred): void {
-  eachMember(cursor, PART, (name, isExact) => {
-    if (name !== 'file_id' && name !== 'file_url') return cursor.skipText(depth + 1, isExact)
+  if (!cursor.open(CLOSE_BRACE)) return
+  do {
+    const found = cursor.key(PART)
+    const isExact = found >= 0 && cursor.keyIsExact
+    if (found !== FILE_ID && found !== FILE_URL) {
+      cursor.skipText(depth + 1, isExact)
+      continue
+    }
     const isNull = cursor.peek() === NULL
-    cursor.skipText(depth + 1, false)
-    if (isNull) return
-    if (name === 'file_id') refer(referred, name)
-    else referred.unboundedBy = name
-  })
+    passData(cursor, depth + 1, referred)
+    if (isNull) continue
+    if (found === FILE_ID) refer(referred, 'file_id')
+    else referred.unboundedBy = 'file_url'
+  } while (cursor.more(CLOSE_BRACE))
 }
 
 function readTool(cursor: JsonCursor, depth: number, referred: Referred): void {
-  eachMember(cursor, TOOL, (name) => {
+  if (!cursor.open(CLOSE_BRACE)) return
+  do {
+    const found = cursor.key(TOOL)
+    const name = TOOL.nameOf(found)
     const first = cursor.peek()
-    if (name === undefined) return cursor.skip(depth + 1)
-    if (name === 'type') {
-      const type = readText(cursor)
-      if (type === undefined) cursor.skip(depth + 1)
-      else if (!RUN_BY_CLIENT.has(type)) referred.unboundedBy = 'tools'
-      return
-    }
-    if (first === OPEN_BRACE && name !== 'vector_store_ids') {
-      return readPlace(cursor, depth + 1, referred)
-    }
-    if (isSaid(cursor, depth + 1)) refer(referred, name)
-  })
+    if (found < 0 || (name === 'type' && first !== QUOTE)) cursor.skip(depth + 1)
+    else if (name === 'type') {
+      cursor.string('a string')
+      if (!RUN_BY_CLIENT.has(cursor.stringValue())) referred.unboundedBy = 'tools'
+    } else if (first === OPEN_BRACE && name !== 'vector_store_ids') readPlace(cursor, depth + 1, referred)
+    else if (isSaid(cursor, depth + 1)) refer(referred, name)
+  } while (cursor.more(CLOSE_BRACE))
 }
 
 /** Where a tool works, and with what. */
 function readPlace(cursor: JsonCursor, depth: number, referred: Referred): void {
-  eachMember(cursor, IN_TOOL, (name) => {
-    if (name === 'skills' && depth < PLACE_DEPTH_MAX) {
-      eachObject(
-        cursor,
-        depth + 1,
-        (at) => readPlace(cursor, at, referred),
-        (at) => cursor.skip(at),
-      )
-    } else if (isSaid(cursor, depth + 1) && name !== undefined) refer(referred, name)
-  })
+  if (!cursor.open(CLOSE_BRACE)) return
+  do {
+    const found = cursor.key(IN_TOOL)
+    const name = IN_TOOL.nameOf(found)
+    if (name === 'skills' && depth < PLACE_DEPTH_MAX) eachObject(cursor, { depth: depth + 1, referred, read: readPlace, pass: passBy })
+    else if (isSaid(cursor, depth + 1) && found >= 0) refer(referred, name)
+  } while (cursor.more(CLOSE_BRACE))
 }
 
 function refer(referred: Referred, name: string): void {
   referred.storedBy = name
   referred.unboundedBy = name
-}
-
-/** Reads a string, decoded. `undefined`: none stands here, and nothing was read. */
-function readText(cursor: JsonCursor): string | undefined {
-  if (cursor.peek() !== QUOTE) return undefined
-  cursor.string('a string')
-  return cursor.stringValue()
 }
 
 /** Reads a value: whether it is neither null nor an empty list. */
