@@ -27,7 +27,7 @@ test(
     const { key } = await ask<{ key: string }>(['keys', 'create', '--org', organization.id, ...data])
     await ask(['prices', 'apply', prices, '--effective-from', '2020-01-01', ...data])
 
-    await using engine = await startEngine({ seenMax: 100_000, faults: {} })
+    await using engine = await startEngine({ seenMax: 100_000 + KILLS * 1_000, faults: {} })
     await using fleet = new AsyncDisposableStack()
     const gateways = await Promise.all(
       [0, 1].map(() => revenant(['gateway', '--port', '0', '--metrics-port', '0', '--upstream', engine.url, ...data])),

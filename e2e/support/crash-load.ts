@@ -33,7 +33,9 @@ export type Survivors = {
 
 /** What must hold after any kills, counted at the upstream and at the clients, which live on, and not in the journal. */
 export async function assertNothingLost({ data, dir, organizationId, engine, seen, wholeMin }: Survivors): Promise<void> {
-  const events = await askLines<Event>(['events', 'list', ...data])
+  // Of thousands of kills there are hundreds of thousands of records.
+  const patient = { patienceMs: 60_000 + seen.length * 5 }
+  const events = await askLines<Event>(['events', 'list', ...data], patient)
   const byId = new Map(events.map((event) => [event.event_id, event]))
   assert.equal(byId.size, events.length, 'an event id is listed twice')
   const lost = engine.seen.filter(({ requestId }) => !byId.has(requestId ?? ''))
@@ -54,12 +56,12 @@ export async function assertNothingLost({ data, dir, organizationId, engine, see
     assert.equal(event.completion_tokens, null, `${event.event_id} is unknown and yet has a count`)
   }
 
-  const statement = await ask<Statement>(['statement', '--org', organizationId, '--month', currentMonth(), ...data])
+  const statement = await ask<Statement>(['statement', '--org', organizationId, '--month', currentMonth(), ...data], patient)
   assert.equal(nano(statement.total), recount(events), 'the statement differs from a recount of the records')
   const unknown = events.filter(({ provenance, outcome }) => provenance === 'unknown' && outcome !== 'upstream_error').length
   assert.deepEqual(statement.held, { unpriced: 0, unattributed: 0, unknown })
-  assert.equal((await run(['rate', 'verify', ...data])).code, 0)
-  const verified = await run(['journal', 'verify', dir, ...data])
+  assert.equal((await run(['rate', 'verify', ...data], patient)).code, 0)
+  const verified = await run(['journal', 'verify', dir, ...data], patient)
   assert.equal(verified.code, 0, verified.stdout)
 }
 

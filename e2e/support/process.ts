@@ -24,7 +24,12 @@ export type Running = AsyncDisposable & {
   readonly exited: Promise<void>
 }
 
-export type RunOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string }
+export type RunOptions = {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  /** How long a command may take before it is killed. Default 60 s. */
+  readonly patienceMs?: number
+}
 
 /** Starts the CLI from its sources with this very Node. */
 export function start(args: readonly string[], options: RunOptions = {}): Running {
@@ -69,7 +74,7 @@ export function start(args: readonly string[], options: RunOptions = {}): Runnin
 /** Runs the CLI to its end. */
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const running = start(args, options)
-  const patience = setTimeout(() => running.kill('SIGKILL'), PATIENCE_MS)
+  const patience = setTimeout(() => running.kill('SIGKILL'), options.patienceMs ?? PATIENCE_MS)
   const finished = await running.ended
   clearTimeout(patience)
   return finished
