@@ -26,6 +26,12 @@ test('wait() ends at once when nobody waits any more, or there is nothing to wai
   await Promise.all([waiting, clock.wait(0, never), clock.wait(5, leaving.signal)])
 })
 
+test('a clock never begins at another instant than it was told to, however long that takes', (t) => {
+  let real = 5_000_000
+  t.mock.method(Date, 'now', () => (real += 7))
+  assert.equal(new SandboxClock('frozen', 1_000_000).now(), 1_000_000)
+})
+
 test('freeze() and run() never turn the clock back', () => {
   const clock = new SandboxClock('frozen', 1_000_000)
   assert.equal(clock.now(), 1_000_000)

@@ -15,7 +15,8 @@ export class SandboxClock {
   /** `startAt`: epoch milliseconds at which it begins; default: the real time. */
   constructor(mode: ClockMode = 'running', startAt?: number) {
     if (startAt !== undefined) this.#aheadMs = startAt - Date.now()
-    if (mode === 'frozen') this.freeze()
+    // The real time is read once: between two readings a millisecond may pass.
+    if (mode === 'frozen') this.#frozenAt = startAt ?? Date.now()
   }
 
   get mode(): ClockMode {
