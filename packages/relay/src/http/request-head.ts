@@ -104,6 +104,9 @@ export class RequestHeadReader {
       const value = text.substring((offsets[i + 2] ?? 0) - textAt, (offsets[i + 3] ?? 0) - textAt)
       headers.push(name, value)
       this.#readField(name, value)
+      // Blanks behind a coding: llhttp takes a tab there for a part of it, and others leave it out.
+      if (name.length === 17 && text.charCodeAt((offsets[i + 3] ?? 0) - textAt) !== CR && isNamed(name, 'transfer-encoding'))
+        this.#isBad = true
     }
     this.headers = headers
     this.keepsAlive = !this.#closes && (this.#keeps || !this.isOld)
